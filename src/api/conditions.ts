@@ -1,0 +1,63 @@
+/**
+ * Condition types, their reasons, and the codes of findings: the words in which Heddle speaks about users' objects.
+ * `docs/reference/status.md` explains each one; a test holds the two together.
+ */
+
+/** metav1.Condition. */
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  /** RFC 3339, moves only when `status` does. */
+  readonly lastTransitionTime: string;
+}
+
+/** Types in the order in which they are written. `Reconciling` and `Stalled` are there only while true. */
+export const conditionTypes = ["Accepted", "ResolvedRefs", "Programmed", "Ready", "Reconciling", "Stalled"] as const;
+
+/** One of {@link conditionTypes}. */
+export type ConditionType = (typeof conditionTypes)[number];
+
+/** Every reason that a condition may carry, with its meaning. */
+export const reasons = {
+  Accepted: "The object is valid and not in conflict.",
+  Invalid: "The object is not valid; the message names the field and what to do.",
+  Conflicted: "An older object claims the same; the message names it.",
+  PartiallyConflicted: "An older object claims the same for a part of what this one selects; the message names it.",
+  ResolvedRefs: "Everything that the object names exists.",
+  BackendNotFound: "A backend's Service does not exist; its share of the requests is answered with 503.",
+  ServiceNotFound: "The root Service does not exist.",
+  UnsupportedService: "The Service has no cluster IP or is an ExternalName; a sidecar cannot split its traffic.",
+  PortNotFound: "A backend lacks a port of the root Service and is left out for that port.",
+  NoWeight: "All weights are zero; requests are answered with 503.",
+  Programmed: "Every proxy that the object concerns has acknowledged it.",
+  NoProxies: "The object concerns no running proxy.",
+  Pending: "Some proxies have not acknowledged it yet.",
+  Rejected: "A proxy refused the configuration; the message is Envoy's.",
+  ProxiesDisconnected: "A Ready proxy has no stream to the operator for 30 seconds; what it has is unknown.",
+  NotAccepted: "The object has no effect until it is accepted.",
+  Ready: "Accepted, resolved, and live on every proxy that it concerns.",
+  Reconciling: "Being rolled out to proxies.",
+  Stalled: "It will not become ready until a user edits it.",
+} as const satisfies Record<string, string>;
+
+/** One of {@link reasons}. */
+export type Reason = keyof typeof reasons;
+
+/** Every code that a finding may carry, with its meaning. */
+export const findingCodes = {
+  SelectorMatchesNothing: "The selector matches no workload.",
+  HTTPFieldOnTCPPort: "An HTTP field cannot be judged on a port that is not HTTP.",
+  MatchesOnTCPPort: "Matches do not apply to a TCP port of the root.",
+  BackendWithoutWeight: "A backend of weight 0 names a Service that does not exist.",
+  BackendWithoutEndpoints: "A backend has no endpoints; its share of the requests is answered with 503.",
+  UnknownPort: "No container of the selected workloads declares the port.",
+  NamespaceNotInMesh: "No pod of the namespace is in the mesh, so the object changes nothing.",
+  PathPatternBypass: "A path pattern that keeps callers out can be evaded by upper case, by `;` parameters or by double encoding.",
+  IdentityWithoutStrict: "The policy denies by identity, and the workload accepts plaintext callers, who have none.",
+} as const satisfies Record<string, string>;
+
+/** One of {@link findingCodes}. */
+export type FindingCode = keyof typeof findingCodes;

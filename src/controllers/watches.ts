@@ -1,0 +1,143 @@
+/**
+ * What is watched, what is kept of it, and which changes a compile can see. A change that no compile reads (a label of a
+ * Service, an annotation, status, managedFields) wakes nobody.
+ */
+import { type KindName, kinds } from "../api/kinds.ts";
+import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, ObjectMeta, Pod, Secret, Service } from "../api/kubernetes.ts";
+import { containers, keys, manager } from "../model/sidecar.ts";
+
+/** One watched kind. */
+export interface Watch {
+  readonly kind: KindName;
+  readonly labelSelector?: string;
+  /** What is kept in memory. */
+  readonly trim: (object: KubernetesObject) => KubernetesObject;
+  /** What a compile reads: equal JSON before and after means that nothing is to be compiled. Undefined: no compile reads it. */
+  readonly compiled?: (object: KubernetesObject) => unknown;
+}
+
+function trimMeta(meta: ObjectMeta, keep: { labels?: boolean; annotations?: readonly string[] | "all" }): ObjectMeta {
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = meta;
+  const annotations =
+    keep.annotations === "all"
+      ? meta.annotations
+      : Object.fromEntries(Object.entries(meta.annotations ?? {}).filter(([key]) => keep.annotations?.includes(key)));
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...(generation === undefined ? {} : { generation }),
+    ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+    ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    ...(keep.labels && meta.labels !== undefined ? { labels: meta.labels } : {}),
+    ...(annotations !== undefined && Object.keys(annotations).length > 0 ? { annotations } : {}),
+  };
+}
+
+const identityOf = ({ metadata }: KubernetesObject): unknown => [
+  metadata.uid,
+  metadata.generation,
+  metadata.creationTimestamp,
+  metadata.deletionTimestamp,
+];
+
+/** Our own kinds: spec, identity and age; the status is kept for the status writer. */
+function ownKind(kind: "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS"): Watch {
+  return {
+    kind,
+    trim: (object) => ({ ...object, metadata: trimMeta(object.metadata, {}) }),
+    compiled: (object) => [identityOf(object), (object as { spec?: unknown }).spec],
+  };
+}
+
+function trimPod(object: KubernetesObject): Pod {
+  const { apiVersion, kind, metadata, spec, status } = object as Pod;
+  const container = ({ name, ports, restartPolicy }: Pod["spec"]["containers"][number]) => ({
+    name,
+    ...(ports === undefined ? {} : { ports: ports.map(({ name, containerPort, protocol }) => ({ ...(name === undefined ? {} : { name }), containerPort, ...(protocol === undefined ? {} : { protocol }) })) }),
+    ...(restartPolicy === undefined ? {} : { restartPolicy }),
+  });
+  return {
+    apiVersion,
+    kind,
+    metadata: trimMeta(metadata, { labels: true, annotations: [keys.class] }),
+    spec: {
+      ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
+      ...(spec.hostNetwork === undefined ? {} : { hostNetwork: spec.hostNetwork }),
+      containers: spec.containers.map(container),
+      initContainers: (spec.initContainers ?? [])
+        .filter((candidate) => candidate.restartPolicy === "Always" || candidate.name === containers.redirect)
+        .map(container),
+    },
+    status: {
+      ...(status?.phase === undefined ? {} : { phase: status.phase }),
+      ...(status?.podIPs === undefined ? {} : { podIPs: status.podIPs }),
+      conditions: (status?.conditions ?? [])
+        .filter((condition) => condition.type === "Ready")
+        .map(({ type, status: value }) => ({ type, status: value })),
+    },
+  };
+}
+
+/** Every watch of the operator. */
+export const watches: readonly Watch[] = [
+  ownKind("TrafficSplit"),
+  ownKind("AuthorizationPolicy"),
+  ownKind("MeshTLS"),
+  {
+    kind: "Namespace",
+    trim: (object) => ({ ...(object as Namespace), metadata: trimMeta(object.metadata, { labels: true }) }),
+    compiled: ({ metadata }) => [metadata.labels?.[keys.inject], metadata.deletionTimestamp],
+  },
+  {
+    kind: "Service",
+    trim: (object) => {
+      const { apiVersion, kind, metadata, spec } = object as Service;
+      return { apiVersion, kind, metadata: trimMeta(metadata, {}), ...(spec === undefined ? {} : { spec }) } as Service;
+    },
+    compiled: (object) => [object.metadata.uid, object.metadata.creationTimestamp, (object as Service).spec],
+  },
+  {
+    kind: "EndpointSlice",
+    trim: (object) => ({ ...(object as EndpointSlice), metadata: trimMeta(object.metadata, { labels: true }) }) as EndpointSlice,
+    compiled: (object) => {
+      const { metadata, addressType, endpoints, ports } = object as EndpointSlice;
+      return [metadata.labels?.["kubernetes.io/service-name"], addressType, endpoints, ports];
+    },
+  },
+  {
+    kind: "Pod",
+    trim: trimPod,
+    compiled: (object) => {
+      const { metadata, spec, status } = object as Pod;
+      return [metadata.uid, metadata.labels, metadata.annotations, metadata.deletionTimestamp, spec, status];
+    },
+  },
+  {
+    kind: "ConfigMap",
+    labelSelector: `${keys.managedBy}=${manager}`,
+    trim: (object) => {
+      const { apiVersion, kind, metadata, data } = object as ConfigMap;
+      return { apiVersion, kind, metadata: trimMeta(metadata, { labels: true, annotations: "all" }), data: data ?? {} } as ConfigMap;
+    },
+  },
+  {
+    kind: "Secret",
+    labelSelector: `${keys.managedBy}=${manager}`,
+    trim: (object) => {
+      const { apiVersion, kind, metadata, type, data } = object as Secret;
+      return { apiVersion, kind, metadata: trimMeta(metadata, { labels: true, annotations: "all" }), type, data: data ?? {} } as Secret;
+    },
+  },
+];
+
+/** Whether a compile may come out differently. */
+export function isCompiledChange(watch: Watch, before: KubernetesObject | undefined, after: KubernetesObject | undefined): boolean {
+  if (watch.compiled === undefined) return false;
+  if (before === undefined || after === undefined) return before !== after;
+  return JSON.stringify(watch.compiled(before)) !== JSON.stringify(watch.compiled(after));
+}
+
+/** The kinds' rows in the table of kinds. */
+export const watchedKind = (watch: Watch) => kinds[watch.kind];

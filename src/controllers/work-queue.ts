@@ -1,0 +1,88 @@
+import PQueue from "p-queue";
+import type { Clock } from "../ops/clock.ts";
+
+/** What became of one key. */
+export type Outcome =
+  | "done"
+  /** Try again, later each time. */
+  | "retry";
+
+/** Keys, not events: a key that is added while it waits or runs is worked on once more, never twice at a time. */
+export interface WorkQueue {
+  add(key: string): void;
+  /** Forgets waiting keys; resolves when those under way have ended. */
+  stop(): Promise<void>;
+  /** Keys waiting, running, or backing off. */
+  readonly size: number;
+}
+
+/** Bounds of the waiting time between two tries of a key, in milliseconds. */
+const firstRetry = 50;
+const lastRetry = 30_000;
+
+/**
+ * A queue of keys over a pool of workers with a bounded rate.
+ * @param options.work does the work of a key; what it throws counts as `retry`.
+ */
+export function createWorkQueue(options: {
+  readonly work: (key: string) => Promise<Outcome>;
+  readonly onError: (key: string, error: unknown) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly concurrency: number;
+  /** Keys started per second at most. */
+  readonly rate: number;
+}): WorkQueue {
+  const pool = new PQueue({ concurrency: options.concurrency, interval: 1000, intervalCap: options.rate });
+  const waiting = new Set<string>();
+  const running = new Map<string, { again: boolean }>();
+  const failures = new Map<string, { count: number; cancel: () => void }>();
+  let stopped = false;
+
+  const retryLater = (key: string): void => {
+    const count = (failures.get(key)?.count ?? 0) + 1;
+    const ceiling = Math.min(lastRetry, firstRetry * 2 ** Math.min(count, 16));
+    const cancel = options.clock.setTimeout(() => enqueue(key), ceiling * (0.5 + options.random() / 2));
+    failures.set(key, { count, cancel });
+  };
+  const runOne = async (key: string): Promise<void> => {
+    if (!waiting.delete(key) || stopped) return;
+    const state = { again: false };
+    running.set(key, state);
+    let outcome: Outcome = "retry";
+    try {
+      outcome = await options.work(key);
+    } catch (error) {
+      options.onError(key, error);
+    }
+    running.delete(key);
+    if (stopped) return;
+    if (outcome === "retry") retryLater(key);
+    else failures.delete(key);
+    if (state.again) enqueue(key);
+  };
+  const enqueue = (key: string): void => {
+    if (stopped || waiting.has(key)) return;
+    const current = running.get(key);
+    if (current !== undefined) {
+      current.again = true;
+      return;
+    }
+    failures.get(key)?.cancel();
+    waiting.add(key);
+    void pool.add(() => runOne(key));
+  };
+  return {
+    add: enqueue,
+    stop: async () => {
+      stopped = true;
+      waiting.clear();
+      for (const { cancel } of failures.values()) cancel();
+      failures.clear();
+      await pool.onIdle();
+    },
+    get size() {
+      return waiting.size + running.size + failures.size;
+    },
+  };
+}

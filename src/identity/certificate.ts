@@ -1,0 +1,80 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+
+/** What can be read from a certificate without trusting it. */
+export interface CertificateFacts {
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** URI names, in order. */
+  readonly uris: readonly string[];
+  /** DNS names, in order. */
+  readonly dnsNames: readonly string[];
+}
+
+/** Larger input is not parsed. A chain of P-256 certificates takes some 2 KiB. */
+const maximumPem = 64 * 1024;
+
+/** Reads the first certificate of a PEM text; undefined if there is none that can be read. */
+export function readCertificate(pem: string): CertificateFacts | undefined {
+  const certificate = parse(pem);
+  if (certificate === undefined) return undefined;
+  const names = alternativeNames(certificate.subjectAltName ?? "");
+  return {
+    notBefore: certificate.validFromDate.getTime(),
+    notAfter: certificate.validToDate.getTime(),
+    uris: names.filter((name) => name.startsWith("URI:")).map((name) => name.slice(4)),
+    dnsNames: names.filter((name) => name.startsWith("DNS:")).map((name) => name.slice(4)),
+  };
+}
+
+/** Whether the key is the certificate's own. False if either cannot be read. */
+export function belongsTogether(certificatePem: string, keyPem: string): boolean {
+  const certificate = parse(certificatePem);
+  if (certificate === undefined || keyPem.length > maximumPem) return false;
+  try {
+    return certificate.checkPrivateKey(createPrivateKey(keyPem));
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the root signed the certificate. False if either cannot be read. */
+export function isIssuedBy(certificatePem: string, rootPem: string): boolean {
+  const certificate = parse(certificatePem);
+  const root = parse(rootPem);
+  if (certificate === undefined || root === undefined) return false;
+  try {
+    return certificate.checkIssued(root) && certificate.verify(root.publicKey);
+  } catch {
+    return false;
+  }
+}
+
+function parse(pem: string): X509Certificate | undefined {
+  if (pem.length > maximumPem) return undefined;
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Node quotes a name as a JSON string when it holds a character that could be taken for a separator. */
+function alternativeNames(text: string): string[] {
+  const names: string[] = [];
+  let rest = text;
+  while (rest !== "") {
+    const quoted = /^([A-Za-z ]+:)("(?:[^"\\]|\\.)*")(?:, |$)/.exec(rest);
+    const plain = /^([^",]*)(?:, |$)/.exec(rest);
+    if (quoted !== null) {
+      names.push(`${quoted[1]}${JSON.parse(quoted[2] ?? '""')}`);
+      rest = rest.slice(quoted[0].length);
+    } else if (plain !== null && plain[0] !== "") {
+      names.push(plain[1] ?? "");
+      rest = rest.slice(plain[0].length);
+    } else {
+      return [];
+    }
+  }
+  return names;
+}

@@ -1,0 +1,41 @@
+import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
+import type { MeshTLS } from "../api/generated/MeshTLS.ts";
+import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
+import type { EndpointSlice, Namespace, Pod, Service } from "../api/kubernetes.ts";
+
+/** `namespace/name` of a namespaced object, or `name` of a cluster-scoped one. Neither part can contain a slash. */
+export type ObjectKey = string;
+
+/**
+ * All watched objects at one moment, frozen: the whole input of a compile. Each map is keyed by {@link ObjectKey}.
+ * The compile's result does not depend on the order of entries.
+ */
+export interface Snapshot {
+  readonly namespaces: ReadonlyMap<ObjectKey, Namespace>;
+  readonly services: ReadonlyMap<ObjectKey, Service>;
+  readonly endpointSlices: ReadonlyMap<ObjectKey, EndpointSlice>;
+  readonly pods: ReadonlyMap<ObjectKey, Pod>;
+  readonly trafficSplits: ReadonlyMap<ObjectKey, TrafficSplit>;
+  readonly authorizationPolicies: ReadonlyMap<ObjectKey, AuthorizationPolicy>;
+  readonly meshTLS: ReadonlyMap<ObjectKey, MeshTLS>;
+}
+
+/** What the compile needs to know about this installation. */
+export interface MeshSettings {
+  /** The operator's namespace; policies there are mesh-wide. */
+  readonly rootNamespace: string;
+  /** SPIFFE trust domain, such as `cluster.local`. */
+  readonly trustDomain: string;
+  /** DNS domain of Services, such as `cluster.local`. */
+  readonly clusterDomain: string;
+  /** Where sidecars reach the operator's ADS, host name and port. */
+  readonly xdsAddress: { readonly host: string; readonly port: number };
+  /** ServiceAccount that the operator runs as: sidecars accept no other identity from their control plane. */
+  readonly operatorServiceAccount: string;
+}
+
+/** The key of an object in a {@link Snapshot}. */
+export function objectKey(object: { readonly metadata: { readonly name: string; readonly namespace?: string } }): ObjectKey {
+  const { name, namespace } = object.metadata;
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}

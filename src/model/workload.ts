@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import type { Container, Pod } from "../api/kubernetes.ts";
+import { containers, keys } from "./sidecar.ts";
+
+/** Labels that differ between pods of one workload and so take no part in its class. A trailing slash means a prefix. */
+const labelsOfInstances = [
+  "pod-template-hash",
+  "controller-revision-hash",
+  "statefulset.kubernetes.io/",
+  "apps.kubernetes.io/pod-index",
+  "batch.kubernetes.io/",
+  "controller-uid",
+  "job-name",
+  "rollouts-pod-template-hash",
+];
+
+/** A container port by which a Service's target port can be resolved. */
+export interface NamedPort {
+  /** Empty when the port has no name. */
+  readonly name: string;
+  readonly port: number;
+}
+
+/** What makes pods alike: the input of the class id. */
+export interface WorkloadTraits {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Sorted by number, then name. */
+  readonly ports: readonly NamedPort[];
+}
+
+/** The first 10 hex digits of the SHA-256 of a value's JSON: how names derive from content. */
+export function shortHash(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 10);
+}
+
+/** Compares by UTF-16 code units: the one order of names in everything that is compiled. */
+export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Entries of a record, sorted by key. */
+export function sortedEntries<T>(record: Readonly<Record<string, T>>): [string, T][] {
+  return Object.entries(record).sort(([a], [b]) => compare(a, b));
+}
+
+/** Whether a label differs between pods of one workload, so that no class has it and no selector of a policy may use it. */
+export function isLabelOfInstances(name: string): boolean {
+  return labelsOfInstances.some((known) => (known.endsWith("/") ? name.startsWith(known) : name === known));
+}
+
+/** What makes this pod like others. Our own containers take no part, so that it is the same before and after injection. */
+export function workloadTraits(pod: Pick<Pod, "metadata" | "spec">, namespace: string): WorkloadTraits {
+  const labels = sortedEntries(pod.metadata.labels ?? {}).filter(([name]) => !isLabelOfInstances(name));
+  const sidecars = (pod.spec.initContainers ?? []).filter((container) => container.restartPolicy === "Always");
+  const ports = [...pod.spec.containers, ...sidecars]
+    .filter((container) => container.name !== containers.proxy)
+    .flatMap((container: Container) => container.ports ?? [])
+    .filter((port) => (port.protocol ?? "TCP") === "TCP")
+    .map((port) => ({ name: port.name ?? "", port: port.containerPort }))
+    .sort((a, b) => a.port - b.port || compare(a.name, b.name));
+  return {
+    namespace,
+    serviceAccount: pod.spec.serviceAccountName ?? "default",
+    labels: Object.fromEntries(labels),
+    ports,
+  };
+}
+
+/** `<serviceaccount>-<hash>`: the id of a class, a legal part of an object's name. */
+export function workloadClassId(traits: WorkloadTraits): string {
+  const hash = shortHash([
+    traits.namespace,
+    traits.serviceAccount,
+    sortedEntries(traits.labels),
+    traits.ports.map(({ name, port }) => [name, port]),
+  ]);
+  return `${traits.serviceAccount.slice(0, 200)}-${hash}`;
+}
+
+/** Whether the pod has our sidecar. */
+export function isInjected(pod: Pick<Pod, "metadata" | "spec">): boolean {
+  return (
+    pod.metadata.annotations?.[keys.class] !== undefined &&
+    (pod.spec.initContainers ?? []).some((container) => container.name === containers.proxy)
+  );
+}
+
+/** The SPIFFE ID of a ServiceAccount (SPIFFE-ID section 2, with the path that Kubernetes meshes share). */
+export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+}

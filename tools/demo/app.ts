@@ -1,0 +1,225 @@
+/**
+ * The application of the demo and of the data-plane tests: a small HTTP or TCP server that says who it is and who called,
+ * and a client that calls it from inside a pod.
+ *
+ *   node app.ts serve 8080                        HTTP/1.1; answers with its pod's name, version and the peer it was told of
+ *   node app.ts serve-http2 8081                  HTTP/2 without TLS (prior knowledge)
+ *   node app.ts serve-tcp 9000                    answers each line with `<name>: <line>`
+ *   node app.ts call URL [--count N] [--header name:value] [--method M] [--rate R] [--seconds S]
+ *                                                 prints one line of JSON with what came back
+ *   node app.ts watch URL --header x-pod:NAME     calls until standard input ends, then prints the same line
+ */
+import { readFileSync } from "node:fs";
+import { Agent, createServer, type IncomingMessage, request } from "node:http";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import { createConnection, createServer as createTcpServer } from "node:net";
+import { parseArgs } from "node:util";
+
+/** What a run of the client saw. */
+export interface CallReport {
+  readonly requests: number;
+  /** Requests without any answer. */
+  readonly failures: number;
+  /** Answers by status. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Answers by the name that the server gave. */
+  readonly servers: Readonly<Record<string, number>>;
+  /** Answers by the peer identity that the server was told of. */
+  readonly peers: Readonly<Record<string, number>>;
+  /** Body of the last answer. */
+  readonly lastBody: string;
+  /** Milliseconds from start to the first answer of each server. */
+  readonly firstAnswer: Readonly<Record<string, number>>;
+  /** Errors by message. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+interface CallOptions {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly count: number;
+  /** Calls per second; 0 is as fast as eight callers go. */
+  readonly rate: number;
+  /** Ends the run early when it settles. */
+  readonly until?: Promise<void>;
+  readonly fresh: boolean;
+}
+
+const name = process.env["APP_NAME"] ?? "app";
+
+function describe(method: string, path: string, headers: Readonly<Record<string, unknown>>): string {
+  const forwarded = String(headers["x-forwarded-client-cert"] ?? "");
+  const peer = /URI=([^;,]+)/.exec(forwarded)?.[1] ?? "none";
+  return JSON.stringify({ server: name, method, path, peer, host: headers["host"] ?? headers[":authority"] });
+}
+
+function serveHttp(port: number): void {
+  createServer((incoming: IncomingMessage, response) => {
+    incoming.resume();
+    response.setHeader("content-type", "application/json");
+    response.end(`${describe(incoming.method ?? "", incoming.url ?? "", incoming.headers)}\n`);
+  }).listen(port, "0.0.0.0", () => console.log(`${name}: HTTP on ${port}`));
+}
+
+function serveHttp2(port: number): void {
+  createHttp2Server((incoming, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(`${describe(incoming.method, incoming.url, incoming.headers)}\n`);
+  }).listen(port, "0.0.0.0", () => console.log(`${name}: HTTP/2 on ${port}`));
+}
+
+function serveTcp(port: number): void {
+  createTcpServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (line) => socket.write(`${name}: ${line}`));
+  }).listen(port, "0.0.0.0", () => console.log(`${name}: TCP on ${port}`));
+}
+
+async function callOnce(options: CallOptions, agent: Agent): Promise<{ status: number; body: string }> {
+  const url = new URL(options.url);
+  if (url.protocol === "tcp:") return callTcp(url);
+  if (url.protocol === "h2c:") return callHttp2(url, options);
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { method: options.method, headers: options.headers, agent, timeout: 10_000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (chunk: string) => {
+        body += chunk;
+      });
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on("error", reject);
+    });
+    outgoing.on("timeout", () => outgoing.destroy(new Error("timeout")));
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+}
+
+function callTcp(url: URL): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host: url.hostname, port: Number(url.port), timeout: 10_000 });
+    socket.on("connect", () => socket.write("hello\n"));
+    socket.on("data", (data) => {
+      socket.end();
+      resolve({ status: 200, body: JSON.stringify({ server: data.toString().split(":")[0], peer: "none" }) });
+    });
+    socket.on("timeout", () => socket.destroy(new Error("timeout")));
+    socket.on("close", () => reject(new Error("closed without an answer")));
+    socket.on("error", reject);
+  });
+}
+
+function callHttp2(url: URL, options: CallOptions): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const session = connectHttp2(`http://${url.host}`);
+    session.on("error", reject);
+    const stream = session.request({ ":path": url.pathname + url.search, ":method": options.method, ...options.headers });
+    let status = 0;
+    let body = "";
+    stream.setTimeout(10_000, () => session.destroy(new Error("timeout")));
+    stream.on("response", (headers) => {
+      status = Number(headers[":status"]);
+    });
+    stream.on("data", (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    stream.on("end", () => {
+      session.close();
+      resolve({ status, body });
+    });
+    stream.on("error", reject);
+    stream.end();
+  });
+}
+
+/** Calls until `count` is reached or `until` settles. */
+async function call(options: CallOptions): Promise<CallReport> {
+  const tallies = { statuses: new Map<string, number>(), servers: new Map<string, number>(), peers: new Map<string, number>(), errors: new Map<string, number>() };
+  const firstAnswer = new Map<string, number>();
+  const bump = (tally: Map<string, number>, key: string): void => void tally.set(key, (tally.get(key) ?? 0) + 1);
+  const start = performance.now();
+  let started = 0;
+  let failures = 0;
+  let lastBody = "";
+  let ended = false;
+  void options.until?.then(() => {
+    ended = true;
+  });
+  const worker = async (): Promise<void> => {
+    const agent = new Agent({ keepAlive: !options.fresh, maxSockets: 1 });
+    while (!ended && started < options.count) {
+      const turn = started++;
+      if (options.rate > 0) {
+        const wait = start + (turn * 1000) / options.rate - performance.now();
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+        if (ended) {
+          started -= 1;
+          break;
+        }
+      }
+      try {
+        const { status, body } = await callOnce(options, agent);
+        bump(tallies.statuses, String(status));
+        lastBody = body;
+        if (status === 200) {
+          const { server, peer } = JSON.parse(body) as { server: string; peer: string };
+          bump(tallies.servers, server);
+          bump(tallies.peers, peer);
+          if (!firstAnswer.has(server)) firstAnswer.set(server, performance.now() - start);
+        }
+      } catch (error) {
+        failures += 1;
+        bump(tallies.errors, error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error));
+      }
+    }
+    agent.destroy();
+  };
+  await Promise.all(Array.from({ length: Math.min(8, options.count) }, worker));
+  const plain = (tally: Map<string, number>): Record<string, number> => Object.fromEntries([...tally].sort());
+  return {
+    requests: started,
+    failures,
+    statuses: plain(tallies.statuses),
+    servers: plain(tallies.servers),
+    peers: plain(tallies.peers),
+    errors: plain(tallies.errors),
+    lastBody: lastBody.slice(0, 2000),
+    firstAnswer: plain(firstAnswer),
+  };
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      count: { type: "string" },
+      header: { type: "string", multiple: true },
+      method: { type: "string", default: "GET" },
+      rate: { type: "string", default: "0" },
+      fresh: { type: "boolean", default: false },
+    },
+  });
+  const [command, argument] = positionals;
+  if (command === "serve") return serveHttp(Number(argument));
+  if (command === "serve-http2") return serveHttp2(Number(argument));
+  if (command === "serve-tcp") return serveTcp(Number(argument));
+  if ((command !== "call" && command !== "watch") || argument === undefined) {
+    console.error(readFileSync(import.meta.filename, "utf8").split("*/")[0]);
+    process.exit(2);
+  }
+  const headers = Object.fromEntries((values.header ?? []).map((header) => [header.slice(0, header.indexOf(":")), header.slice(header.indexOf(":") + 1)]));
+  const until = command === "watch" ? new Promise<void>((resolve) => process.stdin.resume().once("end", resolve)) : undefined;
+  const report = await call({
+    url: argument,
+    method: values.method,
+    headers,
+    count: values.count === undefined ? (command === "watch" ? Number.MAX_SAFE_INTEGER : 1) : Number(values.count),
+    rate: Number(values.rate),
+    fresh: values.fresh,
+    ...(until === undefined ? {} : { until }),
+  });
+  console.log(JSON.stringify(report));
+}
+
+await main();

@@ -1,0 +1,118 @@
+/**
+ * Child processes of the development tools: each one dies with its parent, writes to a log file, and is ended by its own
+ * process id.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A child process that runs in the background. */
+export interface BackgroundProcess {
+  readonly name: string;
+  /** Where its standard output and standard error go. */
+  readonly logFile: string;
+  /** Resolves with a readable reason, such as `exit code 1`, when the process has ended. */
+  readonly ended: Promise<string>;
+  /** Why it ended, once it has. */
+  endedBecause(): string | undefined;
+  /** Ends the process and waits for its end. By default at once: what it holds is thrown away with it. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Starts a program whose end the kernel enforces when this process ends, however it ends (prctl PR_SET_PDEATHSIG). */
+export function startProcess(
+  name: string,
+  command: string,
+  args: readonly string[],
+  options: { readonly logFile: string; readonly environment?: NodeJS.ProcessEnv },
+): BackgroundProcess {
+  const log = openSync(options.logFile, "a");
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", command, ...args], {
+    stdio: ["ignore", log, log],
+    env: options.environment ?? process.env,
+  });
+  closeSync(log);
+  let reason: string | undefined;
+  const ended = endOf(child).then((text) => {
+    reason = text;
+    return text;
+  });
+  return {
+    name,
+    logFile: options.logFile,
+    ended,
+    endedBecause: () => reason,
+    async stop(signal = "SIGKILL") {
+      if (reason === undefined) child.kill(signal);
+      await ended;
+    },
+  };
+}
+
+/** Resolves when a child has ended, with the reason in words. */
+export function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  });
+}
+
+/** The last lines of a log file, for an error message. */
+export function tail(logFile: string, lines = 15): string {
+  try {
+    return readFileSync(logFile, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
+  } catch {
+    return "(no log)";
+  }
+}
+
+/**
+ * Waits until `check` gives something other than `undefined` or `false`; its errors count as "not yet". Fails after
+ * `timeout` milliseconds, or at once when `process` ends, with a message that says what was waited for.
+ */
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined | false> | T | undefined | false,
+  options: { readonly timeout: number; readonly interval?: number; readonly process?: BackgroundProcess },
+): Promise<T> {
+  const deadline = performance.now() + options.timeout;
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await check();
+      if (value !== undefined && value !== false) return value;
+    } catch (error) {
+      last = error;
+    }
+    const ended = options.process?.endedBecause();
+    if (options.process !== undefined && ended !== undefined) {
+      const { name, logFile } = options.process;
+      throw new Error(`${name} ended (${ended}) before ${what}. End of ${logFile}:\n${tail(logFile)}`);
+    }
+    if (performance.now() > deadline) {
+      const hint = last === undefined ? "" : ` Last error: ${last instanceof Error ? last.message : String(last)}`;
+      throw new Error(`Waited ${options.timeout / 1000} s for ${what}.${hint}`);
+    }
+    await delay(options.interval ?? 50);
+  }
+}
+
+/** Free TCP ports of 127.0.0.1: free at this moment, and all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve, reject) => {
+          server.once("error", reject);
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address();
+            resolve(typeof address === "object" && address !== null ? address.port : 0);
+          });
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
