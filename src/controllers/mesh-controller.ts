@@ -1,0 +1,120 @@
+/**
+ * The loop of the operator:
+ *
+ *   watch --> store --dirty--> hold-off --> snapshot --> compile --+--> serve (every replica)
+ *                                                                 +--> ConfigMaps, Secrets (the leader)
+ *                                     acknowledgements --> status +--> status (the leader)
+ */
+import type { KindName } from "../api/kinds.ts";
+import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, Pod, Secret, Service } from "../api/kubernetes.ts";
+import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
+import type { MeshTLS } from "../api/generated/MeshTLS.ts";
+import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
+import type { ProxyTarget } from "../envoy/resource.ts";
+import type { ProxyStates } from "../model/acknowledgement.ts";
+import type { ObjectReference } from "../model/mesh.ts";
+import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
+import type { Clock } from "../ops/clock.ts";
+import type { Logger } from "../ops/logger.ts";
+import type { Metrics } from "../ops/metrics.ts";
+import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
+import { nextDeadline, objectStatus } from "../reconcilers/programmed.ts";
+import { createHoldOff } from "./hold-off.ts";
+import type { IdentityController } from "./identity-controller.ts";
+import type { Publisher } from "./publisher.ts";
+import type { StatusWriter } from "./status-writer.ts";
+
+/** A view of the watched objects: a map per kind that stays as it was when it was taken. */
+export type Observed = (kind: KindName) => ReadonlyMap<ObjectKey, KubernetesObject>;
+
+/** The loop. */
+export interface MeshController {
+  /** Something that a compile reads has changed. */
+  dirty(): void;
+  /** A proxy said something. */
+  acknowledged(): void;
+  /** Passes of compile and serve since start. */
+  readonly passes: number;
+  stop(): Promise<void>;
+}
+
+/** The hold-off of a compile and of a status pass, in milliseconds. */
+const compileHoldOff = { minimum: 1, maximum: 100 } as const;
+const statusHoldOff = { minimum: 5, maximum: 250 } as const;
+
+/** Builds the loop. Nothing runs until the first {@link MeshController.dirty}. */
+export function createMeshController(options: {
+  readonly observed: Observed;
+  readonly settings: MeshSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "compileSeconds">;
+  readonly publish: (targets: ReadonlyMap<ObjectKey, ProxyTarget>) => void;
+  readonly states: () => ProxyStates;
+  readonly publisher: Publisher;
+  readonly identities: IdentityController;
+  readonly statusWriter: StatusWriter;
+}): MeshController {
+  const { clock, logger } = options;
+  const cache: CompileCache = createCompileCache();
+  let compilation: Compilation | undefined;
+  let cancelDeadline: () => void = () => {};
+
+  const pass = (): void => {
+    const start = clock.now();
+    compilation = compile(takeSnapshot(options.observed), options.settings, cache);
+    options.metrics.compileSeconds.observe((clock.now() - start) / 1000);
+    options.publish(compilation.targets);
+    options.identities.setIdentities(compilation.identities);
+    options.publisher.setDesired(compilation.outputs);
+    statuses.trigger();
+  };
+  const writeStatuses = (): void => {
+    if (compilation === undefined) return;
+    const current = compilation;
+    const states = options.states();
+    const now = clock.now();
+    options.statusWriter.setStatuses(
+      current.decisions.map((decision) => ({ object: decision.object, status: objectStatus(decision, current, states, now) })),
+    );
+    cancelDeadline();
+    const deadline = nextDeadline(current, states, now);
+    cancelDeadline = deadline === undefined ? () => {} : clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1);
+  };
+  const report = (what: string) => (error: unknown) => logger.error({ error }, `${what} failed; what was served before stays`);
+  const compiles = createHoldOff({ run: pass, onError: report("the compile"), clock, ...compileHoldOff });
+  const statuses = createHoldOff({ run: writeStatuses, onError: report("the status pass"), clock, ...statusHoldOff });
+  return {
+    dirty: () => compiles.trigger(),
+    acknowledged: () => statuses.trigger(),
+    get passes() {
+      return compiles.completed;
+    },
+    stop: async () => {
+      cancelDeadline();
+      await Promise.all([compiles.stop(), statuses.stop()]);
+    },
+  };
+}
+
+/** The whole input of a compile. The watch keeps each kind's objects apart, so that each map holds what its type says. */
+function takeSnapshot(observed: Observed): Snapshot {
+  const of = <T extends KubernetesObject>(kind: KindName) => observed(kind) as ReadonlyMap<ObjectKey, T>;
+  return Object.freeze({
+    namespaces: of<Namespace>("Namespace"),
+    services: of<Service>("Service"),
+    endpointSlices: of<EndpointSlice>("EndpointSlice"),
+    pods: of<Pod>("Pod"),
+    trafficSplits: of<TrafficSplit & KubernetesObject>("TrafficSplit"),
+    authorizationPolicies: of<AuthorizationPolicy & KubernetesObject>("AuthorizationPolicy"),
+    meshTLS: of<MeshTLS & KubernetesObject>("MeshTLS"),
+  });
+}
+
+/** The kinds that carry a status of ours. */
+export const statusKinds: readonly ObjectReference["kind"][] = ["TrafficSplit", "AuthorizationPolicy", "MeshTLS"];
+
+/** Narrowed views for the writers. */
+export const configMapsOf = (observed: Observed) => observed("ConfigMap") as ReadonlyMap<ObjectKey, ConfigMap>;
+/** See {@link configMapsOf}. */
+export const secretsOf = (observed: Observed) => observed("Secret") as ReadonlyMap<ObjectKey, Secret>;

@@ -1,0 +1,53 @@
+import { kinds } from "../api/kinds.ts";
+import type { KubernetesObject } from "../api/kubernetes.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { createWorkQueue, type Outcome } from "./work-queue.ts";
+import { retryConflicts, type WriterOptions } from "./writer.ts";
+
+/** Name of the MutatingWebhookConfiguration that the installation brings. */
+export const webhookConfiguration = "heddle";
+
+/** The part of a MutatingWebhookConfiguration that is read. */
+export interface WebhookConfiguration extends KubernetesObject {
+  readonly webhooks?: readonly { readonly name: string; readonly clientConfig?: { readonly caBundle?: string } }[];
+}
+
+/** Keeps `clientConfig.caBundle` of the webhook's configuration: the only field of it that the operator writes. */
+export interface WebhookBundle {
+  /** The root that signed the webhook's certificate, PEM. */
+  setRoot(root: string): void;
+  /** The watch saw the configuration. */
+  observe(): void;
+  stop(): Promise<void>;
+}
+
+/** A writer over the configuration that the watch sees. Writes only while this replica leads. */
+export function createWebhookBundle(
+  options: WriterOptions & { readonly client: KubeClient; readonly observed: () => WebhookConfiguration | undefined },
+): WebhookBundle {
+  let caBundle: string | undefined;
+  const work = async (): Promise<Outcome> => {
+    const observed = options.observed();
+    if (caBundle === undefined || observed === undefined || !options.isLeader()) return "done";
+    const webhooks = observed.webhooks ?? [];
+    if (webhooks.every((webhook) => webhook.clientConfig?.caBundle === caBundle)) return "done";
+    const { apiVersion, kind } = kinds.MutatingWebhookConfiguration;
+    const { name, resourceVersion = "" } = observed.metadata;
+    const body = {
+      apiVersion,
+      kind,
+      metadata: { name, resourceVersion },
+      webhooks: webhooks.map((webhook) => ({ name: webhook.name, clientConfig: { caBundle } })),
+    };
+    return retryConflicts(options, kind, () => options.client.apply(kinds.MutatingWebhookConfiguration, body, { force: true }));
+  };
+  const queue = createWorkQueue({ ...options, work, concurrency: 1, rate: 10 });
+  return {
+    setRoot: (root) => {
+      caBundle = Buffer.from(root).toString("base64");
+      queue.add(webhookConfiguration);
+    },
+    observe: () => queue.add(webhookConfiguration),
+    stop: () => queue.stop(),
+  };
+}

@@ -1,0 +1,33 @@
+import { ApiError } from "../kube/error.ts";
+import type { Clock } from "../ops/clock.ts";
+import type { Logger } from "../ops/logger.ts";
+import type { Metrics } from "../ops/metrics.ts";
+import type { Outcome } from "./work-queue.ts";
+
+/** What every loop that writes to the API server needs. */
+export interface WriterOptions {
+  readonly isLeader: () => boolean;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "writes">;
+  readonly onError: (key: string, error: unknown) => void;
+}
+
+/**
+ * Runs one write. A conflict means that the decision was made on an old version: it is made anew once the watch has
+ * caught up. An object that is gone needs no write. Other failures are thrown, to be retried later each time.
+ */
+export async function retryConflicts(options: WriterOptions, kind: string, write: () => Promise<unknown>): Promise<Outcome> {
+  try {
+    await write();
+    options.metrics.writes.inc({ kind, outcome: "success" });
+    return "done";
+  } catch (error) {
+    const outcome = error instanceof ApiError ? error.class : "transient";
+    options.metrics.writes.inc({ kind, outcome });
+    if (outcome === "conflict") return "retry";
+    if (outcome === "notFound") return "done";
+    throw error;
+  }
+}

@@ -1,0 +1,49 @@
+/** Names of xDS resources: constant where a proxy has one of a kind, derived from the object's identity elsewhere. */
+import type { ServicePortReference, UnavailableReason } from "../model/mesh.ts";
+
+/** Listeners of a sidecar's own ports; the `6` ones are bound to the IPv6 wildcard address. */
+export const listenerNames = {
+  inbound: "inbound",
+  inbound6: "inbound6",
+  outboundCapture: "outbound-capture",
+  outboundCapture6: "outbound-capture6",
+  readiness: "readiness",
+} as const;
+
+/** Clusters that every sidecar has. */
+export const clusterNames = {
+  /** The application in the same pod, at the connection's original destination. */
+  inbound: "inbound",
+  /** Destinations that the mesh does not know. */
+  passThrough: "pass-through",
+  /** Always empty: connections that must go nowhere. */
+  blackHole: "black-hole",
+  /** The operator's ADS; in the bootstrap. */
+  xds: "xds",
+  /** Envoy's own admin interface; in the bootstrap. */
+  admin: "admin",
+} as const;
+
+/** Names of the ECDS resources, which are the names of the filters too. */
+export const extensionNames = {
+  httpDeny: "authorization-http-deny",
+  httpAllow: "authorization-http-allow",
+  tcpDeny: "authorization-tcp-deny",
+  tcpAllow: "authorization-tcp-allow",
+} as const;
+
+/** Every reason for which a backend is unavailable; each has an always empty cluster. */
+export const unavailableReasons: readonly UnavailableReason[] = ["missing-backend", "missing-port", "no-weight"];
+
+/** The always empty cluster of a reason: access logs show its name. */
+export const unavailableCluster = (reason: UnavailableReason): string => `unavailable-${reason}`;
+
+/** Name of the cluster, the route configuration and the endpoints of a Service's port. */
+export function servicePortName({ namespace, service, port }: ServicePortReference): string {
+  return `outbound/${namespace}/${service}/${port}`;
+}
+
+/** Name of the listener of a Service's port at one of its addresses. */
+export function serviceListenerName(reference: ServicePortReference, address: string): string {
+  return `${servicePortName(reference)}/${address}`;
+}

