@@ -30,10 +30,18 @@ export async function binary(name: BinaryName, progress: Progress = toStandardEr
   const found = await cached(directory, name);
   if (found !== undefined) return found;
   const onWait = (): void => progress(`waiting for another process that fills ${cacheDirectory()}`);
-  return withCacheLock(onWait, async () => (await cached(directory, name)) ?? make(name, definition, directory, progress));
+  return withCacheLock(
+    onWait,
+    async () => (await cached(directory, name)) ?? make(name, definition, directory, progress),
+  );
 }
 
-async function make(name: BinaryName, definition: BinaryDefinition, directory: string, progress: Progress): Promise<string> {
+async function make(
+  name: BinaryName,
+  definition: BinaryDefinition,
+  directory: string,
+  progress: Progress,
+): Promise<string> {
   mkdirSync(directory, { recursive: true });
   const failures: string[] = [];
   for (const source of definition.sources) {
@@ -41,7 +49,9 @@ async function make(name: BinaryName, definition: BinaryDefinition, directory: s
     const work = mkdtempSync(join(directory, "work-"));
     try {
       const path = await store(directory, name, await obtain(source, work, progress), describe(source));
-      progress(`${name} ${definition.version} from ${describe(source)} in ${Math.round((performance.now() - started) / 1000)} s`);
+      progress(
+        `${name} ${definition.version} from ${describe(source)} in ${Math.round((performance.now() - started) / 1000)} s`,
+      );
       return path;
     } catch (error) {
       failures.push(`${describe(source)}: ${reasonOf(error)}`);

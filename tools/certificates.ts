@@ -58,7 +58,9 @@ export async function createClusterCertificates(hosts: readonly string[]): Promi
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(hosts.map((host) => ({ type: isIP(host) === 0 ? "dns" : "ip", value: host }))),
+      new SubjectAlternativeNameExtension(
+        hosts.map((host) => ({ type: isIP(host) === 0 ? "dns" : "ip", value: host })),
+      ),
       await AuthorityKeyIdentifierExtension.create(authorityKeys.publicKey),
     ],
   });

@@ -82,7 +82,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ...reachabilityFlags(options.advertiseAddress),
       ...(options.apiServerFlags ?? []),
     ];
-    const server = startProcess("kube-apiserver", binaries.kubeApiserver, flags, { logFile: file("kube-apiserver.log") });
+    const server = startProcess("kube-apiserver", binaries.kubeApiserver, flags, {
+      logFile: file("kube-apiserver.log"),
+    });
     running.push(server);
     await until("kube-apiserver is ready", () => isReady(url, certificates.authority, adminToken), {
       timeout: 90_000,
@@ -171,6 +173,8 @@ function controllerManagerFlags(directory: string): string[] {
     "--bind-address=127.0.0.1",
     "--secure-port=0",
     "--profiling=false",
+    // Its default lies outside our directory, and it would be made.
+    `--flex-volume-plugin-dir=${join(directory, "flexvolume")}`,
     // A node of the local kind renews its lease seldom; its pods must not be evicted when the machine is busy.
     "--node-monitor-grace-period=1h",
     // EndpointSlices follow pods at once, as a test expects.
@@ -180,7 +184,12 @@ function controllerManagerFlags(directory: string): string[] {
 }
 
 function serverNames(serviceCIDR: string, advertiseAddress: string | undefined): string[] {
-  const service = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+  const service = [
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+  ];
   const addresses = ["127.0.0.1", firstAddress(serviceCIDR)];
   return ["localhost", ...service, ...addresses, ...(advertiseAddress === undefined ? [] : [advertiseAddress])];
 }

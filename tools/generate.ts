@@ -7,8 +7,8 @@
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { generateEnvoyTypes } from "./generate/envoy.ts";
 import { readCustomResources } from "./generate/custom-resources.ts";
+import { generateEnvoyTypes } from "./generate/envoy.ts";
 import { referencePage } from "./generate/reference.ts";
 import { typesOf } from "./generate/types.ts";
 import { validatorsOf } from "./generate/validators.ts";

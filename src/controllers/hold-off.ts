@@ -29,7 +29,7 @@ export function createHoldOff(options: {
   let current: Promise<void> | undefined;
 
   const delay = (): number => {
-    const busy = options.clock.now() - lastEnd < lastCost;
+    const busy = options.clock.monotonic() - lastEnd < lastCost;
     return Math.min(options.maximum, Math.max(options.minimum, busy ? lastCost : 0));
   };
   const runOnce = async (): Promise<void> => {
@@ -38,13 +38,13 @@ export function createHoldOff(options: {
     });
     if (stopped) return;
     asked = false;
-    const start = options.clock.now();
+    const start = options.clock.monotonic();
     try {
       await options.run();
     } catch (error) {
       options.onError(error);
     }
-    lastEnd = options.clock.now();
+    lastEnd = options.clock.monotonic();
     lastCost = lastEnd - start;
     completed += 1;
   };

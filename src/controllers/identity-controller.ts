@@ -145,14 +145,14 @@ export function createIdentityController(
     // The type of a Secret cannot be changed: one of another type goes first.
     if (decision.reason === "WrongType" && secret !== undefined) {
       const { uid = "", resourceVersion = "" } = secret.metadata;
-      return retryConflicts(options, "Secret", () => options.client.delete(kinds.Secret, { name, namespace, preconditions: { uid, resourceVersion } }));
+      return retryConflicts(options, "Secret", () => options.client.delete(kinds.Secret, { name, namespace }, { preconditions: { uid, resourceVersion } }));
     }
     const issued = await opened.issue(wanted.names, validity());
     options.logger.info({ secret: key, reason: decision.reason }, "certificate issued");
     const body = secretBody(namespace, name, { ...issued, root: opened.root });
     const resourceVersion = secret?.metadata.resourceVersion;
     const metadata = { name, namespace, labels, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-    return retryConflicts(options, "Secret", () => options.client.apply(kinds.Secret, { ...body, metadata }, { force: true }));
+    return retryConflicts(options, "Secret", () => options.client.apply(kinds.Secret, { ...body, metadata }));
   };
 
   const announceWebhook = (secret: Secret): void => {
@@ -176,7 +176,7 @@ export function createIdentityController(
     }
     unwanted.delete(key);
     const { namespace = "", uid = "", resourceVersion = "" } = secret.metadata;
-    return retryConflicts(options, "Secret", () => options.client.delete(kinds.Secret, { name, namespace, preconditions: { uid, resourceVersion } }));
+    return retryConflicts(options, "Secret", () => options.client.delete(kinds.Secret, { name, namespace }, { preconditions: { uid, resourceVersion } }));
   };
 
   const work = async (key: string): Promise<Outcome> => {

@@ -14,7 +14,7 @@ import type { ProxyTarget } from "../envoy/resource.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
-import type { Clock } from "../ops/clock.ts";
+import type { Clock, Timer } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
@@ -58,12 +58,12 @@ export function createMeshController(options: {
   const { clock, logger } = options;
   const cache: CompileCache = createCompileCache();
   let compilation: Compilation | undefined;
-  let cancelDeadline: () => void = () => {};
+  let deadlineTimer: Timer | undefined;
 
   const pass = (): void => {
-    const start = clock.now();
+    const start = clock.monotonic();
     compilation = compile(takeSnapshot(options.observed), options.settings, cache);
-    options.metrics.compileSeconds.observe((clock.now() - start) / 1000);
+    options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);
     options.publish(compilation.targets);
     options.identities.setIdentities(compilation.identities);
     options.publisher.setDesired(compilation.outputs);
@@ -77,9 +77,9 @@ export function createMeshController(options: {
     options.statusWriter.setStatuses(
       current.decisions.map((decision) => ({ object: decision.object, status: objectStatus(decision, current, states, now) })),
     );
-    cancelDeadline();
+    deadlineTimer?.cancel();
     const deadline = nextDeadline(current, states, now);
-    cancelDeadline = deadline === undefined ? () => {} : clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1);
+    deadlineTimer = deadline === undefined ? undefined : clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1);
   };
   const report = (what: string) => (error: unknown) => logger.error({ error }, `${what} failed; what was served before stays`);
   const compiles = createHoldOff({ run: pass, onError: report("the compile"), clock, ...compileHoldOff });
@@ -91,7 +91,7 @@ export function createMeshController(options: {
       return compiles.completed;
     },
     stop: async () => {
-      cancelDeadline();
+      deadlineTimer?.cancel();
       await Promise.all([compiles.stop(), statuses.stop()]);
     },
   };

@@ -52,7 +52,7 @@ export function createPublisher(
     unwanted.delete(key);
     const { name, namespace = "", uid = "", resourceVersion = "" } = observed.metadata;
     return retryConflicts(options, kinds.ConfigMap.kind, () =>
-      options.client.delete(kinds.ConfigMap, { name, namespace, preconditions: { uid, resourceVersion } }),
+      options.client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } }),
     );
   };
   const work = async (key: ObjectKey): Promise<Outcome> => {
@@ -64,7 +64,7 @@ export function createPublisher(
     if (observed !== undefined && isSame(wanted, observed)) return "done";
     const resourceVersion = observed?.metadata.resourceVersion;
     const body = resourceVersion === undefined ? wanted : { ...wanted, metadata: { ...wanted.metadata, resourceVersion } };
-    return retryConflicts(options, kinds.ConfigMap.kind, () => options.client.apply(kinds.ConfigMap, body, { force: true }));
+    return retryConflicts(options, kinds.ConfigMap.kind, () => options.client.apply(kinds.ConfigMap, body));
   };
   const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 200 });
   const addAll = (): void => {

@@ -53,11 +53,8 @@ export function createStatusWriter(
     const { name, namespace } = object;
     const resourceVersion = observed.metadata.resourceVersion ?? "";
     return retryConflicts(options, kind, async () => {
-      await options.client.applyStatus(
-        kinds[object.kind],
-        { apiVersion, kind, metadata: { name, namespace, resourceVersion }, status: next },
-        { force: true },
-      );
+      const body = { apiVersion, kind, metadata: { name, namespace, resourceVersion }, status: next };
+      await options.client.applyStatus(kinds[object.kind], body);
       underway.set(key, text);
     });
   };

@@ -2,14 +2,16 @@
  * What is watched, what is kept of it, and which changes a compile can see. A change that no compile reads (a label of a
  * Service, an annotation, status, managedFields) wakes nobody.
  */
-import { type KindName, kinds } from "../api/kinds.ts";
+import type { KindName } from "../api/kinds.ts";
 import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, ObjectMeta, Pod, Secret, Service } from "../api/kubernetes.ts";
+import { webhookConfiguration } from "./webhook-bundle.ts";
 import { containers, keys, manager } from "../model/sidecar.ts";
 
 /** One watched kind. */
 export interface Watch {
   readonly kind: KindName;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
   /** What is kept in memory. */
   readonly trim: (object: KubernetesObject) => KubernetesObject;
   /** What a compile reads: equal JSON before and after means that nothing is to be compiled. Undefined: no compile reads it. */
@@ -130,6 +132,11 @@ export const watches: readonly Watch[] = [
       return { apiVersion, kind, metadata: trimMeta(metadata, { labels: true, annotations: "all" }), type, data: data ?? {} } as Secret;
     },
   },
+  {
+    kind: "MutatingWebhookConfiguration",
+    fieldSelector: `metadata.name=${webhookConfiguration}`,
+    trim: (object) => ({ ...object, metadata: trimMeta(object.metadata, {}) }),
+  },
 ];
 
 /** Whether a compile may come out differently. */
@@ -139,5 +146,3 @@ export function isCompiledChange(watch: Watch, before: KubernetesObject | undefi
   return JSON.stringify(watch.compiled(before)) !== JSON.stringify(watch.compiled(after));
 }
 
-/** The kinds' rows in the table of kinds. */
-export const watchedKind = (watch: Watch) => kinds[watch.kind];

@@ -39,7 +39,7 @@ export function createWebhookBundle(
       metadata: { name, resourceVersion },
       webhooks: webhooks.map((webhook) => ({ name: webhook.name, clientConfig: { caBundle } })),
     };
-    return retryConflicts(options, kind, () => options.client.apply(kinds.MutatingWebhookConfiguration, body, { force: true }));
+    return retryConflicts(options, kind, () => options.client.apply(kinds.MutatingWebhookConfiguration, body));
   };
   const queue = createWorkQueue({ ...options, work, concurrency: 1, rate: 10 });
   return {

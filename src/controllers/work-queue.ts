@@ -1,5 +1,5 @@
 import PQueue from "p-queue";
-import type { Clock } from "../ops/clock.ts";
+import type { Clock, Random, Timer } from "../ops/clock.ts";
 
 /** What became of one key. */
 export type Outcome =
@@ -28,7 +28,7 @@ export function createWorkQueue(options: {
   readonly work: (key: string) => Promise<Outcome>;
   readonly onError: (key: string, error: unknown) => void;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
   readonly concurrency: number;
   /** Keys started per second at most. */
   readonly rate: number;
@@ -36,14 +36,14 @@ export function createWorkQueue(options: {
   const pool = new PQueue({ concurrency: options.concurrency, interval: 1000, intervalCap: options.rate });
   const waiting = new Set<string>();
   const running = new Map<string, { again: boolean }>();
-  const failures = new Map<string, { count: number; cancel: () => void }>();
+  const failures = new Map<string, { count: number; timer: Timer }>();
   let stopped = false;
 
   const retryLater = (key: string): void => {
     const count = (failures.get(key)?.count ?? 0) + 1;
     const ceiling = Math.min(lastRetry, firstRetry * 2 ** Math.min(count, 16));
-    const cancel = options.clock.setTimeout(() => enqueue(key), ceiling * (0.5 + options.random() / 2));
-    failures.set(key, { count, cancel });
+    const timer = options.clock.setTimeout(() => enqueue(key), ceiling * (0.5 + options.random() / 2));
+    failures.set(key, { count, timer });
   };
   const runOne = async (key: string): Promise<void> => {
     if (!waiting.delete(key) || stopped) return;
@@ -68,7 +68,7 @@ export function createWorkQueue(options: {
       current.again = true;
       return;
     }
-    failures.get(key)?.cancel();
+    failures.get(key)?.timer.cancel();
     waiting.add(key);
     void pool.add(() => runOne(key));
   };
@@ -77,7 +77,7 @@ export function createWorkQueue(options: {
     stop: async () => {
       stopped = true;
       waiting.clear();
-      for (const { cancel } of failures.values()) cancel();
+      for (const { timer } of failures.values()) timer.cancel();
       failures.clear();
       await pool.onIdle();
     },

@@ -1,5 +1,5 @@
 import { ApiError } from "../kube/error.ts";
-import type { Clock } from "../ops/clock.ts";
+import type { Clock, Random } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Outcome } from "./work-queue.ts";
@@ -8,7 +8,7 @@ import type { Outcome } from "./work-queue.ts";
 export interface WriterOptions {
   readonly isLeader: () => boolean;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "writes">;
   readonly onError: (key: string, error: unknown) => void;

@@ -43,7 +43,11 @@ const versionLength = 16;
  * Encodes one resource. Throws if the body has a field, or holds an extension, that Envoy's definitions do not know, or
  * if it names itself differently: any of these is a defect of the caller, never of a user.
  */
-export function encodeResource<Type extends ResourceType>(type: Type, name: string, body: ResourceBodies[Type]): EnvoyResource {
+export function encodeResource<Type extends ResourceType>(
+  type: Type,
+  name: string,
+  body: ResourceBodies[Type],
+): EnvoyResource {
   const { bytes, config } = encodeMessage(schemas[type], body as JsonValue);
   const ownName = config[type === "endpoint" ? "cluster_name" : "name"];
   if (ownName !== name) {
@@ -93,7 +97,12 @@ export function resourceGroup(resources: readonly EnvoyResource[]): ResourceGrou
 }
 
 /** What a proxy reads from {@link EnvoyResource.wire}. For tests and tools. */
-export function decodeWire(wire: Uint8Array): { readonly name: string; readonly version: string; readonly type: ResourceType; readonly config: EnvoyConfig } {
+export function decodeWire(wire: Uint8Array): {
+  readonly name: string;
+  readonly version: string;
+  readonly type: ResourceType;
+  readonly config: EnvoyConfig;
+} {
   const reader = new BinaryReader(wire);
   const [field, wireType] = reader.tag();
   if (field !== DeltaDiscoveryResponseSchema.field.resources.number || wireType !== WireType.LengthDelimited) {
@@ -107,7 +116,12 @@ export function decodeWire(wire: Uint8Array): { readonly name: string; readonly 
   if (type === undefined || resource === undefined) {
     throw new Error(`the resource ${name} has the unknown type ${resource?.typeUrl}`);
   }
-  return { name, version, type, config: configOf(schemas[type], fromBinary(schemas[type] as DescMessage, resource.value)) };
+  return {
+    name,
+    version,
+    type,
+    config: configOf(schemas[type], fromBinary(schemas[type] as DescMessage, resource.value)),
+  };
 }
 
 function encodeMessage(schema: DescMessage, body: JsonValue): { bytes: Uint8Array; config: EnvoyConfig } {

@@ -5,7 +5,10 @@ import type { TransportSocketJson } from "./generated/envoy/config/core/v3/base_
 import { RawBufferSchema } from "./generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import type { SubjectAltNameMatcherJson } from "./generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import type { CommonTlsContextJson } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { secretSources } from "./source.ts";
 
 /**

@@ -42,10 +42,14 @@ function load(kubeconfig: string | undefined): KubeConfig {
   const cluster = config.getCurrentCluster();
   const source = kubeconfig ?? "the default kubeconfig";
   if (cluster === null) {
-    throw new Error(`${source}: context "${config.getCurrentContext()}" names no cluster; set current-context to a context that does`);
+    throw new Error(
+      `${source}: context "${config.getCurrentContext()}" names no cluster; set current-context to a context that does`,
+    );
   }
   if (kubeconfig === undefined && cluster.server === "http://localhost:8080") {
-    throw new Error("no API server: set KUBECONFIG, pass a kubeconfig file, or run in a pod that has a ServiceAccount token");
+    throw new Error(
+      "no API server: set KUBECONFIG, pass a kubeconfig file, or run in a pod that has a ServiceAccount token",
+    );
   }
   return config;
 }

@@ -105,9 +105,20 @@ export function errorOfStatus(object: string, httpStatus: number, body: unknown,
 }
 
 /** The error of a request that got no answer. */
-export function errorOfConnection(object: string, reason: "Unreachable" | "Timeout" | "Aborted", cause: unknown): ApiError {
+export function errorOfConnection(
+  object: string,
+  reason: "Unreachable" | "Timeout" | "Aborted",
+  cause: unknown,
+): ApiError {
   const text = cause instanceof Error ? cause.message : String(cause);
-  return new ApiError({ status: 0, reason, message: `${object}: ${reason}: ${text}`, object, class: "transient", cause });
+  return new ApiError({
+    status: 0,
+    reason,
+    message: `${object}: ${reason}: ${text}`,
+    object,
+    class: "transient",
+    cause,
+  });
 }
 
 /** Whether it is an error of the API server of this class. */

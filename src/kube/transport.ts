@@ -61,8 +61,12 @@ export function createTransport(source: ConnectionSource, clock: Clock): Transpo
 
   /** Resolves with the response once its headers are there, whatever its status. */
   const open = async (request: HttpRequest, own: boolean, signal: AbortSignal): Promise<http.IncomingMessage> => {
-    const connection = await source.current();
-    const headers: Record<string, string> = { Accept: "application/json", "User-Agent": "heddle", ...connection.headers };
+    const connection = await unlessAborted(source.current(), signal);
+    const headers: Record<string, string> = {
+      Accept: "application/json",
+      "User-Agent": "heddle",
+      ...connection.headers,
+    };
     if (request.body !== undefined) {
       headers["Content-Type"] = request.contentType ?? "application/json";
       headers["Content-Length"] = String(Buffer.byteLength(request.body));
@@ -82,6 +86,8 @@ export function createTransport(source: ConnectionSource, clock: Clock): Transpo
     const attempt = (again: boolean): Promise<http.IncomingMessage> =>
       new Promise((resolve, reject) => {
         const outgoing = library.request(options);
+        // A stream may be silent for long: let the kernel find out when the other side is gone.
+        if (own) outgoing.once("socket", (socket) => socket.setKeepAlive(true, 30_000));
         outgoing.once("response", resolve);
         outgoing.on("error", (error: NodeJS.ErrnoException) => {
           // The server closed a kept connection just as it was used again: nothing was asked yet, as far as a read goes.
@@ -159,6 +165,16 @@ export function createTransport(source: ConnectionSource, clock: Clock): Transpo
 
 const isSuccess = (response: http.IncomingMessage): boolean =>
   response.statusCode !== undefined && response.statusCode >= 200 && response.statusCode < 300;
+
+/** The promise's outcome, or a rejection as soon as the signal aborts: a credential plugin may hang. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new Error("given up while reading credentials"));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
 
 /** The body, if it is not larger than the request allows. */
 async function readAll(request: HttpRequest, response: http.IncomingMessage): Promise<string> {

@@ -34,8 +34,10 @@ function parseIPv4(text: string): readonly number[] | undefined {
   return parts.length === 4 && bytes.length === 4 ? bytes : undefined;
 }
 
-/** RFC 4291 section 2.2, without the form that ends in an IPv4 address (isCIDR of the API server refuses it too). */
-function parseIPv6(text: string): readonly number[] | undefined {
+/** RFC 4291 section 2.2, with its form that ends in an IPv4 address. */
+function parseIPv6(given: string): readonly number[] | undefined {
+  const text = given.includes(".") ? withoutIPv4Tail(given) : given;
+  if (text === undefined) return undefined;
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
   const groups = halves.map((half) => (half === "" ? [] : half.split(":")));
@@ -48,6 +50,13 @@ function parseIPv6(text: string): readonly number[] | undefined {
     const value = Number.parseInt(group, 16);
     return [value >> 8, value & 0xff];
   });
+}
+
+function withoutIPv4Tail(text: string): string | undefined {
+  const colon = text.lastIndexOf(":");
+  const [a, b, c, d] = parseIPv4(text.slice(colon + 1)) ?? [];
+  if (a === undefined || b === undefined || c === undefined || d === undefined) return undefined;
+  return `${text.slice(0, colon + 1)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
 /** RFC 5952: lower case, no leading zeros, the first longest run of zero groups as `::`. */

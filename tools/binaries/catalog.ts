@@ -61,7 +61,12 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
       variable: variableOf(name),
       sources: [
         { kind: "archive", url, checksumUrl: `${url}.sha256` },
-        { kind: "go", module: "kubernetes", package: `k8s.io/kubernetes/cmd/${name}`, linkerFlags: kubernetesLinkerFlags },
+        {
+          kind: "go",
+          module: "kubernetes",
+          package: `k8s.io/kubernetes/cmd/${name}`,
+          linkerFlags: kubernetesLinkerFlags,
+        },
       ],
     };
   };

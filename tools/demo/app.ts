@@ -28,7 +28,7 @@ export interface CallReport {
   readonly peers: Readonly<Record<string, number>>;
   /** Body of the last answer. */
   readonly lastBody: string;
-  /** Milliseconds from start to the first answer of each server. */
+  /** When the first answer of each server came: milliseconds since the epoch. */
   readonly firstAnswer: Readonly<Record<string, number>>;
   /** Errors by message. */
   readonly errors: Readonly<Record<string, number>>;
@@ -166,7 +166,7 @@ async function call(options: CallOptions): Promise<CallReport> {
           const { server, peer } = JSON.parse(body) as { server: string; peer: string };
           bump(tallies.servers, server);
           bump(tallies.peers, peer);
-          if (!firstAnswer.has(server)) firstAnswer.set(server, performance.now() - start);
+          if (!firstAnswer.has(server)) firstAnswer.set(server, Date.now());
         }
       } catch (error) {
         failures += 1;

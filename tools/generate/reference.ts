@@ -1,2 +1,4 @@
 import type { CustomResource } from "./custom-resources.ts";
-export function referencePage(resource: CustomResource): string { return `# ${resource.kind}\n`; }
+export function referencePage(resource: CustomResource): string {
+  return `# ${resource.kind}\n`;
+}

@@ -17,7 +17,11 @@ function shape(schema: Schema): JSONSchema {
     ...(schema.items === undefined ? {} : { items: shape(schema.items) }),
     ...(schema.properties === undefined
       ? {}
-      : { properties: Object.fromEntries(Object.entries(schema.properties).map(([name, inner]) => [name, shape(inner)])) }),
+      : {
+          properties: Object.fromEntries(
+            Object.entries(schema.properties).map(([name, inner]) => [name, shape(inner)]),
+          ),
+        }),
     ...(schema.type === "object"
       ? { additionalProperties: schema.additionalProperties === undefined ? false : shape(schema.additionalProperties) }
       : {}),

@@ -1,0 +1,74 @@
+/** Watches of every kind, each in its store: the operator's picture of the cluster. */
+import { type KindName, kinds } from "../api/kinds.ts";
+import type { KubernetesObject } from "../api/kubernetes.ts";
+import type { KubeClient } from "../kube/client.ts";
+import { createReflector, type Reflector } from "../kube/reflector.ts";
+import { createStore, type Store } from "../kube/store.ts";
+import type { ObjectKey } from "../model/snapshot.ts";
+import type { Logger } from "../ops/logger.ts";
+import { isCompiledChange, type Watch } from "./watches.ts";
+
+/** What was seen of one object; `compiled` says whether a compile can come out differently. */
+export interface Observation {
+  readonly kind: KindName;
+  readonly key: ObjectKey;
+  readonly compiled: boolean;
+}
+
+/** The operator's picture of the cluster. */
+export interface Observations {
+  /** All objects of a watched kind; the map stays as it was when it was taken. */
+  of(kind: KindName): ReadonlyMap<ObjectKey, KubernetesObject>;
+  /** Starts to watch; resolves to true once every kind was listed, to false when stopped before. */
+  start(): Promise<boolean>;
+  /** Whether every kind was listed once. */
+  readonly synced: boolean;
+  stop(): Promise<void>;
+}
+
+/** Builds the watches; nothing runs before `start`. `onChange` is told of each event or relist as one batch. */
+export function createObservations(options: {
+  readonly client: KubeClient;
+  readonly watches: readonly Watch[];
+  readonly onChange: (observations: readonly Observation[]) => void;
+  readonly logger: Logger;
+}): Observations {
+  const rows = options.watches.map((watch): { watch: Watch; store: Store<KubernetesObject>; reflector: Reflector } => {
+    const store = createStore<KubernetesObject>();
+    store.listen((changes) =>
+      options.onChange(
+        changes.map(({ key, before, after }) => ({ kind: watch.kind, key, compiled: isCompiledChange(watch, before, after) })),
+      ),
+    );
+    const { labelSelector, fieldSelector } = watch;
+    const reflector = createReflector({
+      client: options.client,
+      kind: kinds[watch.kind],
+      sink: store,
+      selection: { labelSelector, fieldSelector },
+      // The store holds what a compile reads; a trimmed object still is one of its kind.
+      transform: (object) => watch.trim(object) as typeof object,
+      onState: (state, error) => {
+        const fields = { kind: watch.kind, state, ...(error === undefined ? {} : { error }) };
+        if (state === "retrying" || state === "waiting" || state === "forbidden") options.logger.warn(fields, "a watch is interrupted; what was seen last stays");
+        else options.logger.debug(fields, "a watch changed its state");
+      },
+      onError: (error) => options.logger.error({ kind: watch.kind, error }, "an event of a watch could not be handled"),
+    });
+    return { watch, store, reflector };
+  });
+  const stores = new Map(rows.map(({ watch, store }) => [watch.kind, store]));
+  return {
+    of: (kind) => stores.get(kind)?.entries() ?? new Map(),
+    start: async () => {
+      for (const { reflector } of rows) reflector.start();
+      return (await Promise.all(rows.map(({ reflector }) => reflector.whenSynced()))).every((synced) => synced);
+    },
+    get synced() {
+      return rows.every(({ reflector }) => reflector.synced);
+    },
+    stop: async () => {
+      await Promise.all(rows.map(({ reflector }) => reflector.stop()));
+    },
+  };
+}

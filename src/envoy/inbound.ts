@@ -1,0 +1,192 @@
+/**
+ * The inbound side of a workload class. What the redirect captured is told apart by its original port, and by whether it
+ * is the mesh's TLS (by ALPN), other TLS, or plaintext:
+ *
+ *   mode        the mesh's TLS     plaintext       the application's own TLS
+ *   Strict      terminated         reset           reset
+ *   Permissive  terminated         served          carried as it is
+ *   Disabled    carried as it is   served          carried as it is
+ *
+ * Whatever is served goes through the class's policies to the address that it was for.
+ */
+import type { InboundPort, TLSMode, WorkloadClass } from "../model/mesh.ts";
+import { alpn, ports as sidecarPorts } from "../model/sidecar.ts";
+import { socketAddress, wildcardAddresses } from "./address.ts";
+import { isHTTP } from "./cluster.ts";
+import { guardChain, originalDestinationFilter } from "./common.ts";
+import { encodeResource } from "./encode.ts";
+import { packed } from "./extension.ts";
+import type {
+  FilterChainJson,
+  FilterChainMatchJson,
+  FilterJson,
+  ListenerFilterChainMatchPredicateJson,
+  ListenerFilterJson,
+} from "./generated/envoy/config/listener/v3/listener_components_pb.js";
+import type { ListenerJson } from "./generated/envoy/config/listener/v3/listener_pb.js";
+import type { RouteConfigurationJson } from "./generated/envoy/config/route/v3/route_pb.js";
+import { TlsInspectorSchema } from "./generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import { connectionManager, http2Windows, internalOnlyHeaders } from "./http.ts";
+import { clusterNames, listenerNames } from "./names.ts";
+import { authorizationFilters, authorizationResources } from "./rbac.ts";
+import type { EnvoyResource } from "./resource.ts";
+import { tcpKeepalive, tcpProxy } from "./tcp.ts";
+import { serverSocket, trustDomainOf } from "./tls.ts";
+
+const statPrefix = "inbound";
+
+/** Ports of the sidecar itself, which no container can have. */
+const guardedPorts: readonly number[] = [sidecarPorts.outbound, sidecarPorts.inbound];
+
+/** All resources of a workload class. */
+export function classResources(workload: WorkloadClass): readonly EnvoyResource[] {
+  const body = inboundListener(workload);
+  return [
+    ...wildcardAddresses(workload.families).map((address) => {
+      const name = address === "::" ? listenerNames.inbound6 : listenerNames.inbound;
+      return encodeResource("listener", name, { name, address: socketAddress(address, sidecarPorts.inbound), ...body });
+    }),
+    ...authorizationResources(workload),
+  ];
+}
+
+function inboundListener(workload: WorkloadClass): ListenerJson {
+  const declared = workload.ports.filter(({ port }) => !guardedPorts.includes(port));
+  const tcp = tcpFilters(workload);
+  const socket = serverSocket(trustDomainOf(workload.identity));
+  return {
+    trafficDirection: "INBOUND",
+    statPrefix,
+    tcpKeepalive,
+    listenerFilters: [originalDestinationFilter, tlsInspector(declared, workload.mode)],
+    ...inspectionTimeout(declared, workload.mode),
+    filterChains: [
+      ...guardedPorts.map(guardChain),
+      ...declared.flatMap(({ port, protocol, mode }) =>
+        chains(String(port), { destinationPort: port }, mode, isHTTP(protocol) ? httpFilters : tcp, tcp, socket),
+      ),
+      ...chains("other", {}, workload.mode, tcp, tcp, socket),
+    ],
+  };
+}
+
+/** The chains of a port, or of all other ports. */
+function chains(
+  name: string,
+  match: FilterChainMatchJson,
+  mode: TLSMode,
+  served: FilterJson[],
+  carried: FilterJson[],
+  transportSocket: NonNullable<FilterChainJson["transportSocket"]>,
+): FilterChainJson[] {
+  const mutualTLS: FilterChainJson = {
+    name: `${name}/mutual-tls`,
+    filterChainMatch: { ...match, transportProtocol: "tls", applicationProtocols: [alpn.http1, alpn.http2] },
+    transportSocket,
+    filters: served,
+  };
+  if (mode === "Strict") {
+    return [mutualTLS];
+  }
+  const others: FilterChainJson[] = [
+    { name: `${name}/tls`, filterChainMatch: { ...match, transportProtocol: "tls" }, filters: carried },
+    { name: `${name}/plaintext`, filterChainMatch: match, filters: served },
+  ];
+  return mode === "Disabled" ? others : [mutualTLS, ...others];
+}
+
+const httpFilters: FilterJson[] = [
+  connectionManager({
+    statPrefix,
+    routeConfig: inboundRoutes(),
+    httpFilters: [...authorizationFilters("http")],
+    // Hosts are compared without a port and without a trailing dot, and forwarded so: `secret.local.:80` is `secret.local`.
+    stripAnyHostPort: true,
+    stripTrailingHostDot: true,
+    commonHttpProtocolOptions: {
+      idleTimeout: "3600s",
+      // Applications that read `x_role` as `x-role` would see a header that no policy saw.
+      headersWithUnderscoresAction: "REJECT_REQUEST",
+    },
+    requestHeadersTimeout: "30s",
+    http2ProtocolOptions: { ...http2Windows, maxConcurrentStreams: 100 },
+    // What a caller claims is replaced by what its certificate says.
+    forwardClientCertDetails: "SANITIZE_SET",
+    setCurrentClientCertDetails: { uri: true },
+  }),
+];
+
+function inboundRoutes(): RouteConfigurationJson {
+  return {
+    name: "inbound",
+    validateClusters: false,
+    internalOnlyHeaders,
+    virtualHosts: [
+      {
+        name: "inbound",
+        domains: ["*"],
+        routes: [
+          {
+            // Two Host headers arrive as one, joined by a comma, which no name of a host contains (RFC 9112 section 3.2
+            // demands 400). The application might take the one that no policy saw.
+            match: { prefix: "/", headers: [{ name: ":authority", stringMatch: { contains: "," } }] },
+            directResponse: { status: 400, body: { inlineString: "more than one host\n" } },
+          },
+          { match: { prefix: "/" }, route: { cluster: clusterNames.inbound, timeout: "0s" } },
+        ],
+      },
+    ],
+  };
+}
+
+/**
+ * With a policy, the application is dialed once the caller has sent something and the policy has judged it: else a denied
+ * caller who stays silent could read a server's greeting. Without one, servers that speak first are heard at once.
+ */
+function tcpFilters(workload: WorkloadClass): FilterJson[] {
+  const judged = workload.deny.length > 0 || workload.allow !== undefined;
+  return [
+    ...authorizationFilters("tcp"),
+    tcpProxy({
+      statPrefix,
+      cluster: clusterNames.inbound,
+      ...(judged ? { upstreamConnectMode: "ON_DOWNSTREAM_DATA", maxEarlyDataBytes: 65_536 } : {}),
+    }),
+  ];
+}
+
+/** Whether what arrives must be looked at to choose its chain. A TCP port without the mesh's TLS has one fate only. */
+function needsInspection({ protocol, mode }: Pick<InboundPort, "protocol" | "mode">): boolean {
+  return mode !== "Disabled" || isHTTP(protocol);
+}
+
+function tlsInspector(declared: readonly InboundPort[], mode: TLSMode): ListenerFilterJson {
+  const filter: ListenerFilterJson = {
+    name: "envoy.filters.listener.tls_inspector",
+    typedConfig: packed(TlsInspectorSchema, {}),
+  };
+  const onPorts = (matching: readonly InboundPort[]): ListenerFilterChainMatchPredicateJson | undefined => {
+    const rules = matching.map(({ port }) => ({ destinationPortRange: { start: port, end: port + 1 } }));
+    return rules.length === 0 ? undefined : rules.length === 1 ? rules[0] : { orMatch: { rules } };
+  };
+  const inspected = onPorts(declared.filter(needsInspection));
+  const disabled = needsInspection({ protocol: "tcp", mode })
+    ? onPorts(declared.filter((port) => !needsInspection(port)))
+    : inspected === undefined
+      ? { anyMatch: true }
+      : { notMatch: inspected };
+  return disabled === undefined ? filter : { ...filter, filterDisabled: disabled };
+}
+
+/**
+ * How long to wait for the first bytes. A client of a server that speaks first sends none, so where plaintext is served it
+ * is after one second; where only the mesh's TLS is, whose clients speak first, a slow one is given time and then refused.
+ */
+function inspectionTimeout(
+  declared: readonly InboundPort[],
+  mode: TLSMode,
+): Pick<ListenerJson, "listenerFiltersTimeout" | "continueOnListenerFiltersTimeout"> {
+  return mode === "Strict" && declared.every((port) => port.mode === "Strict")
+    ? { listenerFiltersTimeout: "15s" }
+    : { listenerFiltersTimeout: "1s", continueOnListenerFiltersTimeout: true };
+}

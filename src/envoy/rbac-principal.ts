@@ -1,0 +1,72 @@
+/** Who calls, in RBAC's words. */
+import type { SourceMatch, StringMatch } from "../model/mesh.ts";
+import type { PrincipalJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
+import type { Logic, RBACAction } from "./matching.ts";
+import { allOf, escapeRE2, fieldTerms, isPresence, nothing, stringMatcher } from "./matching.ts";
+
+const logic: Logic<PrincipalJson> = {
+  anything: { any: true },
+  and: (ids) => ({ andIds: { ids: [...ids] } }),
+  or: (ids) => ({ orIds: { ids: [...ids] } }),
+  not: (id) => ({ notId: id }),
+};
+
+/** Any peer with a verified certificate. False for plaintext. */
+const authenticated: PrincipalJson = { authenticated: {} };
+
+/** The sources of a rule: any of them, or anyone if there are none. */
+export function principals(sources: readonly SourceMatch[], action: RBACAction, trustDomain: string): PrincipalJson[] {
+  return sources.length === 0 ? [logic.anything] : sources.map((source) => principal(source, action, trustDomain));
+}
+
+/**
+ * Envoy matches no identity of a plaintext peer, so a negation of one matches it. In a DENY that is what is meant: who is
+ * not known is denied too. In an ALLOW a negation means "authenticated, and not that".
+ */
+function principal(source: SourceMatch, action: RBACAction, trustDomain: string): PrincipalJson {
+  const identity = [
+    ...fieldTerms(logic, source.principals, (value) => principalTerm(value)),
+    ...fieldTerms(logic, source.namespaces, (value) => namespaceTerm(value, trustDomain)),
+    ...fieldTerms(logic, source.serviceAccounts, ({ namespace, name }) => ({
+      authenticated: { principalName: { exact: `spiffe://${trustDomain}/ns/${namespace}/sa/${name}` } },
+    })),
+  ];
+  const negates = [source.principals, source.namespaces, source.serviceAccounts].some(
+    (field) => field?.none !== undefined,
+  );
+  const addresses = fieldTerms(logic, source.ipBlocks, ({ address, prefixLength }) => ({
+    // The connection's peer: X-Forwarded-For, which anyone may write, takes no part.
+    directRemoteIp: { addressPrefix: address, prefixLen: prefixLength },
+  }));
+  return allOf(logic, [...(negates && action === "ALLOW" ? [authenticated] : []), ...identity, ...addresses]);
+}
+
+/** A form over `<trust domain>/ns/<namespace>/sa/<serviceaccount>`. */
+function principalTerm(match: StringMatch): PrincipalJson {
+  return isPresence(match) ? authenticated : { authenticated: { principalName: stringMatcher(match, "spiffe://") } };
+}
+
+/** A form over the namespace of the peer's identity. */
+function namespaceTerm(match: StringMatch, trustDomain: string): PrincipalJson {
+  if (isPresence(match)) {
+    return authenticated;
+  }
+  const before = `spiffe://${trustDomain}/ns/`;
+  switch (match.type) {
+    case "suffix":
+      // The one form that needs a regular expression: the namespace's end is in the middle of the identity.
+      return {
+        authenticated: {
+          principalName: { safeRegex: { regex: `${escapeRE2(before)}[^/]*${escapeRE2(match.value)}/sa/[^/]+` } },
+        },
+      };
+    case "prefix":
+      // No namespace has a slash: such a prefix would reach into the name of the ServiceAccount.
+      return match.value.includes("/")
+        ? nothing(logic)
+        : { authenticated: { principalName: { prefix: before + match.value } } };
+    case "exact":
+    case "template":
+      return { authenticated: { principalName: { prefix: `${before}${match.value}/sa/` } } };
+  }
+}

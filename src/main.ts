@@ -1,0 +1,204 @@
+/**
+ * The operator: settings -> construct (no IO) -> start in order -> drain on a signal.
+ */
+import type { ObjectReference } from "./model/mesh.ts";
+import { createIdentityController, ownSecrets } from "./controllers/identity-controller.ts";
+import { configMapsOf, createMeshController, secretsOf, statusKinds } from "./controllers/mesh-controller.ts";
+import { createObservations, type Observation } from "./controllers/observations.ts";
+import { createPublisher } from "./controllers/publisher.ts";
+import { createStatusWriter } from "./controllers/status-writer.ts";
+import { watches } from "./controllers/watches.ts";
+import { createWebhookBundle, type WebhookConfiguration, webhookConfiguration } from "./controllers/webhook-bundle.ts";
+import type { WriterOptions } from "./controllers/writer.ts";
+import { createKubeClient } from "./kube/client.ts";
+import { createLeaderElection } from "./kube/lease.ts";
+import { systemClock } from "./ops/clock.ts";
+import { createHealthServer } from "./ops/health.ts";
+import { createLogger, type Logger } from "./ops/logger.ts";
+import { createMetrics } from "./ops/metrics.ts";
+import { parseSettings, type Settings, SettingsError, settingsHelp } from "./ops/settings.ts";
+import { createInjectionHandlers } from "./webhook/handler.ts";
+import { createWebhookServer } from "./webhook/server.ts";
+import { defaultInjectionSettings } from "./webhook/settings.ts";
+import { createXdsServer } from "./xds/server.ts";
+
+/** Sidecars are told to go elsewhere this long before the streams are cut, in milliseconds. */
+const drainTime = 2000;
+
+/** The operator as a whole. */
+interface Operator {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+function createOperator(settings: Settings, logger: Logger): Operator {
+  const clock = systemClock;
+  const metrics = createMetrics();
+  const client = createKubeClient(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig });
+  const writer: WriterOptions = {
+    isLeader: () => election.isLeader(),
+    clock,
+    random: Math.random,
+    logger,
+    metrics,
+    onError: (key, error) => logger.warn({ key, error }, "a write failed and is tried again"),
+  };
+  const state = { webhookReady: false, credentials: false, serving: false };
+
+  const observations = createObservations({ client, watches, logger, onChange: (changes) => onChange(changes) });
+  const observed = observations.of;
+  const webhook = createWebhookServer({
+    handlers: createInjectionHandlers(defaultInjectionSettings(settings.proxyImage)),
+    logger,
+    metrics,
+  });
+  const xds = createXdsServer({
+    clock,
+    logger,
+    metrics: {
+      streams: (count) => metrics.streams.set(count),
+      response: () => {},
+      refusal: () => metrics.refusals.inc(),
+      ended: () => {},
+    },
+  });
+  const bundle = createWebhookBundle({
+    ...writer,
+    client,
+    observed: () => observed("MutatingWebhookConfiguration").get(webhookConfiguration) as WebhookConfiguration | undefined,
+  });
+  const identities = createIdentityController({
+    ...writer,
+    client,
+    observed: () => secretsOf(observed),
+    settings: settings.mesh,
+    certificateTTL: settings.certificateTTL,
+    renewAfter: settings.renewAfter,
+    onOwnCredentials: ({ certificate, key, root }) => {
+      xds.setCredentials({ cert: certificate, key, ca: root });
+      state.credentials = true;
+      void serve();
+    },
+    onWebhookCredentials: ({ certificate, key, root }) => {
+      webhook.setCertificate({ certificate, key });
+      bundle.setRoot(root);
+      state.webhookReady = true;
+    },
+  });
+  const publisher = createPublisher({ ...writer, client, observed: () => configMapsOf(observed) });
+  const statusWriter = createStatusWriter({ ...writer, client, observed: (kind) => observed(kind) });
+  const mesh = createMeshController({
+    observed,
+    settings: settings.mesh,
+    clock,
+    logger,
+    metrics,
+    publish: (targets) => {
+      xds.publish(targets);
+      void serve();
+    },
+    states: () => xds.states,
+    publisher,
+    identities,
+    statusWriter,
+  });
+  xds.onChange(() => mesh.acknowledged());
+
+  const election = createLeaderElection({
+    client,
+    namespace: settings.mesh.rootNamespace,
+    name: "heddle",
+    identity: settings.replica,
+    onStarted: () => {
+      logger.info({ replica: settings.replica }, "this replica leads");
+      metrics.leader.set(1);
+      for (const loop of [identities, publisher, statusWriter]) loop.resync();
+      bundle.observe();
+    },
+    onStopped: () => {
+      logger.info({ replica: settings.replica }, "this replica does not lead any more");
+      metrics.leader.set(0);
+    },
+  });
+
+  function onChange(changes: readonly Observation[]): void {
+    for (const { kind, key } of changes) {
+      if (kind === "ConfigMap") publisher.observe(key);
+      else if (kind === "Secret") identities.observe(key);
+      else if (kind === "MutatingWebhookConfiguration") bundle.observe();
+      else if (isStatusKind(kind)) statusWriter.observe(kind, key);
+    }
+    // Nothing is compiled from a part of the cluster: before every kind is listed, access could come out wider.
+    if (observations.synced && changes.some((change) => change.compiled)) mesh.dirty();
+  }
+  /** The port of ADS opens once there is something complete to serve and a certificate to serve it with. */
+  async function serve(): Promise<void> {
+    if (state.serving || !state.credentials || mesh.passes === 0 && !observations.synced) return;
+    state.serving = true;
+    await xds.listen(settings.xdsPort);
+    logger.info({ port: settings.xdsPort }, "serving proxies");
+  }
+  const health = createHealthServer(
+    new Map([
+      ["watches", () => observations.synced],
+      ["admission", () => state.webhookReady],
+      ["proxies", () => state.serving],
+    ]),
+    metrics.text,
+  );
+  return {
+    start: async () => {
+      await health.listen(settings.healthPort);
+      await webhook.listen(settings.webhookPort);
+      election.start();
+      if (!(await observations.start())) return;
+      logger.info({}, "every kind is listed");
+      identities.resync();
+      mesh.dirty();
+    },
+    stop: async () => {
+      await observations.stop();
+      await mesh.stop();
+      await Promise.all([publisher.stop(), statusWriter.stop(), identities.stop(), bundle.stop()]);
+      await Promise.all([election.stop(), webhook.close(), xds.close(drainTime)]);
+      await health.close();
+      client.close();
+    },
+  };
+}
+
+const isStatusKind = (kind: string): kind is ObjectReference["kind"] => statusKinds.some((candidate) => candidate === kind);
+
+async function main(): Promise<void> {
+  const flags = process.argv.slice(2);
+  if (flags.includes("--help")) {
+    process.stdout.write(settingsHelp());
+    return;
+  }
+  const settings = parseSettings(flags, process.env);
+  const logger = createLogger(settings.logLevel);
+  logger.info({ settings, secrets: Object.values(ownSecrets) }, "starting");
+  process.on("uncaughtException", (error) => {
+    logger.error({ error, stack: error.stack }, "a defect: the operator ends and is started again");
+    process.exit(1);
+  });
+  const operator = createOperator(settings, logger);
+  const stop = (signal: string): void => {
+    logger.info({ signal }, "draining");
+    operator.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ error }, "draining failed");
+        process.exit(1);
+      },
+    );
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  await operator.start();
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(error instanceof SettingsError ? `heddle: ${error.message}\nSee --help.\n` : `heddle: ${String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,54 @@
+import { injectPod } from "./inject.ts";
+import { nameOf } from "./metadata.ts";
+import { podPatch } from "./patch.ts";
+import { PodShapeError, parsePod } from "./pod.ts";
+import { quote } from "./reserved.ts";
+import { type AdmissionDecision, type AdmissionRequest, ReviewError } from "./review.ts";
+import type { InjectionSettings } from "./settings.ts";
+
+/** Answers one kind of admission request. */
+export type AdmissionHandler = (request: AdmissionRequest) => AdmissionDecision | Promise<AdmissionDecision>;
+
+/**
+ * Paths on which the API server asks for injection. The request does not carry the namespace's labels, so that the path
+ * tells whether its pods may opt out.
+ */
+export const injectionPaths = { enabled: "/inject", enforced: "/inject/enforced" } as const;
+
+/** The handlers of {@link injectionPaths}, by path. */
+export function createInjectionHandlers(settings: InjectionSettings): ReadonlyMap<string, AdmissionHandler> {
+  return new Map([
+    [injectionPaths.enabled, (request) => decide(request, false, settings)],
+    [injectionPaths.enforced, (request) => decide(request, true, settings)],
+  ]);
+}
+
+/** @throws ReviewError when the request is not the creation of a pod. */
+function decide(request: AdmissionRequest, enforced: boolean, settings: InjectionSettings): AdmissionDecision {
+  const { apiVersion, kind, operation, namespace } = request;
+  if (apiVersion !== "v1" || kind !== "Pod" || operation !== "CREATE") {
+    throw new ReviewError(
+      "only the creation of v1 Pods can be reviewed here; correct the rules of the webhook configuration",
+    );
+  }
+  if (namespace === "") throw new ReviewError("request.namespace is empty, and a Pod has one");
+  const pod = readPod(request.object);
+  const injection = injectPod(pod, { name: namespace, enforced }, settings);
+  switch (injection.kind) {
+    case "injected":
+      return { allowed: true, patch: podPatch(pod, injection.pod), warnings: injection.warnings };
+    case "skipped":
+      return { allowed: true, patch: [], warnings: [] };
+    case "refused":
+      return { allowed: false, message: `Pod ${quote(nameOf(pod))} in namespace ${namespace}: ${injection.message}` };
+  }
+}
+
+function readPod(object: unknown) {
+  try {
+    return parsePod(object);
+  } catch (error) {
+    if (error instanceof PodShapeError) throw new ReviewError(`request.${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * gRPC framing (gRPC over HTTP/2, "Length-Prefixed-Message") and the encoding of responses around resources that are encoded
+ * already: every proxy is written the same bytes, by reference.
+ */
+import type { DiscoveryResponse } from "./types.ts";
+import { grpcStatus, StreamError } from "./types.ts";
+
+const prefixLength = 5;
+
+/** Cuts a byte stream into messages. Holds at most one message that is not complete. */
+export class FrameReader {
+  readonly #limit: number;
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  /** `limit`: bytes that one message may have. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Takes bytes and gives the messages that they complete. Throws a {@link StreamError} on what may not be. */
+  *push(chunk: Buffer): Generator<Buffer> {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    while (this.#length >= prefixLength) {
+      const prefix = this.#peek(prefixLength);
+      if (prefix[0] !== 0) {
+        throw new StreamError(grpcStatus.unimplemented, "protocol", "compressed messages are not supported");
+      }
+      const size = prefix.readUInt32BE(1);
+      if (size > this.#limit) {
+        throw new StreamError(
+          grpcStatus.resourceExhausted,
+          "protocol",
+          `a message of ${size} bytes is over the limit of ${this.#limit}`,
+        );
+      }
+      if (this.#length < prefixLength + size) return;
+      yield this.#take(prefixLength + size).subarray(prefixLength);
+    }
+  }
+
+  #peek(size: number): Buffer {
+    const first = this.#chunks[0];
+    if (first !== undefined && first.length >= size) return first;
+    return this.#join();
+  }
+
+  #join(): Buffer {
+    const joined = Buffer.concat(this.#chunks);
+    this.#chunks = [joined];
+    return joined;
+  }
+
+  #take(size: number): Buffer {
+    const joined = this.#peek(size);
+    this.#chunks[0] = joined.subarray(size);
+    if (this.#chunks[0].length === 0) this.#chunks.shift();
+    this.#length -= size;
+    return joined.subarray(0, size);
+  }
+}
+
+/** Fields of DeltaDiscoveryResponse before and after its resources, as tags of the wire format (all length-delimited). */
+const fieldTags = { systemVersionInfo: 0x0a, typeUrl: 0x22, nonce: 0x2a, removedResources: 0x32 } as const;
+
+/** The framed message of a response in pieces: what is this stream's own, then the shared bytes of each resource. */
+export function encodeResponse(response: DiscoveryResponse, version: string): Uint8Array[] {
+  const fields: Buffer[] = [];
+  stringField(fields, fieldTags.systemVersionInfo, version);
+  stringField(fields, fieldTags.typeUrl, response.typeUrl);
+  stringField(fields, fieldTags.nonce, response.nonce);
+  for (const name of response.removed) stringField(fields, fieldTags.removedResources, name);
+  const own = Buffer.concat([Buffer.alloc(prefixLength), ...fields]);
+  const shared = response.resources.map(({ wire }) => wire);
+  own.writeUInt32BE(own.length - prefixLength + shared.reduce((sum, { length }) => sum + length, 0), 1);
+  return [own, ...shared];
+}
+
+function stringField(into: Buffer[], tag: number, value: string): void {
+  if (value === "") return;
+  const bytes = Buffer.from(value, "utf8");
+  into.push(Buffer.from([tag, ...varint(bytes.length)]), bytes);
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest & 0x7f) | 0x80);
+  bytes.push(rest);
+  return bytes;
+}
+
+/** A message in the trailer `grpc-message`: percent-encoded UTF-8 (gRPC over HTTP/2, "Status-Message"). */
+export function encodeStatusMessage(message: string): string {
+  let encoded = "";
+  for (const byte of Buffer.from(message, "utf8")) {
+    const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    encoded += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return encoded;
+}

@@ -1,0 +1,326 @@
+import type { EnvoyResource, ProxyTarget, ResourceType } from "../envoy/resource.ts";
+import { resourceTypes, typeUrls } from "../envoy/resource.ts";
+import type { ResourceState } from "../model/acknowledgement.ts";
+import {
+  hasDeclaredReferences,
+  isClusterInUse,
+  isComplete,
+  isRefused,
+  isSettled,
+  lookup,
+  type PendingClusters,
+  pendingClusters,
+  waitsForCluster,
+} from "./ordering.ts";
+import type { ResourceIndex } from "./references.ts";
+import { type HeldVersion, maxSubscriptions, type OpenEntry, TypeState } from "./type-state.ts";
+import type { DiscoveryRequest, DiscoveryResponse } from "./types.ts";
+import { grpcStatus, StreamError } from "./types.ts";
+
+const typesByUrl: ReadonlyMap<string, ResourceType> = new Map(resourceTypes.map((type) => [typeUrls[type], type]));
+
+/** What to do about one name now. */
+type Step =
+  | { readonly kind: "settle" }
+  | { readonly kind: "send"; readonly resource: EnvoyResource }
+  | { readonly kind: "remove" }
+  /** `gated`: an addition that waits for an acknowledgement which is due. */
+  | { readonly kind: "wait"; readonly gated: boolean };
+
+const wait: Step = { kind: "wait", gated: false };
+
+/**
+ * One delta ADS stream as a state machine (Envoy, "xDS REST and gRPC protocol", incremental variant): requests and targets
+ * in, responses out. No IO and no clock. Order and gates are those of `ordering.ts`.
+ *
+ * At most one response per type awaits its acknowledgement; what is sent next is decided when it comes, from what the target
+ * says then, so that a slow proxy skips what was outdated meanwhile. The acknowledgement of clusters comes only once they are
+ * warm, for which Envoy needs their endpoints, so endpoints wait for nothing; and as Envoy does not ask for the endpoints of a
+ * cluster that changed, they are sent behind every cluster.
+ */
+export class Session {
+  /** How often what the proxy acknowledged or refused has changed. */
+  changes = 0;
+  readonly types: Readonly<Record<ResourceType, TypeState>> = {
+    cluster: new TypeState("cluster"),
+    endpoint: new TypeState("endpoint"),
+    listener: new TypeState("listener"),
+    route: new TypeState("route"),
+    extension: new TypeState("extension"),
+  };
+  readonly index: ResourceIndex;
+  #target: ProxyTarget;
+  #nonce = 0;
+  #declared = false;
+
+  constructor(target: ProxyTarget, index: ResourceIndex) {
+    this.#target = target;
+    this.index = index;
+  }
+
+  /** What the proxy is to have. */
+  get target(): ProxyTarget {
+    return this.#target;
+  }
+
+  /** Replaces the target. What is not sent yet of the older one never will be. */
+  setTarget(target: ProxyTarget): DiscoveryResponse[] {
+    const previous = this.#target;
+    this.#target = target;
+    for (const changed of this.index.changes(previous.groups, target.groups)) {
+      for (const type of resourceTypes) for (const name of changed[type]) this.#touch(type, name, previous);
+    }
+    if (previous.readiness.name !== target.readiness.name || previous.readiness.version !== target.readiness.version) {
+      this.#touch("listener", previous.readiness.name, previous);
+      this.#touch("listener", target.readiness.name, previous);
+    }
+    return this.#flush();
+  }
+
+  /** Takes a request of the proxy. Throws a {@link StreamError} when the proxy breaks the protocol. */
+  onRequest(request: DiscoveryRequest): DiscoveryResponse[] {
+    const type = typesByUrl.get(request.typeUrl);
+    if (type === undefined) {
+      throw new StreamError(grpcStatus.invalidArgument, "protocol", `type ${JSON.stringify(request.typeUrl)} is not served here`);
+    }
+    const state = this.types[type];
+    if (request.responseNonce !== "") this.#acknowledge(state, request);
+    if (state.requested) this.#subscribe(state, request);
+    else this.#open(state, request);
+    return this.#flush();
+  }
+
+  /** What the proxy said last of a resource; undefined when it has never had it, or does not want it. */
+  resource(type: ResourceType, name: string): ResourceState | undefined {
+    const state = this.types[type];
+    if (!state.wants(name)) return undefined;
+    const entry = state.open.get(name);
+    if (entry === undefined) {
+      const desired = lookup(this.#target, type, name);
+      return desired && { acknowledged: desired.version };
+    }
+    const { held, rejected } = entry;
+    if (held === undefined && rejected === undefined) return undefined;
+    return { ...(held && { acknowledged: held.version }), ...(rejected && { rejected }) };
+  }
+
+  /** Opens the entry of a name whose resource differs between the previous target and the present one. */
+  #touch(type: ResourceType, name: string, previous: ProxyTarget): void {
+    const state = this.types[type];
+    if (state.wants(name)) state.openEntry(name, held(lookup(previous, type, name)));
+  }
+
+  /** The first request of a type: what the proxy wants, and what it has from an earlier stream. */
+  #open(state: TypeState, request: DiscoveryRequest): void {
+    const legacyWildcard =
+      (state.type === "cluster" || state.type === "listener") && request.resourceNamesSubscribe.length === 0;
+    state.requested = true;
+    state.wildcard = legacyWildcard || request.resourceNamesSubscribe.includes("*");
+    for (const name of request.resourceNamesSubscribe) if (name !== "*") this.#add(state, name);
+    const initial = new Map(Object.entries(request.initialResourceVersions));
+    state.owesAnswer = state.wildcard && initial.size === 0;
+    for (const [name, version] of initial) {
+      if (!state.wants(name)) continue;
+      const desired = lookup(this.#target, state.type, name);
+      if (desired?.version === version && !state.awaited.has(name)) continue;
+      state.openEntry(name, desired?.version === version ? held(desired) : { version }).force = state.awaited.delete(name);
+    }
+    for (const name of state.wildcard ? this.#targetNames(state.type) : state.subscribed) {
+      if (!initial.has(name)) this.#ask(state, name);
+    }
+    this.changes++;
+  }
+
+  /** Changes of the subscription. A name that is subscribed again is sent again, as the protocol demands. */
+  #subscribe(state: TypeState, request: DiscoveryRequest): void {
+    for (const name of request.resourceNamesUnsubscribe) {
+      if (name === "*") state.wildcard = false;
+      else if (!state.wildcard) state.drop(name);
+      this.changes++;
+    }
+    if (!state.wildcard && request.resourceNamesUnsubscribe.includes("*")) {
+      for (const name of state.open.keys()) if (!state.subscribed.has(name)) state.drop(name);
+    }
+    for (const name of request.resourceNamesSubscribe) {
+      if (name === "*") {
+        state.wildcard = true;
+        for (const known of this.#targetNames(state.type)) if (!state.subscribed.has(known)) this.#ask(state, known);
+      } else {
+        const known = state.wants(name);
+        const before = known ? held(lookup(this.#target, state.type, name)) : undefined;
+        this.#add(state, name);
+        if (known) state.openEntry(name, before).force = true;
+        else this.#ask(state, name);
+      }
+    }
+  }
+
+  #add(state: TypeState, name: string): void {
+    if (state.subscribed.size >= maxSubscriptions && !state.subscribed.has(name)) {
+      throw new StreamError(
+        grpcStatus.resourceExhausted,
+        "protocol",
+        `more than ${maxSubscriptions} subscriptions to ${state.type} resources`,
+      );
+    }
+    // The target's own string, so that thousands of proxies share one.
+    state.subscribed.add(lookup(this.#target, state.type, name)?.name ?? name);
+  }
+
+  /** The proxy wants a name that it has no version of. */
+  #ask(state: TypeState, name: string): void {
+    state.awaited.delete(name);
+    state.openEntry(name, undefined);
+  }
+
+  #targetNames(type: ResourceType): Iterable<string> {
+    const names = this.#target.groups.flatMap((group) => [...group.byType[type].keys()]);
+    return type === "listener" ? [...names, this.#target.readiness.name] : names;
+  }
+
+  #acknowledge(state: TypeState, request: DiscoveryRequest): void {
+    const { inFlight } = state;
+    // Any other nonce is of a response that was answered already.
+    if (inFlight === undefined || inFlight.nonce !== request.responseNonce) return;
+    state.inFlight = undefined;
+    if (inFlight.sent.size === 0) return;
+    this.changes++;
+    if (request.errorDetail === undefined) {
+      for (const [name, resource] of inFlight.sent) this.#accepted(state, name, resource);
+      return;
+    }
+    const { message } = request.errorDetail;
+    if (inFlight.sent.size > 1) {
+      for (const [name, resource] of inFlight.sent) if (resource !== undefined) state.open.get(name)?.maybe.push(resource);
+      state.isolate([...inFlight.sent.keys()], message);
+      return;
+    }
+    for (const [name, resource] of inFlight.sent) this.#refused(state, name, resource, message);
+  }
+
+  #accepted(state: TypeState, name: string, resource: EnvoyResource | undefined): void {
+    const entry = state.open.get(name);
+    if (entry === undefined) return;
+    entry.maybe = [];
+    if (resource === undefined) {
+      if (state.wildcard) entry.held = undefined;
+      entry.toldMissing = true;
+      return;
+    }
+    // An old version that was repeated says nothing about the new one that was refused.
+    if (entry.held?.version !== resource.version) entry.rejected = undefined;
+    entry.held = held(resource);
+  }
+
+  #refused(state: TypeState, name: string, resource: EnvoyResource | undefined, message: string): void {
+    // Envoy refuses no removal; if one did, it would have to be taken as done, lest it be sent for ever.
+    if (resource === undefined) return this.#accepted(state, name, undefined);
+    const entry = state.open.get(name);
+    if (entry === undefined) return;
+    entry.maybe = [];
+    entry.rejected = { version: resource.version, message };
+  }
+
+  #flush(): DiscoveryResponse[] {
+    const responses: DiscoveryResponse[] = [];
+    let pending: PendingClusters | undefined;
+    for (const type of resourceTypes) {
+      const state = this.types[type];
+      if (!state.requested || state.inFlight !== undefined || (state.open.size === 0 && !state.owesAnswer)) continue;
+      if (type !== "cluster" && type !== "endpoint") pending ??= pendingClusters(this);
+      const response = this.#respond(state, pending);
+      if (response !== undefined) responses.push(response);
+    }
+    return responses;
+  }
+
+  #respond(state: TypeState, pending: PendingClusters | undefined): DiscoveryResponse | undefined {
+    for (let names = state.isolated.shift(); names !== undefined; names = state.isolated.shift()) {
+      const response = this.#gather(state, names, pending);
+      if (response !== undefined) return response;
+    }
+    return this.#gather(state, state.open.keys(), pending);
+  }
+
+  #gather(state: TypeState, names: Iterable<string>, pending: PendingClusters | undefined): DiscoveryResponse | undefined {
+    const resources: EnvoyResource[] = [];
+    let removed: string[] = [];
+    let gated = false;
+    for (const name of names) {
+      const entry = state.open.get(name);
+      if (entry === undefined) continue;
+      const step = this.#step(state, name, entry, pending);
+      if (step.kind === "settle") state.open.delete(name);
+      else if (step.kind === "send") resources.push(step.resource);
+      else if (step.kind === "remove") removed.push(name);
+      else if (step.gated) gated = true;
+    }
+    // A listener goes no earlier than the one that takes its place comes; both in one response, Envoy removes first.
+    if (state.type === "listener" && gated) removed = [];
+    if (resources.length === 0 && removed.length === 0 && (!state.owesAnswer || gated)) return undefined;
+    return this.#send(state, resources, removed);
+  }
+
+  #step(state: TypeState, name: string, entry: OpenEntry, pending: PendingClusters | undefined): Step {
+    const { type } = state;
+    const desired = lookup(this.#target, type, name);
+    if (desired === undefined) return this.#stepWithout(state, name, entry);
+    if (isRefused(entry, desired)) return entry.force ? repeat(entry) : wait;
+    if (isSettled(state, entry, desired)) return { kind: "settle" };
+    if (pending !== undefined) {
+      const cluster = waitsForCluster(this, pending, entry, desired);
+      if (cluster !== "no") return { kind: "wait", gated: cluster === "shortly" };
+    }
+    const first = entry.held === undefined && entry.maybe.length === 0;
+    if (type === "listener" && name === this.#target.readiness.name && first && !isComplete(this)) return wait;
+    return { kind: "send", resource: desired };
+  }
+
+  /** The target has no such resource. */
+  #stepWithout(state: TypeState, name: string, entry: OpenEntry): Step {
+    const has = entry.held !== undefined || entry.maybe.length > 0;
+    if (!state.wildcard) {
+      if (entry.force) return repeat(entry);
+      return has || entry.toldMissing ? wait : { kind: "remove" };
+    }
+    if (!has) return { kind: "settle" };
+    if (state.type !== "cluster") return { kind: "remove" };
+    this.#declared ||= hasDeclaredReferences(this);
+    return this.#declared && !isClusterInUse(this, name) ? { kind: "remove" } : wait;
+  }
+
+  #send(state: TypeState, resources: readonly EnvoyResource[], removed: readonly string[]): DiscoveryResponse {
+    const sent = new Map<string, EnvoyResource | undefined>();
+    for (const resource of resources) {
+      sent.set(resource.name, resource);
+      if (state.type === "cluster") this.#expectEndpoints(resource);
+    }
+    for (const name of removed) sent.set(name, undefined);
+    for (const name of sent.keys()) {
+      const entry = state.open.get(name);
+      if (entry !== undefined) entry.force = false;
+    }
+    this.#nonce++;
+    const nonce = this.#nonce.toString(36);
+    state.inFlight = { nonce, sent };
+    state.owesAnswer = false;
+    return { type: state.type, typeUrl: typeUrls[state.type], nonce, resources, removed };
+  }
+
+  /** The endpoints of a cluster follow it, now or once the proxy subscribes to them. */
+  #expectEndpoints(cluster: EnvoyResource): void {
+    const name = this.index.endpointsOf(cluster);
+    if (name === undefined) return;
+    const { endpoint } = this.types;
+    if (!endpoint.wants(name)) endpoint.awaited.add(name);
+    else endpoint.openEntry(name, held(lookup(this.#target, "endpoint", name))).force = true;
+  }
+}
+
+/** What was asked for again, and whose present version cannot be sent: the last good one, or that there is none. */
+function repeat(entry: OpenEntry): Step {
+  return entry.held?.resource === undefined ? { kind: "remove" } : { kind: "send", resource: entry.held.resource };
+}
+
+const held = (resource: EnvoyResource | undefined): HeldVersion | undefined =>
+  resource && { version: resource.version, resource };

@@ -1,0 +1,53 @@
+/** A real API server for tests: one that the run shares, or one of a test's own. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inject } from "vitest";
+import { binary } from "../../tools/binaries.ts";
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../tools/control-plane.ts";
+
+/** How to reach an API server with all rights. */
+export type ApiServer = Pick<ControlPlane, "url" | "kubeconfig" | "adminToken" | "authority">;
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** The run's shared API server, started by `global-setup-api-server.ts`. */
+    apiServer: ApiServer;
+  }
+}
+
+/**
+ * The API server that all test files of the project `apiserver` share. Files run at the same time: each makes
+ * namespaces of its own, and cluster-wide objects that do not change what others see. No controllers run, so there are
+ * no default ServiceAccounts, and a deleted namespace stays.
+ */
+export function apiServer(): ApiServer {
+  return inject("apiServer");
+}
+
+/**
+ * An API server of the caller's own, about 3 s to start: for tests that restart it or need controllers. `stop` also
+ * removes its files.
+ */
+export async function startApiServer(
+  options: Omit<ControlPlaneOptions, "directory" | "binaries"> & { readonly controllers?: boolean } = {},
+): Promise<ControlPlane> {
+  const { controllers = false, ...rest } = options;
+  const directory = mkdtempSync(join(tmpdir(), "heddle-test-api-server-"));
+  const controlPlane = await startControlPlane({
+    ...rest,
+    directory,
+    binaries: {
+      etcd: await binary("etcd"),
+      kubeApiserver: await binary("kube-apiserver"),
+      ...(controllers ? { kubeControllerManager: await binary("kube-controller-manager") } : {}),
+    },
+  });
+  return {
+    ...controlPlane,
+    async stop() {
+      await controlPlane.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** Starts the API server that all files of a vitest run share. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { binary } from "../../tools/binaries.ts";
+import { startControlPlane } from "../../tools/control-plane.ts";
+
+/** Runs once before the project's tests; the returned function runs after them. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const directory = mkdtempSync(join(tmpdir(), "heddle-test-api-server-"));
+  const binaries = { etcd: await binary("etcd"), kubeApiserver: await binary("kube-apiserver") };
+  const { url, kubeconfig, adminToken, authority, stop } = await startControlPlane({ directory, binaries });
+  project.provide("apiServer", { url, kubeconfig, adminToken, authority });
+  return async () => {
+    await stop();
+    rmSync(directory, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,268 @@
+/**
+ * Loads compiled resources into the real Envoy. Resources that a sidecar gets from the operator's stream are put into
+ * files here, and everything else stays as it is, so what Envoy says of them is what a sidecar would say.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { EnvoyConfig, EnvoyResource, ResourceType } from "../../src/envoy/resource.ts";
+import { resourceTypes, typeUrls } from "../../src/envoy/resource.ts";
+import { envoyYAML } from "../../src/envoy/yaml.ts";
+import { paths, secretNames } from "../../src/model/sidecar.ts";
+import type { TestIdentity } from "./test-identity.ts";
+import { createTestAuthority } from "./test-identity.ts";
+
+/** What Envoy made of a set of resources. */
+export interface LoadResult {
+  /** Every resource is active: accepted, and not waiting for anything. */
+  readonly accepted: boolean;
+  /** Envoy's own words, and names of resources that did not become active. */
+  readonly errors: readonly string[];
+  /** Envoy's warnings about what it accepted, such as deprecated fields. */
+  readonly warnings: readonly string[];
+}
+
+/** How long a configuration may take to become active, in milliseconds. */
+const deadline = 20_000;
+const pollInterval = 25;
+
+/** Path of the Envoy to test with. */
+export const envoyBinary = (): string => process.env["HEDDLE_ENVOY"] ?? "/tmp/bins/envoy";
+
+let identity: Promise<TestIdentity> | undefined;
+
+/** Starts an Envoy with exactly these resources, in a network namespace of its own, and asks it whether all are active. */
+export async function loadInEnvoy(resources: readonly EnvoyResource[]): Promise<LoadResult> {
+  const directory = await mkdtemp(join(tmpdir(), "heddle-envoy-"));
+  try {
+    identity ??= createTestAuthority().then((authority) =>
+      authority.issue("spiffe://cluster.local/ns/default/sa/default"),
+    );
+    await writeResources(directory, resources);
+    await writeIdentity(directory, await identity);
+    return await run(directory, resources);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Writes the files of a static sidecar: `bootstrap.yaml`, and a file of each subscription beside it. */
+export async function writeResources(
+  directory: string,
+  resources: readonly EnvoyResource[],
+  bootstrap: EnvoyConfig = {},
+): Promise<void> {
+  const files = new Map<string, string>();
+  for (const type of resourceTypes) {
+    const ofType = resources.filter((resource) => resource.type === type);
+    for (const [index, resource] of ofType.entries()) {
+      files.set(`${type} ${resource.name}`, join(directory, `${type}-${index}.yaml`));
+    }
+  }
+  const write = async (path: string, type: ResourceType, contained: readonly EnvoyResource[]): Promise<void> => {
+    const bodies = contained.map(({ config }) => ({ "@type": typeUrls[type], ...localConfig(config, directory, files) }));
+    await writeFile(path, envoyYAML({ version_info: "1", type_url: typeUrls[type], resources: bodies }));
+  };
+  for (const type of resourceTypes) {
+    const ofType = resources.filter((resource) => resource.type === type);
+    if (type === "cluster" || type === "listener") {
+      await write(join(directory, `${type}s.yaml`), type, ofType);
+    } else {
+      for (const resource of ofType) {
+        await write(files.get(`${type} ${resource.name}`) ?? "", type, [resource]);
+      }
+    }
+  }
+  const fileSource = (name: string): EnvoyConfig => ({
+    path_config_source: { path: join(directory, name) },
+    resource_api_version: "V3",
+  });
+  const content = {
+    node: { id: "test", cluster: "test" },
+    admin: { address: { pipe: { path: join(directory, "admin") } } },
+    dynamic_resources: { lds_config: fileSource("listeners.yaml"), cds_config: fileSource("clusters.yaml") },
+    ...bootstrap,
+  };
+  await writeFile(join(directory, "bootstrap.yaml"), envoyYAML(content));
+}
+
+/** Writes an identity as the sidecar's volumes have it: the Secret's files, and the SDS files that name them. */
+export async function writeIdentity(directory: string, { certificate, key, authority }: TestIdentity): Promise<void> {
+  const secret = join(directory, "identity");
+  await mkdir(secret, { recursive: true });
+  await writeFile(join(secret, "tls.crt"), certificate);
+  await writeFile(join(secret, "tls.key"), key);
+  await writeFile(join(secret, "ca.crt"), authority);
+  const type = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+  await writeFile(
+    localPath(directory, paths.certificate),
+    envoyYAML({
+      resources: [
+        {
+          "@type": type,
+          name: secretNames.certificate,
+          tls_certificate: {
+            certificate_chain: { filename: join(secret, "tls.crt") },
+            private_key: { filename: join(secret, "tls.key") },
+          },
+        },
+      ],
+    }),
+  );
+  await writeFile(
+    localPath(directory, paths.trust),
+    envoyYAML({
+      resources: [
+        {
+          "@type": type,
+          name: secretNames.trust,
+          validation_context: { trusted_ca: { filename: join(secret, "ca.crt") } },
+        },
+      ],
+    }),
+  );
+}
+
+const localPath = (directory: string, path: string): string =>
+  path === paths.configuration || path.startsWith(`${paths.configuration}/`)
+    ? join(directory, path.slice(paths.configuration.length))
+    : path.startsWith(paths.identity)
+      ? join(directory, "identity", path.slice(paths.identity.length))
+      : path;
+
+/** The same configuration with files instead of the operator's stream, and with the sidecar's files in the directory. */
+export function localConfig(config: EnvoyConfig, directory: string, files: ReadonlyMap<string, string>): EnvoyConfig {
+  const source = (type: ResourceType, name: unknown): EnvoyConfig => ({
+    path_config_source: { path: files.get(`${type} ${String(name)}`) ?? join(directory, `no-${type}`) },
+    resource_api_version: "V3",
+  });
+  const walk = (value: unknown, name: unknown): unknown => {
+    if (typeof value === "string") {
+      return localPath(directory, value);
+    }
+    if (Array.isArray(value)) {
+      return value.map((item) => walk(item, undefined));
+    }
+    if (typeof value !== "object" || value === null) {
+      return value;
+    }
+    const object = value as EnvoyConfig;
+    return Object.fromEntries(
+      Object.entries(object).map(([field, inner]) => {
+        switch (field) {
+          case "eds_config":
+            return [field, source("endpoint", config["name"])];
+          case "rds":
+            return [field, { ...(inner as EnvoyConfig), config_source: source("route", (inner as EnvoyConfig)["route_config_name"]) }];
+          case "config_discovery":
+            return [field, { ...(inner as EnvoyConfig), config_source: source("extension", object["name"]) }];
+          default:
+            return [field, walk(inner, name)];
+        }
+      }),
+    );
+  };
+  return walk(config, undefined) as EnvoyConfig;
+}
+
+async function run(directory: string, resources: readonly EnvoyResource[]): Promise<LoadResult> {
+  await access(envoyBinary());
+  const namespace = process.getuid?.() === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
+  const command = [envoyBinary(), "-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "-l", "warning"];
+  const envoy = spawn("unshare", [...namespace, "--", ...command, "--disable-hot-restart", "--log-format", "%v"], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const ended = once(envoy, "close");
+  let log = "";
+  envoy.stderr.setEncoding("utf8").on("data", (text: string) => {
+    log += text;
+  });
+  let missing: readonly string[] = [];
+  let refused: readonly string[] = [];
+  try {
+    const end = Date.now() + deadline;
+    do {
+      await delay(pollInterval);
+      const [dump, stats] = await Promise.all([
+        admin(directory, "/config_dump?include_eds"),
+        admin(directory, "/stats?format=json&filter=(update_rejected|update_failure|config_fail|config_conflict)$"),
+      ]);
+      if (dump !== undefined && stats !== undefined) {
+        missing = notActive(dump, resources);
+        refused = counted(stats);
+      } else {
+        missing = ["Envoy does not answer"];
+      }
+    } while (missing.length > 0 && refused.length === 0 && envoy.exitCode === null && Date.now() < end);
+  } finally {
+    envoy.kill("SIGKILL");
+    await ended;
+  }
+  const lines = log.split("\n").filter((line) => line !== "");
+  const accepted = missing.length === 0 && refused.length === 0;
+  return { accepted, errors: accepted ? [] : [...refused, ...missing, ...lines], warnings: accepted ? lines : [] };
+}
+
+/** Asks the admin interface; undefined while there is no answer. */
+async function admin(directory: string, path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const call = request({ socketPath: join(directory, "admin"), path, timeout: 2_000 }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (text: string) => {
+        body += text;
+      });
+      response.on("end", () => resolve(response.statusCode === 200 ? body : undefined));
+      response.on("error", () => resolve(undefined));
+    });
+    call.on("error", () => resolve(undefined));
+    call.on("timeout", () => call.destroy());
+    call.end();
+  });
+}
+
+interface Dump {
+  readonly configs?: readonly {
+    readonly dynamic_active_clusters?: readonly { readonly cluster?: { readonly name?: string } }[];
+    readonly dynamic_listeners?: readonly { readonly name?: string; readonly active_state?: unknown }[];
+    readonly dynamic_route_configs?: readonly { readonly route_config?: { readonly name?: string } }[];
+    readonly dynamic_endpoint_configs?: readonly { readonly endpoint_config?: { readonly cluster_name?: string } }[];
+    readonly ecds_filters?: readonly { readonly ecds_filter?: { readonly name?: string } }[];
+  }[];
+}
+
+function notActive(text: string, resources: readonly EnvoyResource[]): readonly string[] {
+  const active = new Set<string>();
+  for (const section of (JSON.parse(text) as Dump).configs ?? []) {
+    for (const { cluster } of section.dynamic_active_clusters ?? []) {
+      active.add(`cluster ${cluster?.name}`);
+    }
+    for (const { name, active_state: state } of section.dynamic_listeners ?? []) {
+      if (state !== undefined) {
+        active.add(`listener ${name}`);
+      }
+    }
+    for (const { route_config: route } of section.dynamic_route_configs ?? []) {
+      active.add(`route ${route?.name}`);
+    }
+    for (const { endpoint_config: endpoint } of section.dynamic_endpoint_configs ?? []) {
+      active.add(`endpoint ${endpoint?.cluster_name}`);
+    }
+    for (const { ecds_filter: filter } of section.ecds_filters ?? []) {
+      active.add(`extension ${filter?.name}`);
+    }
+  }
+  return resources
+    .map(({ type, name }) => `${type} ${name}`)
+    .filter((name) => !active.has(name))
+    .map((name) => `not active: ${name}`);
+}
+
+function counted(text: string): readonly string[] {
+  const { stats } = JSON.parse(text) as { stats: readonly { readonly name?: string; readonly value?: number }[] };
+  return stats.filter(({ value }) => (value ?? 0) > 0).map(({ name, value }) => `${name}: ${value}`);
+}

@@ -1,0 +1,90 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const source = resolve(import.meta.dirname, "../../src");
+
+/** Which rooms a room may import, besides itself. `docs/architecture.md` draws the same picture. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  api: [],
+  model: ["api"],
+  policy: ["api", "model"],
+  envoy: ["api", "model"],
+  reconcilers: ["api", "model", "policy", "envoy"],
+  ops: ["api", "model"],
+  kube: ["ops", "api", "model"],
+  identity: ["ops", "api", "model"],
+  controllers: ["ops", "kube", "identity", "api", "model", "policy", "envoy", "reconcilers"],
+  xds: ["ops", "identity", "api", "model", "envoy"],
+  webhook: ["ops", "identity", "api", "model", "policy", "envoy", "reconcilers"],
+  cli: ["ops", "kube", "identity", "api", "model", "policy", "envoy", "reconcilers"],
+};
+
+const pure = new Set(["api", "model", "policy", "envoy", "reconcilers"]);
+
+interface Import {
+  readonly file: string;
+  readonly room: string;
+  readonly target: string;
+}
+
+function sourceFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (entry.isDirectory()) return entry.name === "generated" ? [] : sourceFiles(join(folder, entry.name));
+    return entry.name.endsWith(".ts") ? [join(folder, entry.name)] : [];
+  });
+}
+
+const files = sourceFiles(source);
+const imports: readonly Import[] = files.flatMap((file) => {
+  const room = relative(source, file).split("/")[0] ?? "";
+  const text = readFileSync(file, "utf8");
+  return [...text.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm)].map((match) => ({
+    file: relative(source, file),
+    room,
+    target: match[1] ?? match[2] ?? match[3] ?? "",
+  }));
+});
+
+const roomOf = ({ file, target }: Import): string => relative(source, resolve(source, dirname(file), target)).split("/")[0] ?? "";
+
+describe("imports", () => {
+  test("the walk sees the tree", () => {
+    expect(files.length).toBeGreaterThan(40);
+    expect(imports.length).toBeGreaterThan(files.length);
+  });
+
+  test("arrows between rooms point left only", () => {
+    const wrong = imports
+      .filter(({ room, target }) => target.startsWith(".") && room in allowed)
+      .filter((entry) => roomOf(entry) !== entry.room && !allowed[entry.room]?.includes(roomOf(entry)));
+    expect(wrong).toEqual([]);
+  });
+
+  test("every folder is a room that the table knows", () => {
+    const rooms = new Set(files.map((file) => relative(source, file)).filter((file) => file.includes("/")).map((file) => file.split("/")[0]));
+    expect([...rooms].filter((room) => !(room !== undefined && room in allowed))).toEqual([]);
+  });
+
+  test("pure rooms import no Node built-in but node:crypto, and neither clock nor environment", () => {
+    const builtins = imports.filter(({ room, target }) => pure.has(room) && target.startsWith("node:") && target !== "node:crypto");
+    expect(builtins).toEqual([]);
+    const impure = files
+      .filter((file) => pure.has(relative(source, file).split("/")[0] ?? ""))
+      .filter((file) => /\b(Date\.now|new Date\(\)|performance\.|process\.|Math\.random|console\.|await )/.test(withoutComments(readFileSync(file, "utf8"))));
+    expect(impure).toEqual([]);
+  });
+
+  test("only kube imports the client library", () => {
+    expect(imports.filter(({ room, target }) => target.startsWith("@kubernetes/") && room !== "kube")).toEqual([]);
+  });
+
+  test("no file is above 400 lines", () => {
+    const long = files.map((file) => [relative(source, file), readFileSync(file, "utf8").split("\n").length] as const).filter(([, lines]) => lines > 401);
+    expect(long).toEqual([]);
+  });
+});
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
+}

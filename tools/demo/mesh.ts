@@ -1,0 +1,152 @@
+/**
+ * A cluster with Heddle in it, and the words in which scenes and data-plane tests speak of it: apply, wait, call.
+ */
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseAllDocuments } from "yaml";
+import type { Cluster, Running } from "../cluster.ts";
+import type { CallReport } from "./app.ts";
+
+/** Root of the repository. */
+export const repository = resolve(import.meta.dirname, "../..");
+
+/** How to call from a pod. */
+export interface CallOptions {
+  readonly count?: number;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Requests per second; absent: as fast as eight callers go. */
+  readonly rate?: number;
+  /** A new connection for each request. */
+  readonly fresh?: boolean;
+}
+
+/** A load that runs until it is told to end. */
+export interface Load {
+  /** Ends it and tells what came back. */
+  finish(): Promise<CallReport>;
+}
+
+/** One object as `kubectl get -o json` prints it, as far as scenes look. */
+export interface StatusView {
+  readonly metadata: { readonly generation?: number };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string; readonly observedGeneration?: number }[];
+    readonly proxies?: { readonly summary?: string };
+    readonly findings?: readonly { readonly code: string }[];
+  };
+}
+
+/** Applies, waits and calls. */
+export class Mesh {
+  readonly cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.cluster = cluster;
+  }
+
+  /** `kubectl apply -f` of a file of the repository, or of YAML text. Throws kubectl's message. */
+  async apply(fileOrText: string): Promise<void> {
+    const text = fileOrText.includes("\n") ? fileOrText : readFileSync(join(repository, fileOrText), "utf8");
+    const result = await this.cluster.kubectl(["apply", "-f", "-"], text);
+    if (result.status !== 0) throw new Error(result.stderr.trim());
+  }
+
+  /** `kubectl delete`, and waits until it is gone. */
+  async remove(kind: string, namespace: string, name: string): Promise<void> {
+    const result = await this.cluster.kubectl(["delete", kind, "-n", namespace, name, "--ignore-not-found", "--timeout=30s"]);
+    if (result.status !== 0) throw new Error(result.stderr.trim());
+  }
+
+  /** One object. */
+  async get<T = StatusView>(kind: string, namespace: string, name: string): Promise<T> {
+    const result = await this.cluster.kubectl(["get", kind, "-n", namespace, name, "-o", "json"]);
+    if (result.status !== 0) throw new Error(result.stderr.trim());
+    return JSON.parse(result.stdout) as T;
+  }
+
+  /**
+   * Applies one object and waits until its `Programmed` is True for the generation that was applied.
+   * @returns milliseconds from before `kubectl apply` to that moment, and from after it.
+   */
+  async applyAndWait(fileOrText: string, seconds = 30): Promise<{ fromStart: number; fromApplied: number }> {
+    const text = fileOrText.includes("\n") ? fileOrText : readFileSync(join(repository, fileOrText), "utf8");
+    const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: string; metadata: { name: string; namespace: string } });
+    const start = performance.now();
+    await this.apply(text);
+    const applied = performance.now();
+    for (const { kind, metadata } of objects) {
+      await this.waitProgrammed(`${kind}.v1alpha1.heddle.dev`, metadata.namespace, metadata.name, seconds);
+    }
+    return { fromStart: performance.now() - start, fromApplied: performance.now() - applied };
+  }
+
+  /** Waits until the object's `Programmed` is True for its present generation. */
+  async waitProgrammed(kind: string, namespace: string, name: string, seconds = 30): Promise<StatusView> {
+    const deadline = Date.now() + seconds * 1000;
+    let seen: StatusView | undefined;
+    while (Date.now() < deadline) {
+      const object: StatusView = await this.get(kind, namespace, name);
+      seen = object;
+      const programmed = object.status?.conditions?.find((condition) => condition.type === "Programmed");
+      if (programmed?.status === "True" && programmed.observedGeneration === object.metadata.generation) return object;
+    }
+    throw new Error(`${kind} ${namespace}/${name} is not programmed after ${seconds} s: ${JSON.stringify(seen?.status?.conditions)}`);
+  }
+
+  /** Waits until every Deployment of a namespace has its pods Ready. */
+  async waitDeployments(namespace: string, seconds = 60): Promise<void> {
+    const result = await this.cluster.kubectl(["wait", "deployment", "--all", "-n", namespace, "--for=condition=Available", `--timeout=${seconds}s`]);
+    if (result.status !== 0) throw new Error(`${result.stderr}\n${(await this.cluster.kubectl(["get", "pods", "-A", "-o", "wide"])).stdout}`);
+  }
+
+  /** Name of the one Ready pod of a Deployment. */
+  async podOf(namespace: string, deployment: string): Promise<string> {
+    const result = await this.cluster.kubectl(["get", "pods", "-n", namespace, "-o", "json"]);
+    const { items } = JSON.parse(result.stdout) as {
+      items: { metadata: { name: string; deletionTimestamp?: string }; status?: { conditions?: { type: string; status: string }[] } }[];
+    };
+    const pod = items.find(
+      ({ metadata, status }) =>
+        metadata.name.startsWith(`${deployment}-`) &&
+        metadata.deletionTimestamp === undefined &&
+        /^[^-]+-[^-]+$/.test(metadata.name.slice(deployment.length + 1)) &&
+        status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True"),
+    );
+    if (pod === undefined) throw new Error(`no Ready pod of Deployment ${namespace}/${deployment}`);
+    return pod.metadata.name;
+  }
+
+  /** Calls a URL from the application container of a Deployment's pod. */
+  async call(namespace: string, deployment: string, url: string, options: CallOptions = {}): Promise<CallReport> {
+    const pod = await this.podOf(namespace, deployment);
+    const result = await this.cluster.exec(namespace, pod, "app", ["node", "/app/tools/demo/app.ts", "call", url, ...flags(options)]);
+    if (result.status !== 0) throw new Error(`the client in ${namespace}/${pod} failed: ${result.stderr}`);
+    return JSON.parse(result.stdout) as CallReport;
+  }
+
+  /** Starts a steady load from a pod. */
+  async load(namespace: string, deployment: string, url: string, options: CallOptions = {}): Promise<Load> {
+    const pod = await this.podOf(namespace, deployment);
+    const running: Running = this.cluster.start(namespace, pod, "app", ["node", "/app/tools/demo/app.ts", "watch", url, ...flags(options)]);
+    return {
+      finish: async () => {
+        running.endInput();
+        const result = await running.result;
+        if (result.status !== 0) throw new Error(`the client in ${namespace}/${pod} failed: ${result.stderr}`);
+        return JSON.parse(result.stdout) as CallReport;
+      },
+    };
+  }
+}
+
+function flags(options: CallOptions): string[] {
+  return [
+    ...(options.count === undefined ? [] : ["--count", String(options.count)]),
+    ...(options.method === undefined ? [] : ["--method", options.method]),
+    ...(options.rate === undefined ? [] : ["--rate", String(options.rate)]),
+    ...(options.fresh === true ? ["--fresh"] : []),
+    ...Object.entries(options.headers ?? {}).flatMap(([name, value]) => ["--header", `${name}:${value}`]),
+  ];
+}
