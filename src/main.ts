@@ -36,7 +36,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const metrics = createMetrics();
   const client = createKubeClient(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig });
   const writer: WriterOptions = {
-    isLeader: () => election.isLeader(),
+    isLeader: () => election.leading,
     clock,
     random: Math.random,
     logger,
@@ -53,7 +53,6 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     metrics,
   });
   const xds = createXdsServer({
-    clock,
     logger,
     metrics: {
       streams: (count) => metrics.streams.set(count),
@@ -106,8 +105,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
 
   const election = createLeaderElection({
     client,
-    namespace: settings.mesh.rootNamespace,
-    name: "heddle",
+    lease: { namespace: settings.mesh.rootNamespace, name: "heddle" },
     identity: settings.replica,
     onStarted: () => {
       logger.info({ replica: settings.replica }, "this replica leads");
@@ -119,6 +117,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       logger.info({ replica: settings.replica }, "this replica does not lead any more");
       metrics.leader.set(0);
     },
+    onError: (error) => logger.warn({ error }, "the leader's lease could not be read or renewed"),
   });
 
   function onChange(changes: readonly Observation[]): void {

@@ -5,7 +5,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+
+const { signals } = constants;
 
 /** A child process that runs in the background. */
 export interface BackgroundProcess {
@@ -56,6 +59,61 @@ export function endOf(child: ChildProcess): Promise<string> {
     child.once("error", (error) => resolve(error.message));
     child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
   });
+}
+
+/** What a program that ran to its end left. */
+export interface CommandResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Exit code; 128 and the number of the signal when one ended it, as shells say it. */
+  readonly status: number;
+}
+
+/** How to run a program to its end. */
+export interface CommandOptions {
+  readonly cwd?: string;
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly input?: string;
+  /** Milliseconds after which it is killed. */
+  readonly timeout?: number;
+}
+
+/** Runs a program to its end and gives its output, whatever its exit code. Fails only when it cannot be started. */
+export async function collect(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: options.environment,
+    timeout: options.timeout,
+    killSignal: "SIGKILL",
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const text = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    text.stdout += chunk;
+  });
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    text.stderr += chunk;
+  });
+  // A program that does not read its input may end before it is written.
+  child.stdin.on("error", () => {}).end(options.input ?? "");
+  return new Promise((resolve, reject) => {
+    child.once("error", (error) => reject(new Error(`${command} cannot be run: ${error.message}`)));
+    child.once("close", (code, signal) => {
+      resolve({ ...text, status: code ?? 128 + (signal === null ? 0 : signals[signal]) });
+    });
+  });
+}
+
+/** Runs a program to its end; fails with its output unless it succeeds. Gives its standard output. */
+export async function run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const { stdout, stderr, status } = await collect(command, args, options);
+  if (status === 0) return stdout;
+  const output = `${stdout}${stderr}`.trimEnd().slice(-8_000);
+  throw new Error(`\`${command} ${args.join(" ")}\` failed with ${status}:\n${output}`);
 }
 
 /** The last lines of a log file, for an error message. */

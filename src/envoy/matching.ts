@@ -36,26 +36,11 @@ export function fieldTerms<Value, Term>(
   values: Values<Value> | undefined,
   match: (value: Value) => Term,
 ): Term[] {
-  const terms: Term[] = [];
-  if (values?.any !== undefined) {
-    terms.push(
-      anyOf(
-        logic,
-        values.any.map(match),
-      ),
-    );
-  }
-  if (values?.none !== undefined) {
-    terms.push(
-      logic.not(
-        anyOf(
-          logic,
-          values.none.map(match),
-        ),
-      ),
-    );
-  }
-  return terms;
+  const { any, none } = values ?? {};
+  return [
+    ...(any === undefined ? [] : [anyOf(logic, any.map(match))]),
+    ...(none === undefined ? [] : [logic.not(anyOf(logic, none.map(match)))]),
+  ];
 }
 
 /** Whether a string form only demands that there is a value: `*`, and a prefix or suffix of nothing. */

@@ -75,8 +75,7 @@ export function rules(
   }
   const compiled: [string, PolicyJson][] = policies.flatMap((policy) =>
     policy.rules.flatMap((rule, index) => {
-      const permissions =
-        layer === "http" ? httpPermissions(rule.operations) : connectionPermissions(rule, action);
+      const permissions = layer === "http" ? httpPermissions(rule.operations) : connectionPermissions(rule, action);
       return permissions === undefined
         ? []
         : [

@@ -6,7 +6,7 @@ import type { KubernetesObject } from "../api/kubernetes.ts";
 import { manager } from "../model/sidecar.ts";
 import { type Clock, systemClock } from "../ops/clock.ts";
 import { createConnectionSource } from "./config.ts";
-import { errorOfConnection, isApiError } from "./error.ts";
+import { isApiError } from "./error.ts";
 import type { ObjectName, ObjectOf, ObjectToWrite } from "./objects.ts";
 import { describe, pathOf, selectors } from "./path.ts";
 import { createTransport, type HttpRequest, type Transport } from "./transport.ts";
@@ -47,7 +47,10 @@ export interface WatchOptions extends Selection {
   readonly resourceVersion: string;
   /** After so many seconds the server ends the watch. */
   readonly timeoutSeconds: number;
-  /** After so many milliseconds without a byte the connection counts as lost. Bookmarks come about each minute. */
+  /**
+   * After so many milliseconds without a byte the connection is closed, as it may be lost. The server sends a bookmark
+   * about each minute to a watch that has had an event since the server's start, and nothing at all to others.
+   */
   readonly idle: number;
   /** Milliseconds until the server must have begun to answer. */
   readonly timeout?: number;
@@ -79,9 +82,9 @@ export interface KubeClient {
   /** All pages, of one moment, without managedFields. */
   list<K extends Kind>(kind: K, options?: ListOptions): Promise<List<ObjectOf<K>>>;
   /**
-   * Calls the handler with each event, in order, until the server ends the watch (then it resolves), the signal aborts it
-   * or it fails (then it rejects). Objects are as in a list, without managedFields. What the handler throws ends the
-   * watch and is what it rejects with.
+   * Calls the handler with each event, in order. Resolves when the server has ended the watch or was silent for `idle`;
+   * rejects when the signal aborts it or it fails. Objects are as in a list, without managedFields. What the handler
+   * throws ends the watch and is what it rejects with.
    */
   watch<K extends Kind>(
     kind: K,
@@ -90,7 +93,8 @@ export interface KubeClient {
   ): Promise<void>;
   /**
    * Server-side apply of the main resource: creates or changes, and owns what it names. With `metadata.resourceVersion`
-   * a write that was decided on an older version conflicts; with `metadata.uid` one on another object of the name does.
+   * a write that was decided on an older version conflicts. That alone does not keep it from creating what was deleted
+   * meanwhile (the server ignores the version then): `metadata.uid` beside it does, also as a conflict.
    */
   apply<K extends Kind>(kind: K, object: ObjectToWrite, options?: ApplyOptions): Promise<ObjectOf<K>>;
   /** Server-side apply of the status subresource; the object must exist. */
@@ -262,8 +266,7 @@ export function createClient(transport: Transport, clock: Clock): KubeClient {
         );
       } catch (error) {
         if (thrown !== undefined) throw thrown.error;
-        if (silent) throw errorOfConnection(object, "Timeout", `silent for ${options.idle} ms`);
-        throw error;
+        if (!silent) throw error;
       } finally {
         timer.cancel();
         options.signal?.removeEventListener("abort", abort);

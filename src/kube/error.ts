@@ -93,13 +93,15 @@ export function errorOfStatus(object: string, httpStatus: number, body: unknown,
   const causes = Array.isArray(status.details?.causes) ? status.details.causes : [];
   // A resource version of the future: the server's history is another one (restored from a backup). Only a list helps.
   const fromTheFuture = causes.some((cause) => cause?.reason === "ResourceVersionTooLarge");
+  // Server-side apply answers a field that the schema does not have with 500 and no reason; no retry mends that.
+  const notInSchema = code === 500 && text.startsWith("failed to create typed patch object");
   const seconds = retryAfterSeconds ?? status.details?.retryAfterSeconds;
   return new ApiError({
     status: code,
     reason,
     message: `${object}: ${code} ${reason}: ${text}`,
     object,
-    class: fromTheFuture ? "gone" : classOfStatus(code),
+    class: fromTheFuture ? "gone" : notInSchema ? "terminal" : classOfStatus(code),
     ...(typeof seconds === "number" && seconds > 0 ? { retryAfter: seconds * 1000 } : {}),
   });
 }

@@ -54,7 +54,7 @@ export interface ReflectorOptions<K extends Kind> {
   readonly onError?: (error: unknown) => void;
   /** Objects per page of a list. */
   readonly limit?: number;
-  /** Milliseconds of silence after which a watch counts as lost. The API server sends a bookmark about each minute. */
+  /** Milliseconds of silence after which the watch is opened anew, in case the connection is lost without a word. */
   readonly idle?: number;
   /** Milliseconds between tries. */
   readonly backoff?: BackoffLimits;
@@ -67,7 +67,10 @@ export interface Reflector {
   readonly state: ReflectorState;
   /** Whether the sink has had all objects once. Stays true. */
   readonly synced: boolean;
-  /** When the server last said anything (on the clock's monotonic scale): how old the truth may be. Absent before. */
+  /**
+   * When the server last said anything (on the clock's monotonic scale): how old the truth may be. Absent before. On a
+   * kind without changes at most `idle` ago while all is well.
+   */
   readonly lastContact: number | undefined;
   /** Resolves to true once synced, to false when stopped before. Never rejects. */
   whenSynced(): Promise<boolean>;
@@ -80,6 +83,8 @@ const defaultBackoff: BackoffLimits = { base: 100, cap: 15_000 };
 /** While a CRD is missing a try costs the server next to nothing, and someone waits for its effect. */
 const waitingBackoff: BackoffLimits = { base: 1_000, cap: 5_000 };
 const defaultIdle = 90_000;
+/** Milliseconds for a watch to begin. */
+const timeoutOfOpening = 15_000;
 /** A watch that lived shorter and brought nothing counts as a failure: or a server that ends each one makes a hot loop. */
 const shortWatch = 1_000;
 
@@ -157,6 +162,7 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
           // Spread, so that the watches of many kinds and replicas do not all begin anew at once.
           timeoutSeconds: Math.round(300 + 300 * random()),
           idle: options.idle ?? defaultIdle,
+          timeout: timeoutOfOpening,
           signal,
           onOpen: () => {
             opened = clock.monotonic();

@@ -58,6 +58,8 @@ export const keys = {
   revision: "heddle.dev/revision",
   /** Annotation of a recorded ConfigMap: the objects that it came from. */
   origins: "heddle.dev/origins",
+  /** Annotation of a reach's ConfigMap that could not hold all: how many Services of how many it has, such as `120/400`. */
+  recorded: "heddle.dev/recorded",
   /** `heddle` on everything that the operator writes. */
   managedBy: "app.kubernetes.io/managed-by",
 } as const;

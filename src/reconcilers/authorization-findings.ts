@@ -21,7 +21,9 @@ export function findAuthorizationProblems(
       ...rule.operations.flatMap((operation, at) => [
         ...findHTTPOnTCP(action, operation, `${path}.to[${at}].operation`, declared),
         ...findEvadablePaths(action, operation, `${path}.to[${at}].operation`),
-        ...(workloads.length === 0 ? [] : findUndeclared(operation, `${path}.to[${at}].operation`, declared, workloads)),
+        ...(workloads.length === 0
+          ? []
+          : findUndeclared(operation, `${path}.to[${at}].operation`, declared, workloads)),
       ]),
       ...(action === "DENY" ? findIdentityWithoutStrict(rule, path, modes) : []),
     ];
@@ -113,7 +115,9 @@ function findIdentityWithoutStrict(
     rule.operations.some(({ ports }) => ports?.any === undefined || ports.any.some((port) => !known.has(port)));
   const isOpen = modes.some(({ mode, ports }) => {
     const known = new Set(ports.map(({ port }) => port));
-    return (mode !== "Strict" && coversMore(known)) || ports.some((port) => port.mode !== "Strict" && covers(port.port));
+    return (
+      (mode !== "Strict" && coversMore(known)) || ports.some((port) => port.mode !== "Strict" && covers(port.port))
+    );
   });
   if (!isOpen) return [];
   return rule.sources.flatMap((source: SourceMatch, index): Finding[] => {

@@ -5,6 +5,7 @@
  *   An invalid one denies everything that it selects.
  */
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
+import { validateAuthorizationPolicy } from "../api/validate.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { MeshPolicy, ObjectReference } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
@@ -12,7 +13,17 @@ import { compare } from "../model/workload.ts";
 import { findAuthorizationProblems } from "./authorization-findings.ts";
 import { readPolicy } from "./authorization-rules.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
-import { accepted, byAge, invalid, messageOf, namespaceOf, pushTo, referenceTo, resolved } from "./objects.ts";
+import {
+  accepted,
+  byAge,
+  demandShape,
+  invalid,
+  messageOf,
+  namespaceOf,
+  pushTo,
+  referenceTo,
+  resolved,
+} from "./objects.ts";
 import type { Selection } from "./selector.ts";
 import { findNothing, select, selectAtLeast } from "./selector.ts";
 import type { Workloads } from "./workloads.ts";
@@ -75,6 +86,7 @@ function read(object: AuthorizationPolicy, settings: MeshSettings, workloads: Wo
   const origin = referenceTo("AuthorizationPolicy", object);
   const name = nameOf(origin);
   try {
+    demandShape(object, validateAuthorizationPolicy);
     const { action, rules } = readPolicy(object.spec, namespaceOf(object));
     return { action, policy: { origin, name, rules }, selection: select(object, workloads, settings) };
   } catch (error) {

@@ -1,7 +1,13 @@
 /**
- * Normalises the rules of an AuthorizationPolicy. Whole or not at all: whatever is not understood throws InvalidObject,
- * and unknown fields are not understood (a field that is skipped is a demand that is not made).
+ * Normalises the rules of an AuthorizationPolicy that has the shape of its schema. Whole or not at all: whatever is not
+ * understood throws InvalidObject, since a value that is skipped is a demand that is not made.
  */
+import type {
+  AuthorizationPolicyOperation,
+  AuthorizationPolicyRule,
+  AuthorizationPolicySource,
+  AuthorizationPolicySpec,
+} from "../api/generated/AuthorizationPolicy.ts";
 import type { AuthorizationRule, OperationMatch, SourceMatch, StringMatch, Values } from "../model/mesh.ts";
 import { parseAddressBlock } from "./cidr.ts";
 import { InvalidObject } from "./objects.ts";
@@ -13,48 +19,27 @@ export interface PolicyBody {
 }
 
 /** Reads the spec of a policy of this namespace. Throws InvalidObject with the path of the field at fault. */
-export function readPolicy(spec: unknown, namespace: string): PolicyBody {
-  const fields = readObject(spec, "spec", ["selector", "action", "rules"]);
-  const action = fields.get("action") ?? "ALLOW";
-  if (action !== "ALLOW" && action !== "DENY") {
-    throw new InvalidObject(`spec.action: ${JSON.stringify(action)} is no action: write ALLOW or DENY`);
-  }
-  const given = fields.get("rules");
-  if (given === undefined) {
-    if (action === "ALLOW") return { action, rules: [] };
+export function readPolicy({ action = "ALLOW", rules }: AuthorizationPolicySpec, namespace: string): PolicyBody {
+  if (rules === undefined && action === "DENY") {
     throw new InvalidObject("spec.rules: a DENY policy without rules would deny nothing: add rules, or write `[{}]`");
   }
-  const rules = readList(given, "spec.rules", (rule, path) => readRule(rule, path, namespace));
-  return { action, rules };
+  return { action, rules: (rules ?? []).map((rule, index) => readRule(rule, `spec.rules[${index}]`, namespace)) };
 }
 
-function readRule(given: unknown, path: string, namespace: string): AuthorizationRule {
-  const fields = readObject(given, path, ["from", "to"]);
-  const entries = (name: "from" | "to") => fields.get(name);
-  const sources =
-    entries("from") === undefined
-      ? []
-      : readList(entries("from"), `${path}.from`, (from, at) => {
-          const source = readObject(from, at, ["source"]).get("source");
-          return readSource(source, `${at}.source`, namespace);
-        });
-  const operations =
-    entries("to") === undefined
-      ? []
-      : readList(entries("to"), `${path}.to`, (to, at) => {
-          return readOperation(readObject(to, at, ["operation"]).get("operation"), `${at}.operation`);
-        });
-  return { sources, operations };
+function readRule(rule: AuthorizationPolicyRule, path: string, namespace: string): AuthorizationRule {
+  return {
+    sources: (rule.from ?? []).map(({ source }, at) => readSource(source, `${path}.from[${at}].source`, namespace)),
+    operations: (rule.to ?? []).map(({ operation }, at) => readOperation(operation, `${path}.to[${at}].operation`)),
+  };
 }
 
-function readSource(given: unknown, path: string, namespace: string): SourceMatch {
-  const fields = readDemands(given, path, sourceFields);
-  const principals = readValues(fields, path, "principals", "notPrincipals", readPrincipal);
-  const namespaces = readValues(fields, path, "namespaces", "notNamespaces", readString);
-  const serviceAccounts = readValues(fields, path, "serviceAccounts", "notServiceAccounts", (text, at) =>
+function readSource(given: AuthorizationPolicySource, path: string, namespace: string): SourceMatch {
+  const principals = readValues(given, path, "principals", "notPrincipals", readPrincipal);
+  const namespaces = readValues(given, path, "namespaces", "notNamespaces", readString);
+  const serviceAccounts = readValues(given, path, "serviceAccounts", "notServiceAccounts", (text, at) =>
     readServiceAccount(text, at, namespace),
   );
-  const ipBlocks = readValues(fields, path, "ipBlocks", "notIpBlocks", (text, at) => {
+  const ipBlocks = readValues(given, path, "ipBlocks", "notIpBlocks", (text, at) => {
     const block = parseAddressBlock(text);
     if (block !== undefined) return block;
     throw new InvalidObject(`${at}: ${quote(text)} is neither a CIDR block such as 10.0.0.0/8 nor an address`);
@@ -67,12 +52,11 @@ function readSource(given: unknown, path: string, namespace: string): SourceMatc
   };
 }
 
-function readOperation(given: unknown, path: string): OperationMatch {
-  const fields = readDemands(given, path, operationFields);
-  const hosts = readValues(fields, path, "hosts", "notHosts", readHost);
-  const ports = readValues(fields, path, "ports", "notPorts", readPort);
-  const methods = readValues(fields, path, "methods", "notMethods", readString);
-  const paths = readValues(fields, path, "paths", "notPaths", readPath);
+function readOperation(given: AuthorizationPolicyOperation, path: string): OperationMatch {
+  const hosts = readValues(given, path, "hosts", "notHosts", readHost);
+  const ports = readValues(given, path, "ports", "notPorts", readPort);
+  const methods = readValues(given, path, "methods", "notMethods", readString);
+  const paths = readValues(given, path, "paths", "notPaths", readPath);
   return {
     ...(hosts === undefined ? {} : { hosts }),
     ...(ports === undefined ? {} : { ports }),
@@ -81,55 +65,19 @@ function readOperation(given: unknown, path: string): OperationMatch {
   };
 }
 
-const sourceFields = ["principals", "namespaces", "serviceAccounts", "ipBlocks"].flatMap(withNegation);
-const operationFields = ["hosts", "ports", "methods", "paths"].flatMap(withNegation);
+/** The names of an object's fields that are lists of strings. */
+type ListField<T> = { [K in keyof T]-?: T[K] extends readonly string[] | undefined ? K & string : never }[keyof T];
 
-function withNegation(name: string): readonly string[] {
-  return [name, `not${name.charAt(0).toUpperCase()}${name.slice(1)}`];
-}
-
-type Fields = ReadonlyMap<string, unknown>;
-
-function readObject(given: unknown, path: string, known: readonly string[]): Fields {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new InvalidObject(`${path}: expected an object`);
-  }
-  const fields = new Map(Object.entries(given).filter(([, value]) => value !== undefined));
-  for (const name of fields.keys()) {
-    if (!known.includes(name)) {
-      throw new InvalidObject(`${path}.${name}: this version of Heddle does not know the field; remove it`);
-    }
-  }
-  return fields;
-}
-
-function readDemands(given: unknown, path: string, known: readonly string[]): Fields {
-  const fields = readObject(given, path, known);
-  if (fields.size === 0) throw new InvalidObject(`${path}: an empty object has no meaning; name a field, or leave it out`);
-  return fields;
-}
-
-function readList<T>(given: unknown, path: string, read: (item: unknown, path: string) => T): readonly T[] {
-  if (!Array.isArray(given) || given.length === 0) {
-    throw new InvalidObject(`${path}: expected a list with at least one entry`);
-  }
-  return given.map((item: unknown, index) => read(item, `${path}[${index}]`));
-}
-
-function readValues<T>(
-  fields: Fields,
+function readValues<Given, T>(
+  given: Given & Readonly<Partial<Record<ListField<Given>, readonly string[]>>>,
   path: string,
-  positive: string,
-  negative: string,
+  positive: ListField<Given>,
+  negative: ListField<Given>,
   read: (text: string, path: string) => T,
 ): Values<T> | undefined {
-  const list = (name: string): readonly T[] | undefined => {
-    const given = fields.get(name);
-    if (given === undefined) return undefined;
-    return readList(given, `${path}.${name}`, (item, at) => {
-      if (typeof item !== "string" || item === "") throw new InvalidObject(`${at}: expected a string`);
-      return read(item, at);
-    });
+  const list = (name: ListField<Given>): readonly T[] | undefined => {
+    const texts: readonly string[] | undefined = given[name];
+    return texts?.map((text, index) => read(text, `${path}.${name}[${index}]`));
   };
   const any = list(positive);
   const none = list(negative);
@@ -155,7 +103,9 @@ function readString(text: string, path: string): StringMatch {
 
 function readPrincipal(text: string, path: string): StringMatch {
   if (text.startsWith("spiffe:")) {
-    throw new InvalidObject(`${path}: ${quote(text)}: leave out \`spiffe://\`, write cluster.local/ns/shop/sa/frontend`);
+    throw new InvalidObject(
+      `${path}: ${quote(text)}: leave out \`spiffe://\`, write cluster.local/ns/shop/sa/frontend`,
+    );
   }
   return readString(text, path);
 }
@@ -164,7 +114,9 @@ function readServiceAccount(text: string, path: string, own: string): { namespac
   const [first = "", second, ...rest] = text.split("/");
   const read = second === undefined ? { namespace: own, name: first } : { namespace: first, name: second };
   if (rest.length > 0 || read.namespace === "" || read.name === "" || text.includes("*")) {
-    throw new InvalidObject(`${path}: ${quote(text)}: write \`namespace/name\`, or \`name\` alone; \`*\` is not understood`);
+    throw new InvalidObject(
+      `${path}: ${quote(text)}: write \`namespace/name\`, or \`name\` alone; \`*\` is not understood`,
+    );
   }
   return read;
 }
@@ -190,13 +142,14 @@ function readPath(text: string, path: string): StringMatch {
   }
   if (!text.includes("{") && !text.includes("}")) return readString(text, path);
   const segments = text.split("/").slice(1);
-  const templates = segments.filter((segment) => segment === "{*}" || segment === "{**}");
+  const isTemplate = (segment: string) => segment === "{*}" || segment === "{**}";
+  const templates = segments.filter(isTemplate);
   const isLiteral = (segment: string) => /^[^{}*]*$/.test(segment);
   const many = templates.indexOf("{**}");
   if (
     !text.startsWith("/") ||
     (many !== -1 && many < templates.length - 1) ||
-    segments.some((segment) => !isLiteral(segment) && !templates.includes(segment))
+    segments.some((segment) => !isLiteral(segment) && !isTemplate(segment))
   ) {
     const hint = "a template has whole segments `{*}`, and at most one `{**}`, the last of them";
     throw new InvalidObject(`${path}: ${quote(text)}: ${hint}`);

@@ -5,10 +5,11 @@
  *   levels the narrowest one governs. What it leaves out is inherited; its ports are never inherited.
  */
 import type { MeshTLS } from "../api/generated/MeshTLS.ts";
+import { validateMeshTLS } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { InboundPort, ObjectReference, TLSMode } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
-import { accepted, byAge, InvalidObject, invalid, messageOf, referenceTo, resolved } from "./objects.ts";
+import { accepted, byAge, demandShape, InvalidObject, invalid, messageOf, referenceTo, resolved } from "./objects.ts";
 import type { Scope, Selection } from "./selector.ts";
 import { findNothing, select, selectAtLeast } from "./selector.ts";
 import type { ServedPort } from "./services.ts";
@@ -48,8 +49,6 @@ interface Claim {
   /** Why the object is not valid: it then demands Strict of what it selects, which lets in the least. */
   readonly fault?: string;
 }
-
-const modes: ReadonlySet<unknown> = new Set<TLSMode>(["Strict", "Permissive", "Disabled"]);
 
 /** What counts where nobody says anything. */
 const defaultMode: TLSMode = "Permissive";
@@ -99,23 +98,18 @@ function claimOf(object: MeshTLS, settings: MeshSettings, workloads: Workloads):
   }
 }
 
-/** What the schema refuses is checked again, since a stored object may be older than the schema. */
+/** What the API server checks by CEL is checked again, since a stored object may be older than the rule. */
 function validate(object: MeshTLS): void {
-  const spec: MeshTLS["spec"] | undefined = object.spec;
-  if (spec?.mode === undefined && spec?.ports === undefined) {
+  demandShape(object, validateMeshTLS);
+  if (object.spec.mode === undefined && object.spec.ports === undefined) {
     throw new InvalidObject("spec: give a mode, or ports with modes: without either the object says nothing");
   }
-  if (spec.mode !== undefined && !modes.has(spec.mode)) throw new InvalidObject(unknownMode("spec.mode", spec.mode));
-  for (const [index, { port, mode }] of (spec.ports ?? []).entries()) {
-    if (!modes.has(mode)) throw new InvalidObject(unknownMode(`spec.ports[${index}].mode`, mode));
-    if (typeof port !== "string" && !(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
-      throw new InvalidObject(`spec.ports[${index}].port: give a port between 1 and 65535, or the name of a port`);
+  for (const [index, { port }] of (object.spec.ports ?? []).entries()) {
+    if (typeof port === "number" && !(port >= 1 && port <= 65_535)) {
+      throw new InvalidObject(`spec.ports[${index}].port: give a port between 1 and 65535`);
     }
   }
 }
-
-const unknownMode = (field: string, mode: unknown): string =>
-  `${field}: ${JSON.stringify(mode)} is no mode: write Strict, Permissive or Disabled`;
 
 type Winners = Readonly<Partial<Record<Scope, Claim>>>;
 

@@ -1,4 +1,5 @@
 import type { KubernetesObject } from "../api/kubernetes.ts";
+import type { SchemaProblem } from "../api/validate.ts";
 import type { Verdict } from "../model/finding.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import { compare } from "../model/workload.ts";
@@ -6,6 +7,16 @@ import { compare } from "../model/workload.ts";
 /** Thrown where an object cannot be understood; becomes `Accepted=False, Invalid` with this message. */
 export class InvalidObject extends Error {
   override readonly name = "InvalidObject";
+}
+
+/**
+ * Throws InvalidObject unless the object has the shape that its schema demands. The API server has seen to it, but perhaps
+ * by the schema of another version. The status is the operator's own and no part of what the user wants.
+ */
+export function demandShape(object: KubernetesObject, validate: (value: unknown) => SchemaProblem | undefined): void {
+  const { status: _status, ...given } = object as KubernetesObject & { readonly status?: unknown };
+  const problem = validate(given);
+  if (problem !== undefined) throw new InvalidObject(`${problem.field || "object"}: ${problem.message}`);
 }
 
 /** The value of a key that may be any word, such as `constructor`: only the record's own keys count. */
@@ -52,7 +63,8 @@ export function compareReferences(a: ObjectReference, b: ObjectReference): numbe
 /** A set of references by identity of the object, not of the JavaScript value; sorted. */
 export function distinctReferences(references: Iterable<ObjectReference>): readonly ObjectReference[] {
   const byName = new Map<string, ObjectReference>();
-  for (const reference of references) byName.set(`${reference.kind}/${reference.namespace}/${reference.name}`, reference);
+  for (const reference of references)
+    byName.set(`${reference.kind}/${reference.namespace}/${reference.name}`, reference);
   return [...byName.values()].sort(compareReferences);
 }
 
@@ -60,7 +72,11 @@ export function distinctReferences(references: Iterable<ObjectReference>): reado
 export const accepted: Verdict = { status: "True", reason: "Accepted", message: "The object is valid." };
 
 /** The verdict of an object that names nothing that is missing. */
-export const resolved: Verdict = { status: "True", reason: "ResolvedRefs", message: "Everything that it names exists." };
+export const resolved: Verdict = {
+  status: "True",
+  reason: "ResolvedRefs",
+  message: "Everything that it names exists.",
+};
 
 /** The verdict of an object that cannot be understood. */
 export const invalid = (message: string): Verdict => ({ status: "False", reason: "Invalid", message });

@@ -8,7 +8,6 @@ import type { EndpointSlice, Service, ServicePort } from "../api/kubernetes.ts";
 import type { Protocol } from "../model/mesh.ts";
 import { ports } from "../model/sidecar.ts";
 import type { ObjectKey, Snapshot } from "../model/snapshot.ts";
-import { objectKey } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { byAge, fitsLabels, namespaceOf, own, pushTo } from "./objects.ts";
 import { protocolOf } from "./protocol.ts";
@@ -85,7 +84,8 @@ function slicesOfServices(snapshot: Snapshot): ReadonlyMap<ObjectKey, readonly E
   const slices = new Map<ObjectKey, EndpointSlice[]>();
   for (const slice of snapshot.endpointSlices.values()) {
     const service = own(slice.metadata.labels, "kubernetes.io/service-name");
-    if (service !== undefined && slice.addressType !== "FQDN") pushTo(slices, `${namespaceOf(slice)}/${service}`, slice);
+    if (service !== undefined && slice.addressType !== "FQDN")
+      pushTo(slices, `${namespaceOf(slice)}/${service}`, slice);
   }
   return slices;
 }
@@ -183,7 +183,9 @@ export function findServedPorts(snapshot: Snapshot, workloads: Workloads): Reado
 function selects(service: Service, workload: Workload): boolean {
   const selector = service.spec?.selector ?? {};
   if (Object.keys(selector).length === 0 || service.spec?.type === "ExternalName") return false;
-  return fitsLabels(selector, workload.labels) || workload.pods.some((pod) => fitsLabels(selector, pod.metadata.labels));
+  return (
+    fitsLabels(selector, workload.labels) || workload.pods.some((pod) => fitsLabels(selector, pod.metadata.labels))
+  );
 }
 
 function targetPort(port: ServicePort, workload: Workload): number | undefined {

@@ -16,19 +16,15 @@ export interface Backend {
   readonly weight: number;
 }
 
-/** Reads the backends. Throws InvalidObject for what the schema refuses, since a stored object may be older than it. */
+/** Reads the backends. Throws InvalidObject for what the API server refuses by CEL, since a stored object may be older. */
 export function readBackends(spec: TrafficSplit["spec"]): readonly Backend[] {
-  const given: TrafficSplit["spec"]["backends"] | undefined = spec.backends;
-  if (given === undefined || given.length === 0) throw new InvalidObject("spec.backends: give at least one backend");
-  if (given.every(({ weight }) => weight === undefined)) {
+  if (spec.backends.every(({ weight }) => weight === undefined)) {
     throw new InvalidObject("spec.backends: no backend has a weight: give at least one of them a weight");
   }
-  return given.map(({ service, weight = 0 }, index) => {
-    if (typeof service !== "string" || service === "" || service.includes(".") || service.includes("/")) {
-      throw new InvalidObject(`spec.backends[${index}].service: name a Service of the split's own namespace, by its name`);
-    }
-    if (!Number.isInteger(weight) || weight < 0 || weight > 1_000_000) {
-      throw new InvalidObject(`spec.backends[${index}].weight: give a whole number from 0 to 1000000`);
+  return spec.backends.map(({ service, weight = 0 }, index) => {
+    if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(service)) {
+      const hint = "name a Service of the split's own namespace by its bare name";
+      throw new InvalidObject(`spec.backends[${index}].service: ${JSON.stringify(service)}: ${hint}`);
     }
     return { service, weight };
   });
@@ -105,7 +101,8 @@ export function resolveBackends(
     if (backend === undefined) {
       const verdict = missing(field, key, snapshot.services.get(key));
       if (weight > 0) problems.push(verdict);
-      else findings.push({ code: "BackendWithoutWeight", field, message: `Service ${key} is not there to take a share.` });
+      else
+        findings.push({ code: "BackendWithoutWeight", field, message: `Service ${key} is not there to take a share.` });
       continue;
     }
     const lacking = rootService.ports.filter(({ port }) => !backend.ports.some((own) => own.port === port));

@@ -2,7 +2,6 @@
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { RouteMatch } from "../model/mesh.ts";
 import { compare } from "../model/workload.ts";
-import { InvalidObject } from "./objects.ts";
 
 type GivenMatch = NonNullable<TrafficSplit["spec"]["matches"]>[number];
 
@@ -10,15 +9,10 @@ type GivenMatch = NonNullable<TrafficSplit["spec"]["matches"]>[number];
  * A match in its one spelling, so that equal ones are equal: header names in lower case and sorted, no trailing slash on a
  * prefix. Undefined when it fits every request, as the prefix `/` does.
  */
-export function normaliseMatch(given: GivenMatch, field: string): RouteMatch | undefined {
-  const path = normalisePath(given.path, `${field}.path`);
+export function normaliseMatch(given: GivenMatch): RouteMatch | undefined {
+  const path = normalisePath(given.path);
   const headers = (given.headers ?? [])
-    .map(({ type, name, value }, index) => {
-      if (type !== "Exact" && type !== "RegularExpression") {
-        throw new InvalidObject(`${field}.headers[${index}].type: write Exact or RegularExpression`);
-      }
-      return { type, name: name.toLowerCase(), value };
-    })
+    .map(({ type, name, value }) => ({ type, name: name.toLowerCase(), value }))
     .sort((a, b) => compare(a.name, b.name) || compare(a.value, b.value));
   if (path === undefined && given.method === undefined && headers.length === 0) return undefined;
   return {
@@ -28,15 +22,10 @@ export function normaliseMatch(given: GivenMatch, field: string): RouteMatch | u
   };
 }
 
-function normalisePath(given: GivenMatch["path"], field: string): RouteMatch["path"] {
-  if (given === undefined) return undefined;
-  const { type, value } = given;
-  if (type === "Exact" || type === "RegularExpression") return { type, value };
-  if (type !== "PathPrefix") {
-    throw new InvalidObject(`${field}.type: write Exact, PathPrefix or RegularExpression`);
-  }
-  const prefix = value.replace(/\/+$/, "");
-  return prefix === "" ? undefined : { type, value: prefix };
+function normalisePath(given: GivenMatch["path"]): RouteMatch["path"] {
+  if (given?.type !== "PathPrefix") return given;
+  const value = given.value.replace(/\/+$/, "");
+  return value === "" ? undefined : { type: "PathPrefix", value };
 }
 
 /** Equal for equal matches. */

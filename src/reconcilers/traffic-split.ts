@@ -5,10 +5,21 @@
  *                --spec.backends-> Services of its namespace: their endpoints, never their splits
  */
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
+import { validateTrafficSplit } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { MeshRoute, ObjectReference, RouteMatch, Routing } from "../model/mesh.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
-import { accepted, byAge, InvalidObject, invalid, messageOf, namespaceOf, pushTo, referenceTo } from "./objects.ts";
+import {
+  accepted,
+  byAge,
+  demandShape,
+  InvalidObject,
+  invalid,
+  messageOf,
+  namespaceOf,
+  pushTo,
+  referenceTo,
+} from "./objects.ts";
 import type { ClientPort, ClientService } from "./services.ts";
 import type { Backend } from "./split-backends.ts";
 import { backendsForPort, readBackends, resolveBackends, summarise } from "./split-backends.ts";
@@ -74,17 +85,15 @@ const unjudged: Verdict = {
 };
 
 function readSplit(object: TrafficSplit, reference: ObjectReference, settings: MeshSettings): Split {
-  const spec: TrafficSplit["spec"] | undefined = object.spec;
-  if (spec === undefined) throw new InvalidObject("spec: expected an object");
+  demandShape(object, validateTrafficSplit);
+  const { spec } = object;
   const root = readRoot(spec.service, namespaceOf(object), settings);
-  const matches = spec.matches?.map((match, index) => normaliseMatch(match, `spec.matches[${index}]`));
-  if (matches?.length === 0) throw new InvalidObject("spec.matches: give at least one match, or leave the field out");
+  const matches = spec.matches?.map((match) => normaliseMatch(match));
   return { object, reference, root, backends: readBackends(spec), matches };
 }
 
 /** `name`, `name.namespace`, `name.namespace.svc`, or that with the cluster's domain. */
-function readRoot(given: unknown, namespace: string, settings: MeshSettings): ObjectKey {
-  if (typeof given !== "string" || given === "") throw new InvalidObject("spec.service: name the root Service");
+function readRoot(given: string, namespace: string, settings: MeshSettings): ObjectKey {
   const [name = "", itsNamespace, ...rest] = given.split(".");
   const domain = rest.join(".");
   if (rest.length > 0 && domain !== "svc" && domain !== `svc.${settings.clusterDomain}`) {

@@ -7,10 +7,10 @@ import { grpcStatus, StreamError } from "./types.ts";
 
 const prefixLength = 5;
 
-/** Cuts a byte stream into messages. Holds at most one message that is not complete. */
+/** Cuts a byte stream into messages. Holds at most one message that is not complete, in one buffer however it is cut up. */
 export class FrameReader {
   readonly #limit: number;
-  #chunks: Buffer[] = [];
+  #buffer = Buffer.alloc(0);
   #length = 0;
 
   /** `limit`: bytes that one message may have. */
@@ -18,16 +18,18 @@ export class FrameReader {
     this.#limit = limit;
   }
 
-  /** Takes bytes and gives the messages that they complete. Throws a {@link StreamError} on what may not be. */
-  *push(chunk: Buffer): Generator<Buffer> {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-    while (this.#length >= prefixLength) {
-      const prefix = this.#peek(prefixLength);
-      if (prefix[0] !== 0) {
+  /**
+   * Takes bytes and gives the messages that they complete; each is valid until the next is asked for. Throws a
+   * {@link StreamError} on what may not be.
+   */
+  *push(chunk: Uint8Array): Generator<Uint8Array> {
+    this.#append(chunk);
+    let offset = 0;
+    while (this.#length - offset >= prefixLength) {
+      if (this.#buffer[offset] !== 0) {
         throw new StreamError(grpcStatus.unimplemented, "protocol", "compressed messages are not supported");
       }
-      const size = prefix.readUInt32BE(1);
+      const size = this.#buffer.readUInt32BE(offset + 1);
       if (size > this.#limit) {
         throw new StreamError(
           grpcStatus.resourceExhausted,
@@ -35,29 +37,26 @@ export class FrameReader {
           `a message of ${size} bytes is over the limit of ${this.#limit}`,
         );
       }
-      if (this.#length < prefixLength + size) return;
-      yield this.#take(prefixLength + size).subarray(prefixLength);
+      const end = offset + prefixLength + size;
+      if (this.#length < end) break;
+      yield this.#buffer.subarray(offset + prefixLength, end);
+      offset = end;
     }
+    this.#length -= offset;
+    // An idle stream holds no buffer.
+    if (this.#length === 0) this.#buffer = Buffer.alloc(0);
+    else if (offset > 0) this.#buffer.copyWithin(0, offset, offset + this.#length);
   }
 
-  #peek(size: number): Buffer {
-    const first = this.#chunks[0];
-    if (first !== undefined && first.length >= size) return first;
-    return this.#join();
-  }
-
-  #join(): Buffer {
-    const joined = Buffer.concat(this.#chunks);
-    this.#chunks = [joined];
-    return joined;
-  }
-
-  #take(size: number): Buffer {
-    const joined = this.#peek(size);
-    this.#chunks[0] = joined.subarray(size);
-    if (this.#chunks[0].length === 0) this.#chunks.shift();
-    this.#length -= size;
-    return joined.subarray(0, size);
+  #append(chunk: Uint8Array): void {
+    const needed = this.#length + chunk.length;
+    if (needed > this.#buffer.length) {
+      const grown = Buffer.alloc(this.#length === 0 ? needed : Math.max(needed, 2 * this.#buffer.length));
+      this.#buffer.copy(grown, 0, 0, this.#length);
+      this.#buffer = grown;
+    }
+    this.#buffer.set(chunk, this.#length);
+    this.#length = needed;
   }
 }
 

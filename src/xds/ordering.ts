@@ -30,7 +30,8 @@ export function lookup(target: ProxyTarget, type: ResourceType, name: string): E
 }
 
 /** Whether the proxy refused exactly this version. */
-export const isRefused = (entry: OpenEntry, desired: EnvoyResource): boolean => entry.rejected?.version === desired.version;
+export const isRefused = (entry: OpenEntry, desired: EnvoyResource): boolean =>
+  entry.rejected?.version === desired.version;
 
 /** Whether the proxy has exactly what it should, and nothing else is on its way. */
 export function isSettled(state: TypeState, entry: OpenEntry, desired: EnvoyResource): boolean {
@@ -73,6 +74,8 @@ export function waitsForCluster(
   // A proxy that reconnects asks for its clusters first; until it has, nothing is known about them.
   if (!view.types.cluster.requested) return "shortly";
   if (pending.wanted.size === 0 && pending.refused.size === 0) return "no";
+  // It was sent, and refused in company: only sending it again tells whether the proxy has it.
+  if (entry.maybe.some(({ version }) => version === resource.version)) return "no";
   const names = view.index.names(resource);
   if (intersects(pending.wanted, names)) return "shortly";
   // With nothing to keep, a clear failure beats a resource that never comes.
@@ -130,7 +133,11 @@ function declaresReferences(view: StreamView, excused: ReadonlySet<string> | und
   return declaresAll(view, "route", excused) && declaresAll(view, "extension", excused);
 }
 
-function declaresAll(view: StreamView, type: "endpoint" | "route" | "extension", excused: ReadonlySet<string> | undefined): boolean {
+function declaresAll(
+  view: StreamView,
+  type: "endpoint" | "route" | "extension",
+  excused: ReadonlySet<string> | undefined,
+): boolean {
   const { target, index, types } = view;
   const mentioned = target.groups.map((group) =>
     type === "endpoint" ? index.endpointsOfClusters(group) : index.namesInListeners(group),

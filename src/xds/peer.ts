@@ -49,7 +49,8 @@ function* subjectAlternativeURIs(certificate: Uint8Array): Generator<string> {
     const parts = [...elements(extension.content)];
     const identifier = parts[0];
     if (extension.tag !== tags.sequence || identifier?.tag !== tags.objectIdentifier) throw new MalformedDER();
-    if (identifier.content.length !== 3 || !subjectAlternativeName.every((byte, i) => identifier.content[i] === byte)) continue;
+    if (identifier.content.length !== 3 || !subjectAlternativeName.every((byte, i) => identifier.content[i] === byte))
+      continue;
     const value = parts.at(-1);
     if (seen || value?.tag !== tags.octetString) throw new MalformedDER();
     seen = true;

@@ -19,6 +19,9 @@ import { grpcStatus, StreamError } from "./types.ts";
 
 const typesByUrl: ReadonlyMap<string, ResourceType> = new Map(resourceTypes.map((type) => [typeUrls[type], type]));
 
+/** The type that a URL names, if it is one that is served. */
+export const typeOfUrl = (url: string): ResourceType | undefined => typesByUrl.get(url);
+
 /** What to do about one name now. */
 type Step =
   | { readonly kind: "settle" }
@@ -79,9 +82,13 @@ export class Session {
 
   /** Takes a request of the proxy. Throws a {@link StreamError} when the proxy breaks the protocol. */
   onRequest(request: DiscoveryRequest): DiscoveryResponse[] {
-    const type = typesByUrl.get(request.typeUrl);
+    const type = typeOfUrl(request.typeUrl);
     if (type === undefined) {
-      throw new StreamError(grpcStatus.invalidArgument, "protocol", `type ${JSON.stringify(request.typeUrl)} is not served here`);
+      throw new StreamError(
+        grpcStatus.invalidArgument,
+        "protocol",
+        `type ${JSON.stringify(request.typeUrl)} is not served here`,
+      );
     }
     const state = this.types[type];
     if (request.responseNonce !== "") this.#acknowledge(state, request);
@@ -123,7 +130,8 @@ export class Session {
       if (!state.wants(name)) continue;
       const desired = lookup(this.#target, state.type, name);
       if (desired?.version === version && !state.awaited.has(name)) continue;
-      state.openEntry(name, desired?.version === version ? held(desired) : { version }).force = state.awaited.delete(name);
+      state.openEntry(name, desired?.version === version ? held(desired) : { version }).force =
+        state.awaited.delete(name);
     }
     for (const name of state.wildcard ? this.#targetNames(state.type) : state.subscribed) {
       if (!initial.has(name)) this.#ask(state, name);
@@ -191,7 +199,8 @@ export class Session {
     }
     const { message } = request.errorDetail;
     if (inFlight.sent.size > 1) {
-      for (const [name, resource] of inFlight.sent) if (resource !== undefined) state.open.get(name)?.maybe.push(resource);
+      for (const [name, resource] of inFlight.sent)
+        if (resource !== undefined) state.open.get(name)?.maybe.push(resource);
       state.isolate([...inFlight.sent.keys()], message);
       return;
     }
@@ -214,9 +223,9 @@ export class Session {
 
   #refused(state: TypeState, name: string, resource: EnvoyResource | undefined, message: string): void {
     // Envoy refuses no removal; if one did, it would have to be taken as done, lest it be sent for ever.
-    if (resource === undefined) return this.#accepted(state, name, undefined);
+    if (resource === undefined) this.#accepted(state, name, undefined);
     const entry = state.open.get(name);
-    if (entry === undefined) return;
+    if (entry === undefined || resource === undefined) return;
     entry.maybe = [];
     entry.rejected = { version: resource.version, message };
   }
@@ -242,7 +251,11 @@ export class Session {
     return this.#gather(state, state.open.keys(), pending);
   }
 
-  #gather(state: TypeState, names: Iterable<string>, pending: PendingClusters | undefined): DiscoveryResponse | undefined {
+  #gather(
+    state: TypeState,
+    names: Iterable<string>,
+    pending: PendingClusters | undefined,
+  ): DiscoveryResponse | undefined {
     const resources: EnvoyResource[] = [];
     let removed: string[] = [];
     let gated = false;

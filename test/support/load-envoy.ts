@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import type { EnvoyConfig, EnvoyResource, ResourceType } from "../../src/envoy/r
 import { resourceTypes, typeUrls } from "../../src/envoy/resource.ts";
 import { envoyYAML } from "../../src/envoy/yaml.ts";
 import { paths, secretNames } from "../../src/model/sidecar.ts";
+import { binary } from "../../tools/binaries.ts";
 import type { TestIdentity } from "./test-identity.ts";
 import { createTestAuthority } from "./test-identity.ts";
 
@@ -31,7 +32,7 @@ const deadline = 20_000;
 const pollInterval = 25;
 
 /** Path of the Envoy to test with. */
-export const envoyBinary = (): string => process.env["HEDDLE_ENVOY"] ?? "/tmp/bins/envoy";
+export const envoyBinary = (): Promise<string> => binary("envoy");
 
 let identity: Promise<TestIdentity> | undefined;
 
@@ -64,7 +65,10 @@ export async function writeResources(
     }
   }
   const write = async (path: string, type: ResourceType, contained: readonly EnvoyResource[]): Promise<void> => {
-    const bodies = contained.map(({ config }) => ({ "@type": typeUrls[type], ...localConfig(config, directory, files) }));
+    const bodies = contained.map(({ config }) => ({
+      "@type": typeUrls[type],
+      ...localConfig(config, directory, files),
+    }));
     await writeFile(path, envoyYAML({ version_info: "1", type_url: typeUrls[type], resources: bodies }));
   };
   for (const type of resourceTypes) {
@@ -157,7 +161,13 @@ export function localConfig(config: EnvoyConfig, directory: string, files: Reado
           case "eds_config":
             return [field, source("endpoint", config["name"])];
           case "rds":
-            return [field, { ...(inner as EnvoyConfig), config_source: source("route", (inner as EnvoyConfig)["route_config_name"]) }];
+            return [
+              field,
+              {
+                ...(inner as EnvoyConfig),
+                config_source: source("route", (inner as EnvoyConfig)["route_config_name"]),
+              },
+            ];
           case "config_discovery":
             return [field, { ...(inner as EnvoyConfig), config_source: source("extension", object["name"]) }];
           default:
@@ -170,9 +180,9 @@ export function localConfig(config: EnvoyConfig, directory: string, files: Reado
 }
 
 async function run(directory: string, resources: readonly EnvoyResource[]): Promise<LoadResult> {
-  await access(envoyBinary());
+  const program = await envoyBinary();
   const namespace = process.getuid?.() === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
-  const command = [envoyBinary(), "-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "-l", "warning"];
+  const command = [program, "-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "-l", "warning"];
   const envoy = spawn("unshare", [...namespace, "--", ...command, "--disable-hot-restart", "--log-format", "%v"], {
     stdio: ["ignore", "ignore", "pipe"],
   });

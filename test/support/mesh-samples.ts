@@ -36,7 +36,10 @@ export function servicePort(port: number, protocol: Protocol, parts: Partial<Mes
 }
 
 /** The Service `shop/checkout`. */
-export function meshService(ports: readonly MeshServicePort[], addresses: readonly string[] = ["10.96.0.10"]): MeshService {
+export function meshService(
+  ports: readonly MeshServicePort[],
+  addresses: readonly string[] = ["10.96.0.10"],
+): MeshService {
   return { key: "shop/checkout", namespace: "shop", name: "checkout", addresses, ports };
 }
 

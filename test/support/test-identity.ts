@@ -29,7 +29,8 @@ export interface TestAuthority {
 /** Makes a new authority. */
 export async function createTestAuthority(): Promise<TestAuthority> {
   const validity = { notBefore: new Date(Date.now() - hour), notAfter: new Date(Date.now() + hour) };
-  const createKeys = (): Promise<webcrypto.CryptoKeyPair> => webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const createKeys = (): Promise<webcrypto.CryptoKeyPair> =>
+    webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const authorityKeys = await createKeys();
   const authority = await X509CertificateGenerator.createSelfSigned({
     ...validity,

@@ -1,9 +1,9 @@
 /** The ways to get a program: download it, build it, or take it out of a wheel. Each leaves one executable file in a directory. */
-import { spawn } from "node:child_process";
 import { chmodSync, copyFileSync, createWriteStream, mkdirSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { run } from "../processes.ts";
 import { sha256OfFile } from "./cache.ts";
 import type { ArchiveSource, BinarySource, GoSource, WheelSource } from "./catalog.ts";
 
@@ -93,7 +93,7 @@ async function fromGo(source: GoSource, directory: string, progress: Progress): 
   await run("go", ["build", ...flags, "-o", output, source.package], {
     cwd: directory,
     // go.sum beside go.mod pins every module; a Go of another version may fetch the one that go.mod names.
-    env: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" },
+    environment: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "", GOWORK: "off" },
   });
   return executable(output);
 }
@@ -127,24 +127,4 @@ async function fromWheel(source: WheelSource, directory: string, progress: Progr
 function executable(file: string): string {
   chmodSync(file, 0o755);
   return file;
-}
-
-/** Runs a program; its output is shown only when it fails. */
-async function run(
-  command: string,
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<void> {
-  const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  const collect = (chunk: Buffer): void => {
-    output = (output + chunk.toString()).slice(-8_000);
-  };
-  child.stdout.on("data", collect);
-  child.stderr.on("data", collect);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", (error) => reject(new Error(`${command} cannot be run: ${error.message}`)));
-    child.once("close", resolve);
-  });
-  if (code !== 0) throw new Error(`\`${command} ${args.join(" ")}\` failed with ${code}:\n${output.trimEnd()}`);
 }

@@ -1,0 +1,164 @@
+/**
+ * Snapshot in, everything out: what is served, what is recorded, and what is said of each object. Pure: the same snapshot
+ * gives the same result, on any replica and after any restart; a cache makes it faster, never different.
+ */
+import type { EnvoyResource, ProxyTarget } from "../envoy/resource.ts";
+import type { StatusDecision } from "../model/finding.ts";
+import type { Mesh, MeshEndpoint, MeshService, WorkloadClass, WorkloadIdentity } from "../model/mesh.ts";
+import type { DesiredObject } from "../model/output.ts";
+import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
+import { objectKey } from "../model/snapshot.ts";
+import { compare } from "../model/workload.ts";
+import type { WorkloadPolicies } from "./authorization-policy.ts";
+import { decideAuthorization } from "./authorization-policy.ts";
+import type { CompileCache } from "./cache.ts";
+import { createCompileCache, sweep } from "./cache.ts";
+import type { EncodingFault } from "./encoding.ts";
+import { encodeMesh, targetsOf } from "./encoding.ts";
+import type { WorkloadTLS } from "./mesh-tls.ts";
+import { decideTLS, modeOf } from "./mesh-tls.ts";
+import { compareReferences, distinctReferences, invalid } from "./objects.ts";
+import { recordMesh } from "./outputs.ts";
+import { decideReaches } from "./reach.ts";
+import type { ClientService, ServiceEndpoint } from "./services.ts";
+import { findServedPorts, findServices, sidecarPorts } from "./services.ts";
+import type { SplitDecisions } from "./traffic-split.ts";
+import { decideSplits } from "./traffic-split.ts";
+import type { Workload } from "./workloads.ts";
+import { enrolledNamespaces, findWorkloads, neededIdentities } from "./workloads.ts";
+
+export type { CompileCache } from "./cache.ts";
+export { createCompileCache } from "./cache.ts";
+
+/** The result of a compile. */
+export interface Compilation {
+  readonly mesh: Mesh;
+  /** What each injected pod is to be served. */
+  readonly targets: ReadonlyMap<ObjectKey, ProxyTarget>;
+  /** The ConfigMaps that are to exist, sorted by namespace and name. An unchanged one is the same value as before. */
+  readonly outputs: readonly DesiredObject[];
+  readonly identities: readonly WorkloadIdentity[];
+  /** One for each object of ours, sorted by kind, namespace and name. */
+  readonly decisions: readonly StatusDecision[];
+  /** The resources of each service, as in the targets. */
+  readonly serviceResources: ReadonlyMap<ObjectKey, readonly EnvoyResource[]>;
+  /** The resources of each class, as in the targets. */
+  readonly classResources: ReadonlyMap<string, readonly EnvoyResource[]>;
+}
+
+/** Compiles a snapshot. No object in it makes this throw: whatever is wrong with one is said in its decision. */
+export function compile(
+  snapshot: Snapshot,
+  settings: MeshSettings,
+  cache: CompileCache = createCompileCache(),
+): Compilation {
+  // 1. Who is in the mesh: injected pods, grouped by what makes them alike; namespaces that are labelled or have one.
+  const workloads = findWorkloads(snapshot, settings);
+  const enrolled = enrolledNamespaces(snapshot, workloads);
+  // 2. What they call and what they serve: Services with their endpoints, and the container ports that Services declare.
+  const services = findServices(snapshot, enrolled, workloads);
+  const served = findServedPorts(snapshot, workloads);
+  // 3. MeshTLS: the mode of every port of every workload. Needs the served ports, to resolve names.
+  const tls = decideTLS(snapshot, settings, workloads, served);
+  // 4. AuthorizationPolicy: the policies of every workload. Needs the modes, to tell which identities are certain.
+  const authorization = decideAuthorization(snapshot, settings, workloads, tls.ofWorkload);
+  // 5. Which services each namespace is sent.
+  const reaches = decideReaches(services, workloads);
+  // 6. TrafficSplit: the routing of every port of every service. Needs the reaches, to tell which clients it concerns.
+  const splits = decideSplits({ snapshot, settings, services, clientsOf: reaches.clientsOf });
+  // 7. All of it together, as the typed middle.
+  const mesh: Mesh = {
+    services: new Map([...services].map(([key, service]) => [key, meshService(service, tls.ofWorkload, splits)])),
+    classes: new Map(
+      workloads.all.map((workload) => {
+        return [workload.id, workloadClass(workload, tls.ofWorkload, authorization.ofWorkload)] as const;
+      }),
+    ),
+    reaches: reaches.all,
+    reachOfNamespace: reaches.ofNamespace,
+    classOfPod: new Map(
+      [...workloads.ofPod].map(([pod, { id }]) => [pod, id] as const).sort(([a], [b]) => compare(a, b)),
+    ),
+    identities: neededIdentities(workloads),
+  };
+  // 8. Envoy's words for it, encoded once; what each proxy is sent; what is recorded in the cluster.
+  const encoding = encodeMesh(mesh, cache);
+  const targets = targetsOf(mesh, encoding, snapshot, cache);
+  const outputs = recordMesh(mesh, encoding, snapshot, settings, cache);
+  sweep(cache);
+  const decisions = [...tls.decisions, ...authorization.decisions, ...splits.decisions]
+    .map((decision) => withFaults(decision, encoding.faults))
+    .sort((a, b) => compareReferences(a.object, b.object));
+  return {
+    mesh,
+    targets,
+    outputs,
+    identities: mesh.identities,
+    decisions,
+    serviceResources: new Map([...encoding.services].map(([key, { resources }]) => [key, resources])),
+    classResources: new Map([...encoding.classes].map(([id, { resources }]) => [id, resources])),
+  };
+}
+
+function meshService(
+  service: ClientService,
+  tls: ReadonlyMap<string, WorkloadTLS>,
+  splits: SplitDecisions,
+): MeshService {
+  const { key, namespace, name, addresses } = service;
+  const ports = service.ports.map((port) => {
+    const endpoints = port.endpoints.map((endpoint): MeshEndpoint => {
+      return { address: endpoint.address, port: endpoint.port, mutualTLS: speaksMutualTLS(endpoint, tls) };
+    });
+    const identities = port.endpoints.flatMap((endpoint) =>
+      endpoint.workload !== undefined && speaksMutualTLS(endpoint, tls) ? [endpoint.workload.identity] : [],
+    );
+    const serverIdentities = [...new Set(identities)].sort(compare);
+    const { port: number, name: portName, protocol } = port;
+    const routing = splits.routingOf(service, port);
+    return { port: number, name: portName, protocol, endpoints, serverIdentities, routing };
+  });
+  return { key, namespace, name, addresses, ports };
+}
+
+function speaksMutualTLS({ workload, port }: ServiceEndpoint, tls: ReadonlyMap<string, WorkloadTLS>): boolean {
+  const modes = workload === undefined ? undefined : tls.get(workload.id);
+  return modes !== undefined && !sidecarPorts.has(port) && modeOf(modes, port) !== "Disabled";
+}
+
+function workloadClass(
+  workload: Workload,
+  tls: ReadonlyMap<string, WorkloadTLS>,
+  authorization: ReadonlyMap<string, WorkloadPolicies>,
+): WorkloadClass {
+  const { id, namespace, serviceAccount, identity, labels, families } = workload;
+  // Both passes decide for every workload; if one did not, the workload is closed rather than open.
+  const { mode, ports, origins } = tls.get(id) ?? { mode: "Strict", ports: [], origins: [] };
+  const { deny, allow } = authorization.get(id) ?? { deny: [], allow: [] };
+  const policies = [...deny, ...(allow ?? [])].map(({ origin }) => origin);
+  return {
+    id,
+    namespace,
+    serviceAccount,
+    identity,
+    labels,
+    pods: workload.pods.map(objectKey),
+    ports,
+    mode,
+    deny,
+    allow,
+    families,
+    origins: distinctReferences([...policies, ...origins]),
+  };
+}
+
+/** An object behind a unit that could not be encoded is not accepted, whatever its own checks said. */
+function withFaults(decision: StatusDecision, faults: readonly EncodingFault[]): StatusDecision {
+  const { kind, namespace, name } = decision.object;
+  const fault = faults.find(({ origins }) =>
+    origins.some((origin) => origin.kind === kind && origin.namespace === namespace && origin.name === name),
+  );
+  if (fault === undefined || decision.accepted.status !== "True") return decision;
+  const message = `It cannot be put into Envoy's words: ${fault.message}. Simplify it, or report this as a defect.`;
+  return { ...decision, accepted: invalid(message) };
+}

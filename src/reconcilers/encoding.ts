@@ -1,0 +1,146 @@
+/**
+ * Last pass but one: units to Envoy resources, and which of them each proxy is sent.
+ *
+ * A unit that cannot be encoded is a defect of ours, brought to light by some object. It must not harm the others: a
+ * service falls back to its own endpoints, a workload to denying everything, and the objects behind it say so.
+ */
+import { commonResources, readinessListener } from "../envoy/common.ts";
+import { resourceGroup } from "../envoy/encode.ts";
+import { classResources } from "../envoy/inbound.ts";
+import type { EnvoyResource, ProxyTarget, ResourceGroup } from "../envoy/resource.ts";
+import { serviceResources } from "../envoy/service.ts";
+import type { Mesh, MeshPolicy, MeshService, ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import type { ObjectKey, Snapshot } from "../model/snapshot.ts";
+import type { CompileCache, EncodedUnit } from "./cache.ts";
+import { contentHash } from "./cache.ts";
+import { messageOf } from "./objects.ts";
+import { addressesOf } from "./workloads.ts";
+
+/** Objects that made a unit impossible to encode. */
+export interface EncodingFault {
+  readonly origins: readonly ObjectReference[];
+  readonly message: string;
+}
+
+/** The outcome of the pass. A unit that could not be encoded at all is absent. */
+export interface Encoding {
+  readonly services: ReadonlyMap<ObjectKey, EncodedUnit>;
+  readonly classes: ReadonlyMap<string, EncodedUnit>;
+  readonly faults: readonly EncodingFault[];
+}
+
+/** Encodes every service and class. */
+export function encodeMesh(mesh: Mesh, cache: CompileCache): Encoding {
+  const faults: EncodingFault[] = [];
+  const services = new Map<ObjectKey, EncodedUnit>();
+  for (const [key, service] of mesh.services) {
+    const origins = service.ports.flatMap(({ routing }) => routing.routes.flatMap(({ origin }) => origin ?? []));
+    const attempts = [service, withoutSplits(service)].map((attempt) => () => encodeService(attempt, cache));
+    const unit = firstThatWorks(attempts, origins, faults);
+    if (unit !== undefined) services.set(key, unit);
+  }
+  const classes = new Map<string, EncodedUnit>();
+  for (const [id, workload] of mesh.classes) {
+    const attempts = [workload, closed(workload)].map((attempt) => () => encodeClass(attempt, cache));
+    const unit = firstThatWorks(attempts, workload.origins, faults);
+    if (unit !== undefined) classes.set(id, unit);
+  }
+  return { services, classes, faults };
+}
+
+function firstThatWorks(
+  attempts: readonly (() => EncodedUnit)[],
+  origins: readonly ObjectReference[],
+  faults: EncodingFault[],
+): EncodedUnit | undefined {
+  for (const attempt of attempts) {
+    try {
+      return attempt();
+    } catch (error) {
+      faults.push({ origins, message: messageOf(error) });
+    }
+  }
+  return undefined;
+}
+
+function encodeService(service: MeshService, cache: CompileCache): EncodedUnit {
+  const ports = service.ports.map(({ routing, ...port }) => {
+    return { ...port, routes: routing.routes.map(({ match, backends }) => ({ match, backends })) };
+  });
+  const { namespace, name, addresses } = service;
+  return encode(["service", { namespace, name, addresses, ports }], () => serviceResources(service), cache);
+}
+
+function encodeClass(workload: WorkloadClass, cache: CompileCache): EncodedUnit {
+  const { id, namespace, serviceAccount, identity, ports, mode, families } = workload;
+  const content = (policies: readonly MeshPolicy[] | undefined) =>
+    policies?.map(({ name, rules }) => ({ name, rules }));
+  const [deny, allow] = [content(workload.deny), content(workload.allow)];
+  const input = { id, namespace, serviceAccount, identity, ports, mode, families, deny, allow };
+  return encode(["class", input], () => classResources(workload), cache);
+}
+
+/** Only what the resources depend on is input: a new generation that means the same is not encoded again. */
+function encode(input: unknown, make: () => readonly EnvoyResource[], cache: CompileCache): EncodedUnit {
+  const hash = contentHash(input);
+  return cache.units.get(hash, () => {
+    const resources = make();
+    return { hash, resources, group: resourceGroup(resources) };
+  });
+}
+
+function withoutSplits(service: MeshService): MeshService {
+  const { namespace, name } = service;
+  const ports = service.ports.map((port) => {
+    const target = { kind: "service", namespace, service: name, port: port.port } as const;
+    return { ...port, routing: { routes: [{ backends: [{ weight: 1, target }] }] } };
+  });
+  return { ...service, ports };
+}
+
+function closed(workload: WorkloadClass): WorkloadClass {
+  const deny = [...workload.deny, ...(workload.allow ?? [])].map((policy): MeshPolicy => {
+    return { ...policy, rules: [{ sources: [], operations: [] }] };
+  });
+  return { ...workload, deny, allow: [] };
+}
+
+/** What each pod is to be served. A pod whose class could not be encoded is absent: it keeps what it has. */
+export function targetsOf(
+  mesh: Mesh,
+  encoding: Encoding,
+  snapshot: Snapshot,
+  cache: CompileCache,
+): ReadonlyMap<ObjectKey, ProxyTarget> {
+  const groups = new Map<string, ResourceGroup>();
+  for (const [id, reach] of mesh.reaches) groups.set(id, reachGroup(reach.services, encoding, cache));
+  const targets = new Map<ObjectKey, ProxyTarget>();
+  for (const [pod, classId] of mesh.classOfPod) {
+    const workload = mesh.classes.get(classId);
+    const own = encoding.classes.get(classId);
+    const object = snapshot.pods.get(pod);
+    const reach = groups.get(mesh.reachOfNamespace.get(workload?.namespace ?? "") ?? "");
+    if (workload === undefined || own === undefined || object === undefined || reach === undefined) continue;
+    const { families, identity } = workload;
+    const common = commonGroup(families, cache);
+    const podUid = object.metadata.uid ?? "";
+    const addresses = addressesOf(object);
+    const parts = [common, own.group, reach];
+    const key = JSON.stringify([pod, podUid, identity, addresses, families, parts.map(({ hash }) => hash)]);
+    const readiness = cache.readiness.get(JSON.stringify(families), () => readinessListener(families));
+    const make = (): ProxyTarget => ({ pod, podUid, addresses, identity, groups: parts, readiness });
+    targets.set(pod, cache.targets.get(key, make));
+  }
+  return targets;
+}
+
+function commonGroup(families: WorkloadClass["families"], cache: CompileCache): ResourceGroup {
+  const make = () => resourceGroup(commonResources(families));
+  return cache.groups.get(`common ${families.ipv4} ${families.ipv6}`, make);
+}
+
+function reachGroup(services: readonly ObjectKey[], encoding: Encoding, cache: CompileCache): ResourceGroup {
+  const units = services.flatMap((key) => encoding.services.get(key) ?? []);
+  const key = `reach ${contentHash(units.map(({ hash }) => hash))}`;
+  return cache.groups.get(key, () => resourceGroup(units.flatMap(({ resources }) => resources)));
+}

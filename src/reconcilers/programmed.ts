@@ -1,0 +1,195 @@
+/**
+ * From a decision and the acknowledgements to a status. Pure: `now` is given, and transition times are added last, by
+ * comparison with what was written before.
+ *
+ *   Accepted, ResolvedRefs  are the compile's
+ *   Programmed              counts the Ready pods that the object concerns
+ *   Ready                   is derived here and nowhere else: all three
+ *   Reconciling, Stalled    only while true, as kstatus and what is built on it (Argo CD, Flux, Helm) want it
+ */
+import type { Condition, ConditionType } from "../api/conditions.ts";
+import { conditionTypes } from "../api/conditions.ts";
+import type { ProxyStates } from "../model/acknowledgement.ts";
+import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
+import type { Compilation } from "./compile.ts";
+import type { ProxyCounts } from "./proxies.ts";
+import { countProxies, disconnectedAfter } from "./proxies.ts";
+
+/** A condition before it is known when it became so. */
+export type StatusCondition = Omit<Condition, "lastTransitionTime">;
+
+/** A status before it is known when its conditions became so. */
+export interface ObjectStatus {
+  readonly observedGeneration: number;
+  /** In the order of {@link conditionTypes}. */
+  readonly conditions: readonly StatusCondition[];
+  readonly proxies: {
+    readonly total: number;
+    readonly synced: number;
+    readonly rejected: number;
+    readonly disconnected: number;
+    readonly summary: string;
+  };
+  readonly summary?: string;
+  /** At most 16. */
+  readonly findings?: readonly Finding[];
+}
+
+/** A status as it is written. */
+export type WrittenStatus = Omit<ObjectStatus, "conditions"> & { readonly conditions: readonly Condition[] };
+
+/** How many findings a status holds; the schema has the same limit. */
+const findingsLimit = 16;
+
+/** Lengths of the schema. */
+const messageLimit = 32_768;
+const findingMessageLimit = 4096;
+const findingFieldLimit = 1024;
+
+/**
+ * The status of an object. `listeningSince` is when this operator began to listen: a pod that never connected counts as
+ * disconnected 30 seconds after it. Times are milliseconds since the epoch.
+ */
+export function objectStatus(
+  decision: StatusDecision,
+  compilation: Compilation,
+  states: ProxyStates,
+  now: number,
+  listeningSince: number = now,
+): ObjectStatus {
+  const counts = countProxies(decision, compilation, states, now, listeningSince);
+  const programmed = judgeProgrammed(decision, counts);
+  const verdicts = new Map<ConditionType, Verdict>([
+    ["Accepted", decision.accepted],
+    ["ResolvedRefs", decision.resolvedRefs],
+    ["Programmed", programmed],
+    ["Ready", deriveReady([decision.accepted, decision.resolvedRefs, programmed])],
+  ]);
+  const progress = judgeProgress(decision.accepted, programmed);
+  if (progress !== undefined) verdicts.set(progress.type, progress.verdict);
+  const observedGeneration = decision.object.generation;
+  const conditions = conditionTypes.flatMap((type): StatusCondition[] => {
+    const verdict = verdicts.get(type);
+    if (verdict === undefined) return [];
+    const { status, reason, message } = verdict;
+    return [{ type, status, reason, message: shorten(message, messageLimit), observedGeneration }];
+  });
+  const { total, synced, rejected, disconnected } = counts;
+  return {
+    observedGeneration,
+    conditions,
+    proxies: { total, synced, rejected, disconnected, summary: `${synced}/${total}` },
+    ...(decision.summary === undefined ? {} : { summary: decision.summary }),
+    ...(decision.findings.length === 0 ? {} : { findings: decision.findings.slice(0, findingsLimit).map(shortened) }),
+  };
+}
+
+/** Not accepted means no effect, but for one that keeps a part of what it selects. */
+function hasEffect({ accepted }: StatusDecision): boolean {
+  return accepted.status === "True" || accepted.reason === "PartiallyConflicted";
+}
+
+function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict {
+  const { total, synced, rejected, disconnected, refusal } = counts;
+  if (!hasEffect(decision)) {
+    return { status: "False", reason: "NotAccepted", message: "It is in no proxy, since it is not accepted." };
+  }
+  if (total === 0) return { status: "True", reason: "NoProxies", message: "It concerns no Ready proxy." };
+  if (rejected > 0 && refusal !== undefined) {
+    const message = `${rejected} of ${total} proxies refused it and keep what they had. ${refusal.pod}: ${refusal.message}`;
+    return { status: "False", reason: "Rejected", message };
+  }
+  const pending = total - synced - rejected - disconnected;
+  if (pending > 0) {
+    return { status: "False", reason: "Pending", message: `${synced} of ${total} proxies have acknowledged it.` };
+  }
+  if (disconnected > 0) {
+    const seconds = disconnectedAfter / 1000;
+    const message = `${disconnected} of ${total} Ready proxies have had no stream to the operator for ${seconds} seconds.`;
+    return { status: "Unknown", reason: "ProxiesDisconnected", message };
+  }
+  return { status: "True", reason: "Programmed", message: `${total} of ${total} proxies have acknowledged it.` };
+}
+
+/** The first condition that does not hold speaks; what is certainly false comes before what is unknown. */
+function deriveReady(parts: readonly Verdict[]): Verdict {
+  const failed = parts.find(({ status }) => status === "False") ?? parts.find(({ status }) => status === "Unknown");
+  return (
+    failed ?? { status: "True", reason: "Ready", message: "Accepted, resolved, and live on every proxy it concerns." }
+  );
+}
+
+/**
+ * kstatus: Reconciling while it will end by itself, Stalled when a user must edit something. What is missing may come
+ * by itself, and a proxy may come back: these are neither.
+ */
+function judgeProgress(
+  accepted: Verdict,
+  programmed: Verdict,
+): { readonly type: "Reconciling" | "Stalled"; readonly verdict: Verdict } | undefined {
+  const stalled = accepted.status === "False" ? accepted : programmed.reason === "Rejected" ? programmed : undefined;
+  if (stalled !== undefined) {
+    return { type: "Stalled", verdict: { status: "True", reason: stalled.reason, message: stalled.message } };
+  }
+  if (programmed.reason !== "Pending") return undefined;
+  return { type: "Reconciling", verdict: { status: "True", reason: "Pending", message: programmed.message } };
+}
+
+function shortened(finding: Finding): Finding {
+  const { code, field, message } = finding;
+  return { code, field: shorten(field, findingFieldLimit), message: shorten(message, findingMessageLimit) };
+}
+
+const shorten = (text: string, limit: number): string =>
+  text.length <= limit ? text : `${text.slice(0, limit - 3)}...`;
+
+/**
+ * When, in milliseconds since the epoch, time alone will change a status: a proxy will have been disconnected for 30
+ * seconds. Undefined if nothing is about to.
+ */
+export function nextDeadline(
+  compilation: Compilation,
+  states: ProxyStates,
+  now: number,
+  listeningSince: number = now,
+): number | undefined {
+  let next: number | undefined;
+  for (const pod of new Set(compilation.decisions.flatMap(({ pods }) => pods))) {
+    const state = states.get(pod);
+    if (state?.connected === true) continue;
+    const deadline = (state?.since ?? listeningSince) + disconnectedAfter;
+    if (deadline > now && (next === undefined || deadline < next)) next = deadline;
+  }
+  return next;
+}
+
+/**
+ * The status to write: each condition keeps the time of the one before as long as its status is the same. `previous` is
+ * the status that the object has, if any; `now` is RFC 3339.
+ */
+export function withTransitionTimes(previous: unknown, next: ObjectStatus, now: string): WrittenStatus {
+  const before = previousConditions(previous);
+  const conditions = next.conditions.map((condition): Condition => {
+    const known = before.get(condition.type);
+    return { ...condition, lastTransitionTime: known?.status === condition.status ? known.time : now };
+  });
+  return { ...next, conditions };
+}
+
+/** What is on the object may have been written by anyone, so nothing of it is taken for granted. */
+function previousConditions(status: unknown): ReadonlyMap<string, { readonly status: string; readonly time: string }> {
+  const found = new Map<string, { status: string; time: string }>();
+  const list = fieldOf(status, "conditions");
+  for (const condition of Array.isArray(list) ? list : []) {
+    const [type, itsStatus, time] = ["type", "status", "lastTransitionTime"].map((name) => fieldOf(condition, name));
+    if (typeof type !== "string" || typeof itsStatus !== "string" || typeof time !== "string") continue;
+    found.set(type, { status: itsStatus, time });
+  }
+  return found;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+}

@@ -1,0 +1,104 @@
+/** Counts proxies: which of those that an object concerns are live with it. */
+import type { EnvoyResource, ProxyTarget } from "../envoy/resource.ts";
+import type { ProxyState, ProxyStates } from "../model/acknowledgement.ts";
+import type { StatusDecision } from "../model/finding.ts";
+import type { ObjectKey } from "../model/snapshot.ts";
+import type { Compilation } from "./compile.ts";
+
+/** A Ready proxy without a stream for this long, in milliseconds, has a state that nobody knows. */
+export const disconnectedAfter = 30_000;
+
+/** The proxies that an object concerns; each is counted in one of the parts at most. The rest is pending. */
+export interface ProxyCounts {
+  readonly total: number;
+  readonly synced: number;
+  readonly rejected: number;
+  readonly disconnected: number;
+  /** Of the first proxy that refused something. */
+  readonly refusal?: Refusal;
+}
+
+/** What a proxy said to what it refused. */
+export interface Refusal {
+  readonly pod: ObjectKey;
+  /** Envoy's. */
+  readonly message: string;
+}
+
+/** Counts the proxies of a decision. Times are milliseconds since the epoch. */
+export function countProxies(
+  decision: StatusDecision,
+  compilation: Compilation,
+  states: ProxyStates,
+  now: number,
+  listeningSince: number,
+): ProxyCounts {
+  let synced = 0;
+  let rejected = 0;
+  let disconnected = 0;
+  let refusal: Refusal | undefined;
+  for (const pod of decision.pods) {
+    const state = states.get(pod);
+    if (state?.connected !== true && now - (state?.since ?? listeningSince) >= disconnectedAfter) {
+      disconnected += 1;
+      continue;
+    }
+    const target = compilation.targets.get(pod);
+    if (state === undefined || target === undefined) continue;
+    const needed = neededResources(decision, compilation, target);
+    const message = refusalOf(needed, state);
+    if (message !== undefined) {
+      rejected += 1;
+      refusal ??= { pod, message };
+    } else if (needed.every((resource) => isLive(resource, state))) {
+      synced += 1;
+    }
+  }
+  const counts = { total: decision.pods.length, synced, rejected, disconnected };
+  return refusal === undefined ? counts : { ...counts, refusal };
+}
+
+/**
+ * What must be live on a proxy: its class, or the service with the clusters and endpoints that its routes lead to. A
+ * listener that is acknowledged may still wait for these.
+ */
+function neededResources(
+  { need }: StatusDecision,
+  { mesh, classResources, serviceResources }: Compilation,
+  target: ProxyTarget,
+): readonly EnvoyResource[] {
+  if (need.kind === "class") return classResources.get(mesh.classOfPod.get(target.pod) ?? "") ?? [];
+  const root = mesh.services.get(need.service);
+  const backends = new Set<ObjectKey>();
+  for (const { routing } of root?.ports ?? []) {
+    for (const { backends: shares } of routing.routes) {
+      for (const share of shares) {
+        if (share.target.kind === "service") backends.add(`${share.target.namespace}/${share.target.service}`);
+      }
+    }
+  }
+  backends.delete(need.service);
+  const isDestination = ({ type }: EnvoyResource) => type === "cluster" || type === "endpoint";
+  return [
+    ...(serviceResources.get(need.service) ?? []),
+    ...[...backends].flatMap((key) => (serviceResources.get(key) ?? []).filter(isDestination)),
+  ];
+}
+
+/**
+ * Endpoints come and go with pods, which changes nothing of an object; that a proxy has some is what its cluster and its
+ * routes waited for.
+ */
+function isLive({ type, name, version }: EnvoyResource, state: ProxyState): boolean {
+  const acknowledged = state.resource(type, name)?.acknowledged;
+  return type === "endpoint" ? acknowledged !== undefined : acknowledged === version;
+}
+
+/** A refusal counts as long as what was refused is what is wanted. */
+function refusalOf(needed: readonly EnvoyResource[], state: ProxyState): string | undefined {
+  for (const { type, name, version } of needed) {
+    const rejected = state.resource(type, name)?.rejected;
+    if (rejected?.version === version) return rejected.message;
+  }
+  return undefined;
+}

@@ -1,0 +1,309 @@
+import { constants as cryptoConstants } from "node:crypto";
+import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { DeltaDiscoveryRequest } from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
+import type { ProxyTarget } from "../envoy/resource.ts";
+import type { ProxyStates } from "../model/acknowledgement.ts";
+import type { Logger } from "../ops/logger.ts";
+import { admit, type NamedPod, parseNodeId } from "./admission.ts";
+import { type ConnectionLimits, watchConnections } from "./connections.ts";
+import { encodeStatusMessage } from "./frames.ts";
+import { createLedger, type StatesListener } from "./ledger.ts";
+import { createResourceIndex } from "./references.ts";
+import { Session } from "./session.ts";
+import { AdsStream, type StreamEvents, type StreamLimits } from "./stream.ts";
+import type { GrpcStatus, XdsMetrics } from "./types.ts";
+import { grpcStatus, StreamError } from "./types.ts";
+
+/** Bounds of the server. Times are in milliseconds. */
+export interface XdsLimits extends ConnectionLimits, StreamLimits {
+  /** Streams at once; Envoy has one. */
+  readonly streams: number;
+  /** How long a stream may wait for its pod to become known: the watch may be behind the kubelet. */
+  readonly admissionMs: number;
+  /** How long a stream may take to send its first request. */
+  readonly firstRequestMs: number;
+}
+
+/** Bounds that suit some ten thousand sidecars. */
+export const defaultLimits: XdsLimits = {
+  streams: 20_000,
+  admissionMs: 10_000,
+  firstRequestMs: 10_000,
+  keepaliveMs: 15_000,
+  keepaliveTimeoutMs: 20_000,
+  idleMs: 15_000,
+  requestBytes: 4 * 1024 * 1024,
+  requestBurst: 20_000,
+  requestsPerSecond: 2_000,
+};
+
+/** What a server is made of. */
+export interface XdsServerOptions {
+  readonly logger: Logger;
+  readonly metrics?: XdsMetrics;
+  readonly limits?: Partial<XdsLimits>;
+  /** Milliseconds since the epoch; the system's clock when absent. */
+  readonly now?: () => number;
+}
+
+/** The server's certificate with its key, and the roots of its clients' certificates, in PEM. */
+export interface XdsCredentials {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+/** Delta ADS over mutual TLS. */
+export interface XdsServer {
+  /** Credentials must be set before. */
+  listen(port: number, host?: string): Promise<void>;
+  /** Undefined while it does not listen. */
+  readonly address: { readonly host: string; readonly port: number } | undefined;
+  /** Used by connections that are opened from now on. Throws when the key is not the certificate's. */
+  setCredentials(credentials: XdsCredentials): void;
+  /** Replaces what all proxies are to have, by pod key. Proxies whose target did not change are sent nothing. */
+  publish(targets: ReadonlyMap<string, ProxyTarget>): void;
+  /** A live view of what all proxies said last. */
+  readonly states: ProxyStates;
+  /** Returns a function that ends the notifications. */
+  onChange(listener: StatesListener): () => void;
+  /** Takes no new stream, ends the open ones, and cuts what is left after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** The one method that is served. */
+const methodPath = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
+
+/** Milliseconds for which a publication may hold the event loop before others get their turn. */
+const sliceMs = 5;
+
+interface Waiting {
+  readonly named: NamedPod;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** A server that does not listen yet. */
+export function createXdsServer(options: XdsServerOptions): XdsServer {
+  const { logger } = options;
+  const now = options.now ?? Date.now;
+  const limits = { ...defaultLimits, ...options.limits };
+  const metrics = options.metrics ?? { streams() {}, response() {}, refusal() {}, ended() {} };
+  const index = createResourceIndex();
+  const ledger = createLedger(now, (run) => setImmediate(run));
+  const all = new Set<AdsStream>();
+  const waiting = new Map<AdsStream, Waiting>();
+  const open = new Map<string, AdsStream>();
+  const dirty = new Set<AdsStream>();
+  let targets: ReadonlyMap<string, ProxyTarget> = new Map();
+  let draining = false;
+  let closing = false;
+  let hasCredentials = false;
+
+  // Without tickets or a session cache nobody resumes a session that was verified by roots which are no longer trusted.
+  const tls = { minVersion: "TLSv1.2", secureOptions: cryptoConstants.SSL_OP_NO_TICKET } as const;
+  const server = createSecureServer({
+    ...tls,
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: 10_000,
+    unknownProtocolTimeout: 1_000,
+    maxSessionMemory: 64,
+    maxHeaderListPairs: 64,
+    maxSessionInvalidFrames: 100,
+    settings: {
+      enablePush: false,
+      maxConcurrentStreams: 4,
+      initialWindowSize: 1024 * 1024,
+      maxHeaderListSize: 16 * 1024,
+    },
+  });
+  server.maxConnections = limits.streams + 1_000;
+  const connections = watchConnections(server, limits, now, ({ http2 }) => {
+    for (const stream of all) {
+      if (stream.connection !== http2) continue;
+      metrics.ended("expired");
+      stream.end(grpcStatus.unauthenticated, "the client certificate has expired");
+    }
+  });
+
+  const end = (stream: AdsStream, status: GrpcStatus, reason: string, message: string): void => {
+    metrics.ended(reason);
+    stream.end(status, message);
+  };
+
+  const tryAdmit = (stream: AdsStream, named: NamedPod): boolean => {
+    const target = targets.get(named.pod);
+    if (admit(stream.peer, named, target) === "later" || target === undefined) return false;
+    const pending = waiting.get(stream);
+    if (pending !== undefined) clearTimeout(pending.timer);
+    waiting.delete(stream);
+    const older = open.get(named.pod);
+    if (older !== undefined) end(older, grpcStatus.aborted, "replaced", "a newer stream of this pod took its place");
+    const session = new Session(target, index);
+    open.set(named.pod, stream);
+    metrics.streams(open.size);
+    ledger.connected(named.pod, session);
+    logger.debug({ pod: named.pod, address: stream.peer.address }, "proxy connected");
+    stream.open(named.pod, session, versionOf(target));
+    return true;
+  };
+
+  const events: StreamEvents = {
+    first: (stream, request: DeltaDiscoveryRequest) => {
+      const named = parseNodeId(request.node?.id ?? "");
+      if (tryAdmit(stream, named)) return;
+      const timer = setTimeout(() => {
+        logger.info({ pod: named.pod, address: stream.peer.address }, "proxy of an unknown pod turned away");
+        end(stream, grpcStatus.unavailable, "unknown", `pod ${named.pod} with uid ${named.uid} is not known here`);
+      }, limits.admissionMs);
+      waiting.set(stream, { named, timer });
+    },
+    changed: (stream) => {
+      if (stream.pod !== undefined) ledger.changed(stream.pod);
+    },
+    refused: (stream, type, message) => {
+      metrics.refusal(type);
+      logger.warn({ pod: stream.pod, type, reason: message }, "proxy refused configuration");
+    },
+    closed: (stream) => {
+      all.delete(stream);
+      dirty.delete(stream);
+      const pending = waiting.get(stream);
+      if (pending !== undefined) clearTimeout(pending.timer);
+      waiting.delete(stream);
+      const { pod, session } = stream;
+      if (pod === undefined || session === undefined) return;
+      ledger.disconnected(pod, session);
+      if (open.get(pod) === stream) open.delete(pod);
+      metrics.streams(open.size);
+      logger.debug({ pod }, "proxy disconnected");
+    },
+    denied: (stream, error) => {
+      metrics.ended(error.reason);
+      logger.warn({ pod: stream.pod, address: stream.peer.address, reason: error.message }, "stream refused");
+    },
+    failed: (stream, error) => logger.error({ pod: stream.pod, error }, "stream failed"),
+  };
+
+  server.on("stream", (http2: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    http2.on("error", () => http2.close());
+    const connection = connections.of(http2.session);
+    if (connection === undefined) return http2.close();
+    const refusal = judge(headers, all.size >= limits.streams, closing);
+    if (refusal !== undefined) {
+      metrics.ended(refusal.reason);
+      http2.respond(
+        {
+          ":status": 200,
+          "content-type": "application/grpc",
+          "grpc-status": String(refusal.status),
+          "grpc-message": encodeStatusMessage(refusal.message),
+        },
+        { endStream: true },
+      );
+      return;
+    }
+    all.add(new AdsStream(http2, connection, events, metrics, limits, now));
+  });
+  server.on("tlsClientError", (error: Error) => {
+    metrics.ended("tls");
+    logger.debug({ error }, "TLS handshake failed");
+  });
+  server.on("sessionError", (error: Error) => logger.debug({ error }, "connection failed"));
+  server.on("unknownProtocol", (socket) => socket.destroy());
+
+  const update = (stream: AdsStream): void => {
+    const { session, pod } = stream;
+    const target = pod === undefined ? undefined : targets.get(pod);
+    if (session === undefined || target === undefined) return;
+    stream.send(session.setTarget(target), versionOf(target));
+  };
+  /** Sends to proxies whose target changed; a publication that comes meanwhile replaces what was not sent yet. */
+  const drain = (): void => {
+    const until = performance.now() + sliceMs;
+    for (const stream of dirty) {
+      if (performance.now() > until) {
+        draining = true;
+        setImmediate(drain);
+        return;
+      }
+      dirty.delete(stream);
+      stream.guard(() => update(stream));
+    }
+    draining = false;
+  };
+
+  return {
+    listen: (port, host) => {
+      if (!hasCredentials)
+        return Promise.reject(new Error("the xDS server has no credentials: set them before it listens"));
+      return new Promise((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(port, host, () => {
+          server.off("error", reject);
+          server.on("error", (error: Error) => logger.error({ error }, "xDS server failed"));
+          resolve();
+        });
+      });
+    },
+    get address() {
+      const address = server.address() as AddressInfo | null;
+      return address === null ? undefined : { host: address.address, port: address.port };
+    },
+    setCredentials: (credentials) => {
+      server.setSecureContext({ ...tls, key: credentials.key, cert: credentials.cert, ca: credentials.ca });
+      hasCredentials = true;
+    },
+    publish: (next) => {
+      targets = next;
+      ledger.retain((pod) => next.has(pod));
+      for (const [stream, { named }] of [...waiting]) stream.guard(() => tryAdmit(stream, named));
+      for (const [pod, stream] of [...open]) {
+        const target = next.get(pod);
+        if (target === stream.session?.target) continue;
+        if (target === undefined || target.podUid !== stream.session?.target.podUid) {
+          end(stream, grpcStatus.notFound, "gone", `pod ${pod} is gone`);
+        } else {
+          stream.guard(() => {
+            // Addresses that are gone for a moment ("later") do not end a stream that was admitted.
+            admit(stream.peer, { pod, uid: target.podUid }, target);
+            dirty.add(stream);
+          });
+        }
+      }
+      if (!draining) drain();
+    },
+    states: ledger.states,
+    onChange: ledger.onChange,
+    close: (graceMs) => {
+      closing = true;
+      for (const stream of [...all]) stream.end(grpcStatus.unavailable, "the server is shutting down");
+      return new Promise((resolve) => {
+        const cut = setTimeout(connections.destroy, graceMs);
+        server.close(() => {
+          clearTimeout(cut);
+          connections.stop();
+          resolve();
+        });
+        connections.goAway();
+      });
+    },
+  };
+}
+
+/** Why a stream is not even looked at, by its headers. */
+function judge(headers: IncomingHttpHeaders, full: boolean, closing: boolean): StreamError | undefined {
+  if (headers[":path"] !== methodPath || headers[":method"] !== "POST") {
+    return new StreamError(grpcStatus.unimplemented, "protocol", "only DeltaAggregatedResources is served here");
+  }
+  if (headers["content-type"]?.startsWith("application/grpc") !== true) {
+    return new StreamError(grpcStatus.invalidArgument, "protocol", "the content type must be application/grpc");
+  }
+  if (closing) return new StreamError(grpcStatus.unavailable, "closing", "the server is shutting down");
+  if (full) return new StreamError(grpcStatus.resourceExhausted, "full", "too many streams");
+  return undefined;
+}
+
+/** Names the target's content; Envoy shows it beside its configuration. */
+const versionOf = (target: ProxyTarget): string => target.groups.map(({ hash }) => hash).join(".");

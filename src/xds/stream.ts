@@ -1,0 +1,227 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+} from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
+import type { ResourceType } from "../envoy/resource.ts";
+import type { Peer } from "./admission.ts";
+import type { Connection } from "./connections.ts";
+import { encodeResponse, encodeStatusMessage, FrameReader } from "./frames.ts";
+import type { Session } from "./session.ts";
+import { typeOfUrl } from "./session.ts";
+import type { DiscoveryResponse, GrpcStatus, XdsMetrics } from "./types.ts";
+import { grpcStatus, StreamError } from "./types.ts";
+
+/** What a stream tells the server. */
+export interface StreamEvents {
+  /** The first request; the stream reads no more until {@link AdsStream.open}. A thrown {@link StreamError} ends the stream. */
+  first(stream: AdsStream, request: DeltaDiscoveryRequest): void;
+  /** The proxy acknowledged or refused something. */
+  changed(stream: AdsStream): void;
+  /** The proxy refused a response. */
+  refused(stream: AdsStream, type: ResourceType, message: string): void;
+  /** The stream broke a rule and is ended with this error. */
+  denied(stream: AdsStream, error: StreamError): void;
+  /** The stream is gone; told once. */
+  closed(stream: AdsStream): void;
+  /** Something failed that is a defect of ours. */
+  failed(stream: AdsStream, error: unknown): void;
+}
+
+/** Bounds of one stream. */
+export interface StreamLimits {
+  /** Bytes of one request. */
+  readonly requestBytes: number;
+  /** Requests at once, and each second after that. */
+  readonly requestBurst: number;
+  readonly requestsPerSecond: number;
+}
+
+/** Milliseconds in which a proxy must take the end of its stream before the stream is cut. */
+const endGraceMs = 5_000;
+
+/**
+ * One delta ADS stream: gRPC over an HTTP/2 stream. Responses are written as the session gives them; at most one of each
+ * type is unacknowledged, and no request is read while a written response is not on its way, so that a proxy which reads
+ * slowly, or acknowledges without reading, costs bounded memory.
+ */
+export class AdsStream {
+  /** The HTTP/2 connection that it belongs to. */
+  readonly connection: ServerHttp2Session;
+  readonly peer: Peer;
+  readonly #http2: ServerHttp2Stream;
+  readonly #events: StreamEvents;
+  readonly #metrics: XdsMetrics;
+  readonly #limits: StreamLimits;
+  readonly #now: () => number;
+  readonly #frames: FrameReader;
+  readonly #early: DeltaDiscoveryRequest[] = [];
+  #session: Session | undefined;
+  #pod: string | undefined;
+  #version = "";
+  #sawFirst = false;
+  #ended = false;
+  #closed = false;
+  #status: { readonly code: GrpcStatus; readonly message: string } = { code: grpcStatus.ok, message: "" };
+  #budget: number;
+  #budgetAt: number;
+
+  constructor(
+    http2: ServerHttp2Stream,
+    connection: Connection,
+    events: StreamEvents,
+    metrics: XdsMetrics,
+    limits: StreamLimits,
+    now: () => number,
+  ) {
+    this.#http2 = http2;
+    this.connection = connection.http2;
+    this.peer = connection.peer;
+    this.#events = events;
+    this.#metrics = metrics;
+    this.#limits = limits;
+    this.#now = now;
+    this.#frames = new FrameReader(limits.requestBytes);
+    this.#budget = limits.requestBurst;
+    this.#budgetAt = now();
+    http2.on("wantTrailers", () => {
+      const { code, message } = this.#status;
+      http2.sendTrailers({ "grpc-status": String(code), "grpc-message": encodeStatusMessage(message) });
+    });
+    http2.on("error", () => http2.close(constants.NGHTTP2_CANCEL));
+    http2.on("close", () => this.#close());
+    http2.on("data", (chunk: Buffer) => this.guard(() => this.#read(chunk)));
+    http2.on("end", () => this.end(grpcStatus.ok, ""));
+    http2.on("drain", () => this.#resume());
+    http2.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+  }
+
+  /** The session; undefined until the proxy is admitted. */
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  /** The pod that it was admitted as. */
+  get pod(): string | undefined {
+    return this.#pod;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed || this.#ended;
+  }
+
+  /** Admits the proxy: its requests are answered from now on. `version` is shown by Envoy beside its configuration. */
+  open(pod: string, session: Session, version: string): void {
+    this.#pod = pod;
+    this.#session = session;
+    this.#version = version;
+    this.guard(() => {
+      for (const request of this.#early.splice(0)) this.#handle(session, request);
+    });
+    this.#resume();
+  }
+
+  /** Sends responses of the session. */
+  send(responses: readonly DiscoveryResponse[], version: string): void {
+    this.#version = version;
+    if (this.isClosed || responses.length === 0) return;
+    this.#http2.cork();
+    for (const response of responses) {
+      let bytes = 0;
+      for (const piece of encodeResponse(response, this.#version)) {
+        bytes += piece.length;
+        this.#http2.write(piece);
+      }
+      this.#metrics.response(response.type, response.resources.length, bytes);
+    }
+    this.#http2.uncork();
+  }
+
+  /** Ends the stream with a status. */
+  end(code: GrpcStatus, message: string): void {
+    if (this.isClosed) return;
+    this.#ended = true;
+    this.#status = { code, message };
+    this.#http2.end();
+    this.#http2.resume();
+    setTimeout(() => this.#http2.close(constants.NGHTTP2_CANCEL), endGraceMs).unref();
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#events.closed(this);
+  }
+
+  /** Runs something that may end the stream by throwing. */
+  guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (error instanceof StreamError) {
+        this.#events.denied(this, error);
+        this.end(error.status, error.message);
+      } else {
+        this.#events.failed(this, error);
+        this.end(grpcStatus.unavailable, "internal error");
+      }
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.isClosed) return;
+    for (const message of this.#frames.push(chunk)) {
+      this.#spend();
+      const request = decode(message);
+      if (this.#session !== undefined) {
+        this.#handle(this.#session, request);
+      } else {
+        this.#early.push(request);
+        if (!this.#sawFirst) {
+          this.#sawFirst = true;
+          this.#http2.pause();
+          this.#events.first(this, request);
+        }
+      }
+      if (this.isClosed) return;
+    }
+    if (this.#http2.writableNeedDrain) this.#http2.pause();
+  }
+
+  #handle(session: Session, request: DeltaDiscoveryRequest): void {
+    const before = session.changes;
+    const type = typeOfUrl(request.typeUrl);
+    if (type !== undefined && request.errorDetail !== undefined) {
+      this.#events.refused(this, type, request.errorDetail.message);
+    }
+    this.send(session.onRequest(request), this.#version);
+    if (session.changes !== before) this.#events.changed(this);
+  }
+
+  #resume(): void {
+    if (this.#session !== undefined && !this.#http2.writableNeedDrain) this.#http2.resume();
+  }
+
+  /** A proxy needs few requests; one that floods is cut off. */
+  #spend(): void {
+    const now = this.#now();
+    const { requestBurst, requestsPerSecond } = this.#limits;
+    this.#budget = Math.min(
+      requestBurst,
+      this.#budget + (Math.max(0, now - this.#budgetAt) / 1000) * requestsPerSecond,
+    );
+    this.#budgetAt = now;
+    this.#budget -= 1;
+    if (this.#budget < 0) throw new StreamError(grpcStatus.resourceExhausted, "protocol", "too many requests");
+  }
+}
+
+function decode(message: Uint8Array): DeltaDiscoveryRequest {
+  try {
+    return fromBinary(DeltaDiscoveryRequestSchema, message, { readUnknownFields: false });
+  } catch {
+    throw new StreamError(grpcStatus.invalidArgument, "protocol", "the message is not a DeltaDiscoveryRequest");
+  }
+}

@@ -1,0 +1,131 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { validateAuthorizationPolicy, validateMeshTLS, validateTrafficSplit } from "../../src/api/validate.ts";
+import { commonResources } from "../../src/envoy/common.ts";
+import type { EnvoyResource } from "../../src/envoy/resource.ts";
+import { resourceTypes } from "../../src/envoy/resource.ts";
+import { configMapOfClass, configMapOfReach } from "../../src/model/sidecar.ts";
+import type { Compilation } from "../../src/reconcilers/compile.ts";
+import { withTransitionTimes } from "../../src/reconcilers/programmed.ts";
+import {
+  compileObjects,
+  deleteOrphans,
+  findOrphans,
+  findUnused,
+  type GoldenCase,
+  goldenCases,
+  goldenRoot,
+  isUpdating,
+  readGolden,
+  renderCase,
+  syncedStatuses,
+  writeGolden,
+} from "../support/golden.ts";
+import { loadInEnvoy } from "../support/load-envoy.ts";
+import type { GivenObject } from "../support/objects.ts";
+import { brokenInvariants } from "../support/status-invariants.ts";
+
+const cases = goldenCases();
+const besideCases = ["golden.test.ts", "start.yaml"];
+
+const validators = new Map([
+  ["TrafficSplit", validateTrafficSplit],
+  ["AuthorizationPolicy", validateAuthorizationPolicy],
+  ["MeshTLS", validateMeshTLS],
+]);
+
+/** What a real Envoy has taken already in this run, by the versions of all that it was given. */
+const loaded = new Set<string>();
+
+test("there are no files but those of cases", () => {
+  const orphans = findOrphans(cases, besideCases);
+  if (isUpdating) deleteOrphans(orphans);
+  else expect(orphans).toEqual([]);
+});
+
+test("the files that every sidecar starts from", () => {
+  const [first] = compileObjects(cases[0]?.objects ?? []).outputs;
+  const start = ["bootstrap.yaml", "certificate.yaml", "trust.yaml"]
+    .map((file) => `# ${file}\n${first?.data[file]}`)
+    .join("---\n");
+  compareWith(goldenRoot, "start.yaml", start);
+  for (const { objects } of cases) {
+    for (const { metadata, data } of compileObjects(objects).outputs) {
+      if (metadata.name.startsWith("heddle-reach-")) continue;
+      expect(data["bootstrap.yaml"]).toBe(first?.data["bootstrap.yaml"]);
+    }
+  }
+});
+
+describe.each(cases)("$name", ({ folder, objects }: GoldenCase) => {
+  const compilation = compileObjects(objects);
+
+  test("gives what its files say", () => {
+    for (const [file, text] of Object.entries(renderCase(compilation))) compareWith(folder, file, text);
+  });
+
+  test("has no object that changes nothing", () => {
+    expect(findUnused(objects)).toEqual([]);
+  });
+
+  test("has statuses that hold together and fit the schema", () => {
+    for (const { object, status } of syncedStatuses(compilation)) {
+      const given = objects.find((candidate) => nameOf(candidate) === object);
+      expect(brokenInvariants(status, given?.metadata.generation ?? 1), object).toEqual([]);
+      const problem = validators.get(given?.kind ?? "")?.({
+        ...given,
+        status: withTransitionTimes(undefined, status, "2026-01-01T00:00:00Z"),
+      });
+      const accepted = status.conditions.find(({ type }) => type === "Accepted");
+      if (accepted?.reason === "Invalid") continue;
+      expect(problem, object).toBeUndefined();
+    }
+  });
+
+  test("is recorded as it is served", () => {
+    for (const [id, resources] of compilation.classResources) {
+      expect(recorded(compilation, configMapOfClass(id), "inbound.yaml"), id).toEqual(configsOf(resources));
+    }
+    for (const [id, { services }] of compilation.mesh.reaches) {
+      const resources = services.flatMap((key) => sorted(compilation.serviceResources.get(key) ?? []));
+      const served = resources.filter(({ type }) => type !== "endpoint").map(({ config }) => config);
+      expect(recorded(compilation, configMapOfReach(id), "outbound.yaml"), id).toEqual(served);
+    }
+  });
+
+  test.concurrent("is taken by the real Envoy", async () => {
+    const outbound = [...compilation.serviceResources.values()].flat();
+    for (const [id, inbound] of compilation.classResources) {
+      const families = compilation.mesh.classes.get(id)?.families ?? { ipv4: true, ipv6: true };
+      const resources = [...commonResources(families), ...outbound, ...inbound];
+      const versions = resources.map(({ type, name, version }) => `${type} ${name} ${version}`).join("\n");
+      if (loaded.has(versions)) continue;
+      loaded.add(versions);
+      expect(await loadInEnvoy(resources), id).toMatchObject({ accepted: true, errors: [] });
+    }
+  });
+});
+
+afterAll(() => {
+  expect(loaded.size).toBeGreaterThan(0);
+});
+
+function compareWith(folder: string, file: string, text: string): void {
+  if (isUpdating) writeGolden(folder, file, text);
+  else expect(text, file).toBe(readGolden(folder, file));
+}
+
+const nameOf = ({ kind, metadata }: GivenObject): string => `${kind} ${metadata.namespace}/${metadata.name}`;
+
+function recorded(compilation: Compilation, name: string, file: string): readonly unknown[] {
+  const output = compilation.outputs.find(({ metadata }) => metadata.name === name);
+  const { resources } = parse(output?.data[file] ?? "") as { resources: readonly Record<string, unknown>[] };
+  return resources.map(({ "@type": _type, ...config }) => config);
+}
+
+const sorted = (resources: readonly EnvoyResource[]): readonly EnvoyResource[] =>
+  [...resources].sort(
+    (a, b) => resourceTypes.indexOf(a.type) - resourceTypes.indexOf(b.type) || (a.name < b.name ? -1 : 1),
+  );
+
+const configsOf = (resources: readonly EnvoyResource[]) => sorted(resources).map(({ config }) => config);

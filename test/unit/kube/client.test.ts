@@ -1,0 +1,379 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { kinds } from "../../../src/api/kinds.ts";
+import { createClient, type KubeClient } from "../../../src/kube/client.ts";
+import { ApiError } from "../../../src/kube/error.ts";
+import { createTransport } from "../../../src/kube/transport.ts";
+import { systemClock } from "../../../src/ops/clock.ts";
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+interface Setup {
+  readonly client: KubeClient;
+  readonly server: Server;
+  readonly requests: {
+    readonly method: string;
+    readonly url: URL;
+    readonly headers: IncomingMessage["headers"];
+    body: string;
+  }[];
+  readonly reloads: () => number;
+}
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+/** A client of a server that answers as the test says: for faults that a real API server does not have on demand. */
+async function setUp(handler: Handler, path = ""): Promise<Setup> {
+  const requests: Setup["requests"] = [];
+  const server = createServer((request, response) => {
+    const entry = {
+      method: request.method ?? "",
+      url: new URL(request.url ?? "", "http://x"),
+      headers: request.headers,
+      body: "",
+    };
+    requests.push(entry);
+    request.on("data", (chunk) => {
+      entry.body += chunk;
+    });
+    request.on("end", () => handler(request, response));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  let reloads = 0;
+  const transport = createTransport(
+    {
+      current: async () => ({
+        url: new URL(`http://127.0.0.1:${port}${path}`),
+        headers: { Authorization: "Bearer secret" },
+        tls: {},
+        fingerprint: "1",
+      }),
+      reload: () => {
+        reloads += 1;
+      },
+    },
+    systemClock,
+  );
+  const client = createClient(transport, systemClock);
+  cleanups.push(() => {
+    client.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { client, server, requests, reloads: () => reloads };
+}
+
+const json = (response: ServerResponse, status: number, body: unknown): void => {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+};
+
+async function failureOf(promise: Promise<unknown>): Promise<ApiError> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof ApiError) return error;
+    throw error;
+  }
+  throw new Error("it did not fail");
+}
+
+const cart = { name: "cart", namespace: "shop" };
+
+describe("requests", () => {
+  test("say what they want, under the path of the server", async () => {
+    const { client, requests } = await setUp((_, response) => json(response, 200, {}), "/clusters/c1/");
+    await client.apply(kinds.ConfigMap, { metadata: cart, data: { a: "1" } });
+    await client.applyStatus(kinds.TrafficSplit, { metadata: cart, status: {} }, { force: false, fieldManager: "x" });
+    await client.delete(kinds.Namespace, { name: "shop" }, { preconditions: { uid: "u" } });
+    await client.get(kinds.Pod, { name: "a/../b?c", namespace: "shop" });
+    expect(requests.map(({ method, url }) => `${method} ${url.pathname}${url.search}`)).toEqual([
+      "PATCH /clusters/c1/api/v1/namespaces/shop/configmaps/cart?fieldManager=heddle&force=true",
+      "PATCH /clusters/c1/apis/heddle.dev/v1alpha1/namespaces/shop/trafficsplits/cart/status?fieldManager=x&force=false",
+      "DELETE /clusters/c1/api/v1/namespaces/shop",
+      "GET /clusters/c1/api/v1/namespaces/shop/pods/a%2F..%2Fb%3Fc",
+    ]);
+    expect(requests[0]?.headers).toMatchObject({
+      authorization: "Bearer secret",
+      "content-type": "application/apply-patch+yaml",
+    });
+    expect(JSON.parse(requests[0]?.body ?? "")).toEqual({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: cart,
+      data: { a: "1" },
+    });
+    expect(JSON.parse(requests[2]?.body ?? "")).toMatchObject({ preconditions: { uid: "u" } });
+  });
+
+  test("that name no object are not sent", async () => {
+    const { client, requests } = await setUp((_, response) => json(response, 200, {}));
+    for (const name of [{ name: "cart" }, { name: "", namespace: "shop" }, { name: "..", namespace: "shop" }]) {
+      const error = await failureOf(client.get(kinds.ConfigMap, name));
+      expect(error.class).toBe("terminal");
+    }
+    expect((await failureOf(client.get(kinds.Namespace, cart))).message).toContain("cluster-scoped");
+    expect(requests).toHaveLength(0);
+  });
+
+  test("carry the server's words, class and patience in their errors", async () => {
+    const { client } = await setUp((_, response) => {
+      response.setHeader("retry-after", "7");
+      json(response, 429, { kind: "Status", code: 429, reason: "TooManyRequests", message: "later" });
+    });
+    const error = await failureOf(client.get(kinds.ConfigMap, cart));
+    expect(error).toMatchObject({
+      class: "transient",
+      status: 429,
+      reason: "TooManyRequests",
+      object: "get ConfigMap shop/cart",
+      message: "get ConfigMap shop/cart: 429 TooManyRequests: later",
+      retryAfter: 7000,
+    });
+  });
+
+  test("make sense of an answer that is not the API server's", async () => {
+    const { client } = await setUp((_, response) => response.writeHead(502).end("<html>bad gateway</html>"));
+    const error = await failureOf(client.get(kinds.ConfigMap, cart));
+    expect(error).toMatchObject({ class: "transient", status: 502 });
+    expect(error.message).toContain("bad gateway");
+    const other = await setUp((_, response) => response.writeHead(200).end("<html>login</html>"));
+    expect((await failureOf(other.client.get(kinds.ConfigMap, cart))).class).toBe("transient");
+  });
+
+  test("that are not authenticated make the credentials be read anew", async () => {
+    const { client, reloads } = await setUp((_, response) =>
+      json(response, 401, { code: 401, reason: "Unauthorized" }),
+    );
+    expect((await failureOf(client.get(kinds.ConfigMap, cart))).class).toBe("forbidden");
+    expect(reloads()).toBe(1);
+  });
+
+  test("end at their deadline, whether the headers or the rest do not come", async () => {
+    const { client } = await setUp((request, response) => {
+      if (request.method === "GET") response.writeHead(200).write("{");
+    });
+    for (const call of [
+      client.get(kinds.ConfigMap, cart, { timeout: 50 }),
+      client.apply(kinds.ConfigMap, { metadata: cart }, { timeout: 50 }),
+    ]) {
+      expect(await failureOf(call)).toMatchObject({ class: "transient", reason: "Timeout", status: 0 });
+    }
+  });
+
+  test("end when the caller gives up", async () => {
+    const { client } = await setUp(() => {});
+    const controller = new AbortController();
+    const call = failureOf(client.get(kinds.ConfigMap, cart, { signal: controller.signal }));
+    controller.abort();
+    expect((await call).reason).toBe("Aborted");
+    expect((await failureOf(client.get(kinds.ConfigMap, cart, { signal: controller.signal }))).reason).toBe("Aborted");
+  });
+
+  test("are tried again when a kept connection was closed just then, if they only read", async () => {
+    let connections = 0;
+    const { client, server, requests } = await setUp((request, response) => {
+      // The second request of a connection meets its end.
+      if (requests.length === 2 || requests.length === 4) request.socket.destroy();
+      else json(response, 200, { metadata: cart });
+    });
+    server.on("connection", () => {
+      connections += 1;
+    });
+    await client.get(kinds.ConfigMap, cart);
+    await client.get(kinds.ConfigMap, cart);
+    expect([requests.length, connections]).toEqual([3, 2]);
+    expect((await failureOf(client.apply(kinds.ConfigMap, { metadata: cart }))).reason).toBe("Unreachable");
+    expect(requests).toHaveLength(4);
+  });
+
+  test("share a bounded number of connections", async () => {
+    let open = 0;
+    let most = 0;
+    const { client } = await setUp((_, response) => {
+      open += 1;
+      most = Math.max(most, open);
+      setTimeout(() => {
+        open -= 1;
+        json(response, 200, {});
+      }, 5);
+    });
+    await Promise.all(Array.from({ length: 200 }, () => client.get(kinds.ConfigMap, cart)));
+    expect(most).toBe(32);
+  });
+
+  test("name the server that is not there", async () => {
+    const { client, server } = await setUp(() => {});
+    await new Promise((resolve) => server.close(resolve));
+    const error = await failureOf(client.get(kinds.ConfigMap, cart));
+    expect(error).toMatchObject({ class: "transient", reason: "Unreachable", status: 0 });
+    expect(error.message).toContain("ECONNREFUSED");
+  });
+});
+
+describe("lists", () => {
+  const item = (name: string): object => ({ metadata: { name, namespace: "shop", managedFields: [{ manager: "x" }] } });
+  const gone = { kind: "Status", code: 410, reason: "Expired", message: "the continue token is too old" };
+
+  test("follow the pages, say the kind of each object, and drop managedFields", async () => {
+    const { client, requests } = await setUp((request, response) => {
+      const last = request.url?.includes("continue=t1");
+      json(response, 200, {
+        metadata: { resourceVersion: "9", ...(last ? {} : { continue: "t1" }) },
+        items: last ? [item("b")] : [item("a")],
+      });
+    });
+    const list = await client.list(kinds.ConfigMap, { namespace: "shop", labelSelector: "a in (b,c)", limit: 1 });
+    expect(list).toEqual({
+      resourceVersion: "9",
+      items: ["a", "b"].map((name) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop" } })),
+    });
+    expect(requests[1]?.url.searchParams.get("labelSelector")).toBe("a in (b,c)");
+  });
+
+  test("begin again when their moment is forgotten meanwhile, at last in one piece", async () => {
+    const { client, requests } = await setUp((request, response) => {
+      if (request.url?.includes("continue=")) json(response, 410, gone);
+      else {
+        const paged = request.url?.includes("limit=");
+        json(response, 200, {
+          metadata: { resourceVersion: "9", ...(paged ? { continue: "t" } : {}) },
+          items: [item("a")],
+        });
+      }
+    });
+    const list = await client.list(kinds.ConfigMap);
+    expect(list.items).toHaveLength(1);
+    expect(requests).toHaveLength(5);
+  });
+
+  test("are asked for in smaller pages when one is too large", async () => {
+    const big = "x".repeat(1024 * 1024);
+    const { client, requests } = await setUp((request, response) => {
+      const limit = Number(new URL(request.url ?? "", "http://x").searchParams.get("limit"));
+      response.writeHead(200);
+      response.write('{"metadata":{"resourceVersion":"9"},"items":[');
+      const write = (count: number): void => {
+        response.write(`{"metadata":{"name":"a${count}"},"data":{"x":"${big}"}}${count === 1 ? "" : ","}`, () => {
+          if (count > 1 && !response.destroyed) write(count - 1);
+          else response.end("]}");
+        });
+      };
+      write(Math.min(limit, 40));
+    });
+    const list = await client.list(kinds.ConfigMap, { limit: 80 });
+    expect(list.items).toHaveLength(10);
+    expect(requests.map(({ url }) => url.searchParams.get("limit"))).toEqual(["80", "10"]);
+  });
+});
+
+describe("watches", () => {
+  const options = { resourceVersion: "5", timeoutSeconds: 60, idle: 10_000 };
+  const event = (type: string, name: string): string =>
+    `${JSON.stringify({ type, object: { metadata: { name, resourceVersion: "6", managedFields: [] } } })}\n`;
+
+  test("hand on each event however the bytes are cut, and end when the server ends them", async () => {
+    const bytes = Buffer.from(event("ADDED", "käse-🧀") + event("BOOKMARK", "") + event("DELETED", "b"));
+    const { client, requests } = await setUp((_, response) => {
+      response.writeHead(200);
+      const write = (at: number): void => {
+        if (at >= bytes.length) response.end();
+        else response.write(bytes.subarray(at, at + 7), () => setImmediate(write, at + 7));
+      };
+      write(0);
+    });
+    const seen: unknown[] = [];
+    let opened = 0;
+    const onOpen = (): void => {
+      opened += 1;
+    };
+    await client.watch(kinds.ConfigMap, { ...options, onOpen }, (each) => seen.push([each.type, each.object]));
+    const of = (name: string): object => ({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name, resourceVersion: "6" },
+    });
+    expect(seen).toEqual([
+      ["ADDED", of("käse-🧀")],
+      ["BOOKMARK", of("")],
+      ["DELETED", of("b")],
+    ]);
+    expect(opened).toBe(1);
+    expect(Object.fromEntries(requests[0]?.url.searchParams ?? [])).toEqual({
+      watch: "true",
+      allowWatchBookmarks: "true",
+      resourceVersion: "5",
+      timeoutSeconds: "60",
+    });
+  });
+
+  test("reject with the server's error, in the answer or in an event", async () => {
+    const status = { kind: "Status", code: 410, reason: "Expired", message: "too old" };
+    const { client } = await setUp((request, response) => {
+      if (request.url?.includes("resourceVersion=5"))
+        response.writeHead(200).end(`${JSON.stringify({ type: "ERROR", object: status })}\n`);
+      else json(response, 403, { ...status, code: 403, reason: "Forbidden" });
+    });
+    expect((await failureOf(client.watch(kinds.ConfigMap, options, () => {}))).class).toBe("gone");
+    const other = client.watch(kinds.ConfigMap, { ...options, resourceVersion: "6" }, () => {});
+    expect((await failureOf(other)).class).toBe("forbidden");
+  });
+
+  test("reject when the connection breaks or brings what is no event", async () => {
+    const { client } = await setUp((request, response) => {
+      response.writeHead(200);
+      if (request.url?.includes("resourceVersion=5"))
+        response.write(event("ADDED", "a"), () => request.socket.destroy());
+      else response.end("{}\n");
+    });
+    const seen: string[] = [];
+    const broken = client.watch(kinds.ConfigMap, options, ({ object }) => seen.push(object.metadata.name));
+    expect((await failureOf(broken)).class).toBe("transient");
+    expect(seen).toEqual(["a"]);
+    expect((await failureOf(client.watch(kinds.ConfigMap, { ...options, resourceVersion: "6" }, () => {}))).class).toBe(
+      "transient",
+    );
+  });
+
+  test("resolve after silence, and reject when they are not even accepted", async () => {
+    const { client } = await setUp((request, response) => {
+      if (request.url?.includes("resourceVersion=5")) response.writeHead(200).write(event("ADDED", "a"));
+    });
+    const seen: string[] = [];
+    await client.watch(kinds.ConfigMap, { ...options, idle: 50 }, ({ object }) => seen.push(object.metadata.name));
+    expect(seen).toEqual(["a"]);
+    const hanging = client.watch(kinds.ConfigMap, { ...options, resourceVersion: "6", timeout: 50 }, () => {});
+    expect((await failureOf(hanging)).reason).toBe("Timeout");
+  });
+
+  test("end with what the handler throws, and bring nothing more", async () => {
+    const { client } = await setUp((_, response) =>
+      response.writeHead(200).write(event("ADDED", "a") + event("ADDED", "b")),
+    );
+    const seen: string[] = [];
+    const watch = client.watch(kinds.ConfigMap, options, ({ object }) => {
+      seen.push(object.metadata.name);
+      throw new RangeError("mine");
+    });
+    await expect(watch).rejects.toThrow(RangeError);
+    expect(seen).toEqual(["a"]);
+  });
+
+  test("bring nothing after the caller has given up", async () => {
+    const { client } = await setUp((_, response) =>
+      response.writeHead(200).write(event("ADDED", "a") + event("ADDED", "b")),
+    );
+    const controller = new AbortController();
+    const seen: string[] = [];
+    const watch = client.watch(kinds.ConfigMap, { ...options, signal: controller.signal }, ({ object }) => {
+      seen.push(object.metadata.name);
+      controller.abort();
+    });
+    expect((await failureOf(watch)).reason).toBe("Aborted");
+    expect(seen).toEqual(["a"]);
+  });
+});

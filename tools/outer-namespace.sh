@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Runs a command in network, mount and process namespaces of its own, for tests and demos that change all three.
+# However it ends (Ctrl-C, a crash, kill -9 of the caller), no process, namespace, mount or iptables rule is left.
+#
+#   tools/outer-namespace.sh [--forward PORT=SOCKET] [--] COMMAND [ARGUMENT...]
+#
+# Inside there is no network but a loopback interface. With --forward, 127.0.0.1:PORT of the host leads to the Unix
+# socket SOCKET, on which something inside must listen (tools/forward.ts).
+set -euo pipefail
+
+end_within=10 # seconds that the command has to end after it was asked to
+
+case "${1:-}" in
+--inside)
+  # Process 1 of the namespaces: its end is the end of everything in them.
+  shift
+  ip link set lo up
+  # Network namespaces by name, the lock of iptables, and all that is put there: ours alone, and in memory.
+  mount -t tmpfs -o mode=755 tmpfs /run
+  mkdir -p /run/netns /run/lock
+  export HEDDLE_OUTER_NAMESPACE=1
+  set -m # the command gets a process group of its own, so that a signal reaches it once: from here
+  "$@" <&0 &
+  command=$!
+  set +m
+  stop() {
+    kill -s "$1" -- "-$command" 2>/dev/null || true
+    (sleep "$end_within"; kill -KILL -- "-$command" 2>/dev/null) &
+  }
+  trap 'stop INT' INT
+  trap 'stop TERM' TERM HUP
+  status=0
+  while kill -0 "$command" 2>/dev/null; do
+    status=0
+    wait "$command" || status=$?
+  done
+  exit "$status"
+  ;;
+--guarded)
+  # The kernel kills this process when its parent ends, and with it all below.
+  shift
+  here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+  if [ "${1:-}" = --forward ]; then
+    port=${2%%=*} socket=${2#*=}
+    shift 2
+    setpriv --pdeathsig KILL "${NODE:-node}" "$here/forward.ts" "tcp:127.0.0.1:$port" "unix:$socket" &
+    trap 'kill "$forwarder" 2>/dev/null || true' EXIT
+    forwarder=$!
+  fi
+  [ "${1:-}" != -- ] || shift
+  setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc \
+    "$here/outer-namespace.sh" --inside "$@" <&0 &
+  unshare=$!
+  # unshare itself ignores signals; process 1 inside is its only child.
+  forward() { read -r first <"/proc/$unshare/task/$unshare/children" && kill -s "$1" "$first" 2>/dev/null || true; }
+  trap 'forward INT' INT
+  trap 'forward TERM' TERM HUP
+  status=0
+  while kill -0 "$unshare" 2>/dev/null; do
+    status=0
+    wait "$unshare" || status=$?
+  done
+  exit "$status"
+  ;;
+*)
+  if [ "$(id -u)" != 0 ]; then
+    echo "This needs root: pods get network namespaces and iptables rules (in namespaces of the run's own)." >&2
+    exit 1
+  fi
+  for program in unshare setpriv nsenter mount ip; do
+    command -v "$program" >/dev/null || { echo "$program is missing; \`make setup\` installs it." >&2; exit 1; }
+  done
+  exec setpriv --pdeathsig KILL bash "${BASH_SOURCE[0]}" --guarded "$@"
+  ;;
+esac
