@@ -10,6 +10,25 @@ set -euo pipefail
 
 end_within=10 # seconds that the command has to end after it was asked to
 
+# Waits for a child and leaves its exit code in `status`; meanwhile each signal becomes SIGTERM for a process (SIGINT is
+# ignored in what a script starts in the background).
+wait_for() {
+  local child=$1 signalled=1
+  # shellcheck disable=SC2064
+  trap "signalled=1; $2" INT TERM HUP
+  while [ -n "$signalled" ]; do
+    signalled=
+    status=0
+    wait "$child" || status=$?
+  done
+}
+
+first_child() {
+  local children=
+  while [ -z "$children" ] && [ -e "/proc/$1" ]; do children=$(<"/proc/$1/task/$1/children"); done
+  echo "${children%% *}"
+}
+
 case "${1:-}" in
 --inside)
   # Process 1 of the namespaces: its end is the end of everything in them.
@@ -19,21 +38,9 @@ case "${1:-}" in
   mount -t tmpfs -o mode=755 tmpfs /run
   mkdir -p /run/netns /run/lock
   export HEDDLE_OUTER_NAMESPACE=1
-  set -m # the command gets a process group of its own, so that a signal reaches it once: from here
   "$@" <&0 &
-  command=$!
-  set +m
-  stop() {
-    kill -s "$1" -- "-$command" 2>/dev/null || true
-    (sleep "$end_within"; kill -KILL -- "-$command" 2>/dev/null) &
-  }
-  trap 'stop INT' INT
-  trap 'stop TERM' TERM HUP
-  status=0
-  while kill -0 "$command" 2>/dev/null; do
-    status=0
-    wait "$command" || status=$?
-  done
+  # The sleep ends with the namespaces, so nothing is left of it.
+  wait_for $! "kill -TERM $! 2>/dev/null; (sleep $end_within; kill -KILL $! 2>/dev/null) &"
   exit "$status"
   ;;
 --guarded)
@@ -50,16 +57,8 @@ case "${1:-}" in
   [ "${1:-}" != -- ] || shift
   setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc \
     "$here/outer-namespace.sh" --inside "$@" <&0 &
-  unshare=$!
   # unshare itself ignores signals; process 1 inside is its only child.
-  forward() { read -r first <"/proc/$unshare/task/$unshare/children" && kill -s "$1" "$first" 2>/dev/null || true; }
-  trap 'forward INT' INT
-  trap 'forward TERM' TERM HUP
-  status=0
-  while kill -0 "$unshare" 2>/dev/null; do
-    status=0
-    wait "$unshare" || status=$?
-  done
+  wait_for $! "kill -TERM $(first_child $!) 2>/dev/null"
   exit "$status"
   ;;
 *)

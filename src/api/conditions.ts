@@ -37,7 +37,7 @@ export const reasons = {
   Pending: "Some proxies have not acknowledged it yet.",
   Rejected: "A proxy refused the configuration; the message is Envoy's.",
   ProxiesDisconnected: "A Ready proxy has no stream to the operator for 30 seconds; what it has is unknown.",
-  NotAccepted: "The object has no effect until it is accepted.",
+  NotAccepted: "What the object says is in no proxy until it is accepted.",
   Ready: "Accepted, resolved, and live on every proxy that it concerns.",
   Reconciling: "Being rolled out to proxies.",
   Stalled: "It will not become ready until a user edits it.",
@@ -55,7 +55,8 @@ export const findingCodes = {
   BackendWithoutEndpoints: "A backend has no endpoints; its share of the requests is answered with 503.",
   UnknownPort: "No container of the selected workloads declares the port.",
   NamespaceNotInMesh: "No pod of the namespace is in the mesh, so the object changes nothing.",
-  PathPatternBypass: "A path pattern that keeps callers out can be evaded by upper case, by `;` parameters or by double encoding.",
+  PathPatternBypass:
+    "A path pattern that keeps callers out can be evaded by upper case, by `;` parameters or by double encoding.",
   IdentityWithoutStrict: "The policy denies by identity, and the workload accepts plaintext callers, who have none.",
 } as const satisfies Record<string, string>;
 

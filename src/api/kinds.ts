@@ -26,7 +26,12 @@ export const kinds = {
   Namespace: { apiVersion: "v1", kind: "Namespace", plural: "namespaces", namespaced: false },
   Service: { apiVersion: "v1", kind: "Service", plural: "services", namespaced: true },
   Pod: { apiVersion: "v1", kind: "Pod", plural: "pods", namespaced: true },
-  EndpointSlice: { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", plural: "endpointslices", namespaced: true },
+  EndpointSlice: {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    plural: "endpointslices",
+    namespaced: true,
+  },
   ConfigMap: { apiVersion: "v1", kind: "ConfigMap", plural: "configmaps", namespaced: true },
   Secret: { apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true },
   Event: { apiVersion: "events.k8s.io/v1", kind: "Event", plural: "events", namespaced: true },

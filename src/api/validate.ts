@@ -73,7 +73,7 @@ function messageOf({ keyword, params, message }: SchemaError): string {
     case "maxProperties":
       return `must have at most ${limit} entries`;
     case "uniqueItems":
-      return `must not have the same value twice (items ${String(params["j"])} and ${String(params["i"])})`;
+      return `must not have the same value twice (items ${String(params["i"])} and ${String(params["j"])})`;
     case "pattern":
       return `has a character or a form that it must not have: it must fit ${String(params["pattern"])}`;
     default:

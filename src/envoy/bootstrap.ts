@@ -22,6 +22,12 @@ import { clientSocket } from "./tls.ts";
 /** Above it new connections are refused rather than the pod's memory used up (Envoy's edge best practices). */
 const maxConnections = 50_000;
 
+/**
+ * Envoy refuses regular expressions whose program has more than 100 instructions, which a path of two alternatives may
+ * have. They are RE2, so the time that they take is bounded anyway; this bounds the memory.
+ */
+export const runtimeSettings = { "re2.max_program_size.error_level": 16_384 };
+
 /** The files of the configuration volume: the keys of the ConfigMap that has them are the file names in `paths`. */
 export interface BootstrapFiles {
   readonly bootstrap: EnvoyConfig;
@@ -99,6 +105,7 @@ function bootstrap(settings: MeshSettings): BootstrapJson {
     },
     // A cluster without traffic has no traffic statistics yet.
     deferredStatOptions: { enableDeferredCreationStats: true },
+    layeredRuntime: { layers: [{ name: "heddle", staticLayer: runtimeSettings }] },
     overloadManager: {
       resourceMonitors: [
         {

@@ -11,7 +11,6 @@ import { TlsInspectorSchema } from "./generated/envoy/extensions/filters/listene
 import { HttpConnectionManagerSchema } from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { RBACSchema as NetworkRBACSchema } from "./generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { TcpProxySchema } from "./generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
-import { UriTemplateMatchConfigSchema } from "./generated/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import { PreviousHostsPredicateSchema } from "./generated/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { RawBufferSchema } from "./generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import { SecretSchema } from "./generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
@@ -32,7 +31,6 @@ export const extensionRegistry: Registry = createRegistry(
   TlsInspectorSchema,
   NetworkRBACSchema,
   TcpProxySchema,
-  UriTemplateMatchConfigSchema,
   PreviousHostsPredicateSchema,
   RawBufferSchema,
   SecretSchema,

@@ -46,12 +46,19 @@ export function classResources(workload: WorkloadClass): readonly EnvoyResource[
       const name = address === "::" ? listenerNames.inbound6 : listenerNames.inbound;
       return encodeResource("listener", name, { name, address: socketAddress(address, sidecarPorts.inbound), ...body });
     }),
-    ...authorizationResources(workload),
+    ...authorizationResources(
+      workload,
+      declaredPorts(workload).some(({ protocol }) => isHTTP(protocol)) ? ["http", "tcp"] : ["tcp"],
+    ),
   ];
 }
 
+function declaredPorts(workload: WorkloadClass): readonly InboundPort[] {
+  return workload.ports.filter(({ port }) => !guardedPorts.includes(port));
+}
+
 function inboundListener(workload: WorkloadClass): ListenerJson {
-  const declared = workload.ports.filter(({ port }) => !guardedPorts.includes(port));
+  const declared = declaredPorts(workload);
   const tcp = tcpFilters(workload);
   const socket = serverSocket(trustDomainOf(workload.identity));
   return {

@@ -1,10 +1,8 @@
 /** What is called, in RBAC's words. */
 import type { OperationMatch, StringMatch } from "../model/mesh.ts";
-import { packed } from "./extension.ts";
 import type { PermissionJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
-import { UriTemplateMatchConfigSchema } from "./generated/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.js";
 import type { Logic } from "./matching.ts";
-import { allOf, fieldTerms, isPresence, stringMatcher } from "./matching.ts";
+import { allOf, escapeRE2, fieldTerms, isPresence, stringMatcher } from "./matching.ts";
 
 const logic: Logic<PermissionJson> = {
   anything: { any: true },
@@ -61,15 +59,17 @@ function pathTerm(match: StringMatch): PermissionJson {
   if (match.type !== "template") {
     return { urlPath: { path: stringMatcher(match) } };
   }
-  return {
-    uriTemplate: {
-      name: "envoy.path.match.uri_template.uri_template_matcher",
-      typedConfig: packed(UriTemplateMatchConfigSchema, { pathTemplate: envoyTemplate(match.value) }),
-    },
-  };
+  return { urlPath: { path: { safeRegex: { regex: templateRE2(match.value) } } } };
 }
 
-/** `{*}` is one segment and `{**}` any number of them; Envoy writes both without braces. */
-function envoyTemplate(template: string): string {
-  return template.replaceAll("{**}", "**").replaceAll("{*}", "*");
+/**
+ * A template as an RE2 pattern: `{*}` is one segment, `{**}` any number of them, and the rest is itself. Envoy's own matcher
+ * of templates (`envoy.path.match.uri_template`) is not used, since version 1.40 ends the process when it cannot parse one,
+ * for instance because of a space in it.
+ */
+function templateRE2(template: string): string {
+  return template
+    .split(/(\{\*\*?\})/)
+    .map((part) => (part === "{**}" ? ".*" : part === "{*}" ? "[^/]+" : escapeRE2(part)))
+    .join("");
 }

@@ -54,7 +54,7 @@ function namespaceTerm(match: StringMatch, trustDomain: string): PrincipalJson {
   const before = `spiffe://${trustDomain}/ns/`;
   switch (match.type) {
     case "suffix":
-      // The one form that needs a regular expression: the namespace's end is in the middle of the identity.
+      // A regular expression, because the namespace's end is in the middle of the identity.
       return {
         authenticated: {
           principalName: { safeRegex: { regex: `${escapeRE2(before)}[^/]*${escapeRE2(match.value)}/sa/[^/]+` } },

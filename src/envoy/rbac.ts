@@ -24,18 +24,35 @@ export type RBACLayer = "http" | "tcp";
 /** Each filter has its own, else both would write the same statistics and log fields. */
 const statPrefixes: Readonly<Record<RBACAction, string>> = { ALLOW: "heddle.allow_", DENY: "heddle.deny_" };
 
-/** The four resources that hold the policies of a class. They change without touching the listener that refers to them. */
-export function authorizationResources(workload: WorkloadClass): readonly EnvoyResource[] {
+const filterNames: Readonly<Record<RBACLayer, Readonly<Record<RBACAction, string>>>> = {
+  http: { DENY: extensionNames.httpDeny, ALLOW: extensionNames.httpAllow },
+  tcp: { DENY: extensionNames.tcpDeny, ALLOW: extensionNames.tcpAllow },
+};
+
+const filterConfig: Readonly<Record<RBACLayer, (action: RBACAction, rbac: RBACJson | undefined) => AnyJson>> = {
+  http: httpFilterConfig,
+  tcp: tcpFilterConfig,
+};
+
+/**
+ * The resources that hold the policies of a class. They change without touching the listener that refers to them. Without
+ * an HTTP port nothing refers to those for HTTP, and a proxy neither asks for them nor acknowledges them.
+ */
+export function authorizationResources(
+  workload: WorkloadClass,
+  layers: readonly RBACLayer[],
+): readonly EnvoyResource[] {
   const trustDomain = trustDomainOf(workload.identity);
   const deny = workload.deny.length === 0 ? undefined : workload.deny;
-  const resource = (name: string, filter: AnyJson): EnvoyResource =>
-    encodeResource("extension", name, { name, typedConfig: filter });
-  return [
-    resource(extensionNames.httpDeny, httpFilterConfig("DENY", rules("DENY", deny, "http", trustDomain))),
-    resource(extensionNames.httpAllow, httpFilterConfig("ALLOW", rules("ALLOW", workload.allow, "http", trustDomain))),
-    resource(extensionNames.tcpDeny, tcpFilterConfig("DENY", rules("DENY", deny, "tcp", trustDomain))),
-    resource(extensionNames.tcpAllow, tcpFilterConfig("ALLOW", rules("ALLOW", workload.allow, "tcp", trustDomain))),
-  ];
+  return layers.flatMap((layer) => [
+    policyResource(layer, "DENY", rules("DENY", deny, layer, trustDomain)),
+    policyResource(layer, "ALLOW", rules("ALLOW", workload.allow, layer, trustDomain)),
+  ]);
+}
+
+function policyResource(layer: RBACLayer, action: RBACAction, rbac: RBACJson | undefined): EnvoyResource {
+  const name = filterNames[layer][action];
+  return encodeResource("extension", name, { name, typedConfig: filterConfig[layer](action, rbac) });
 }
 
 /** A filter whose rules come from one of those resources. Until it is there nothing passes. */
@@ -46,15 +63,15 @@ export interface AuthorizationFilter {
 
 /** The filters of a layer, in the order in which they judge. */
 export function authorizationFilters(layer: RBACLayer): readonly AuthorizationFilter[] {
-  return layer === "http"
-    ? [
-        discovered(extensionNames.httpDeny, typeUrlOf(HttpRBACSchema), httpFilterConfig("DENY", denyAll)),
-        discovered(extensionNames.httpAllow, typeUrlOf(HttpRBACSchema), httpFilterConfig("ALLOW", denyAll)),
-      ]
-    : [
-        discovered(extensionNames.tcpDeny, typeUrlOf(NetworkRBACSchema), tcpFilterConfig("DENY", denyAll)),
-        discovered(extensionNames.tcpAllow, typeUrlOf(NetworkRBACSchema), tcpFilterConfig("ALLOW", denyAll)),
-      ];
+  return (["DENY", "ALLOW"] as const).map((action) => ({
+    name: filterNames[layer][action],
+    configDiscovery: {
+      configSource: adsSource,
+      // A listener whose policy is not known yet waits for it (`apply_default_config_without_warming` is off).
+      defaultConfig: filterConfig[layer](action, denyAll),
+      typeUrls: [typeUrlOf(layer === "http" ? HttpRBACSchema : NetworkRBACSchema)],
+    },
+  }));
 }
 
 /** An ALLOW without policies allows nothing. */
@@ -110,12 +127,4 @@ function tcpFilterConfig(action: RBACAction, rbac: RBACJson | undefined): AnyJso
     statPrefix: statPrefixes[action],
     ...(rbac === undefined ? {} : { rules: rbac }),
   });
-}
-
-function discovered(name: string, typeUrl: string, defaultConfig: AnyJson): AuthorizationFilter {
-  return {
-    name,
-    // A listener whose policy is not known yet waits for it (`apply_default_config_without_warming` is off).
-    configDiscovery: { configSource: adsSource, defaultConfig, typeUrls: [typeUrl] },
-  };
 }

@@ -28,7 +28,8 @@ export function serviceResources(service: MeshService): readonly EnvoyResource[]
     return [
       serviceCluster(reference, port),
       serviceEndpoints(reference, port),
-      ...(isHTTP(port.protocol) ? [serviceRoutes(reference, port)] : []),
+      // Routes that no listener refers to would be asked for, and acknowledged, by nobody.
+      ...(isHTTP(port.protocol) && service.addresses.length > 0 ? [serviceRoutes(reference, port)] : []),
       ...service.addresses.map((address) => serviceListener(reference, port, address)),
     ];
   });

@@ -7,7 +7,7 @@ const plainKey = /^[a-z][a-z0-9_]*$/;
 const words = new Set(["y", "n", "yes", "no", "on", "off", "true", "false", "null"]);
 
 /** The keys that say what an object is come first. */
-const rank = (key: unknown): number => (key === "@type" ? 0 : key === "name" ? 1 : 2);
+const rank = (key: string): number => (key === "@type" ? 0 : key === "name" ? 1 : 2);
 
 /**
  * Block YAML in which every string is quoted, since Envoy's reader takes a bare `no`, `on` or `1_000` for something else
@@ -16,7 +16,7 @@ const rank = (key: unknown): number => (key === "@type" ? 0 : key === "name" ? 1
 export function envoyYAML(value: unknown): string {
   const document = new Document(value, {
     aliasDuplicateObjects: false,
-    sortMapEntries: (a, b) => rank(a.key) - rank(b.key) || compare(text(a.key), text(b.key)),
+    sortMapEntries: (a, b) => rank(text(a.key)) - rank(text(b.key)) || compare(text(a.key), text(b.key)),
   });
   visit(document, {
     Scalar(key, node) {

@@ -14,7 +14,7 @@ export interface BackoffLimits {
  * @returns milliseconds
  */
 export function backoff(attempt: number, limits: BackoffLimits, random: Random, retryAfter = 0): number {
-  const ceiling = Math.min(limits.cap, limits.base * 2 ** Math.min(attempt, 30));
+  const ceiling = Math.min(limits.cap, limits.base * 2 ** Math.min(Math.max(attempt, 0), 30));
   const asked = Math.min(retryAfter, 60_000) * (1 + random() / 4);
   return Math.max(asked, limits.base + random() * (ceiling - limits.base));
 }

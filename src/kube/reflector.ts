@@ -11,11 +11,10 @@
  * Whatever fails, the sink keeps what it has and the reflector goes on: after a while that grows, with jitter.
  */
 import type { Kind } from "../api/kinds.ts";
-import type { KubernetesObject } from "../api/kubernetes.ts";
 import { type Clock, type Random, sleep, systemClock } from "../ops/clock.ts";
 import { type BackoffLimits, backoff } from "./backoff.ts";
 import type { KubeClient, Selection } from "./client.ts";
-import { isApiError } from "./error.ts";
+import { ApiError, isApiError } from "./error.ts";
 import type { ObjectOf } from "./objects.ts";
 import type { WatchEvent } from "./watch.ts";
 
@@ -34,7 +33,7 @@ export interface ObjectSink<T> {
  * - `listing`: asks for all objects.
  * - `watching`: the server has accepted the watch; the sink is up to date but for the way to here.
  * - `retrying`: the server cannot be reached or fails; the sink has what was seen last.
- * - `waiting`: the kind does not exist (its CRD is missing); the sink keeps what it has.
+ * - `waiting`: the kind does not exist (its CRD is missing) or is being deleted; the sink keeps what it has.
  * - `forbidden`: credentials or roles do not allow it; the sink keeps what it has.
  */
 export type ReflectorState = "stopped" | "listing" | "watching" | "retrying" | "waiting" | "forbidden";
@@ -48,6 +47,11 @@ export interface ReflectorOptions<K extends Kind> {
   readonly selection?: Selection;
   /** Keeps of each object what is needed, before the sink sees it; metadata.name, namespace, uid and resourceVersion must stay. */
   readonly transform?: (object: ObjectOf<K>) => ObjectOf<K>;
+  /**
+   * Whether the kind itself is being deleted. When given, it is asked before an object that went, or a list, reaches the
+   * sink; if it says so, nothing does, and the reflector waits. See {@link import("./definition.ts").isKindLeaving}.
+   */
+  readonly isLeaving?: (signal: AbortSignal) => Promise<boolean>;
   /** Told of each new state, with the error that led to it. What it throws is ignored. */
   readonly onState?: (state: ReflectorState, error?: unknown) => void;
   /** Told of each error: of the server, of the sink, of the transform. What it throws is ignored. */
@@ -122,6 +126,17 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
     }
   };
 
+  const isLeaving = async (signal: AbortSignal): Promise<boolean> => {
+    try {
+      return (await options.isLeaving?.(signal)) ?? false;
+    } catch (error) {
+      if (!isApiError(error, "forbidden")) throw error;
+      // Who may not know must believe what the kind itself says.
+      report(error);
+      return false;
+    }
+  };
+
   const listAll = async (signal: AbortSignal): Promise<void> => {
     // A kind whose CRD is missing goes on waiting, and a server that fails goes on failing, until the list is there.
     if (state === "stopped" || state === "watching") enter("listing");
@@ -130,8 +145,11 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
       signal,
       ...(options.limit === undefined ? {} : { limit: options.limit }),
     });
+    // After the list: a kind that does not leave now did not leave then.
+    const leaving = await isLeaving(signal);
     if (signal.aborted) return;
     lastContact = clock.monotonic();
+    if (leaving) throw kindIsLeaving(kind);
     const objects: ObjectOf<K>[] = [];
     for (const item of list.items) deliver(() => objects.push(transform(item)));
     deliver(() => sink.reset(objects));
@@ -139,20 +157,57 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
     sync.open(true);
   };
 
-  const take = (event: WatchEvent<ObjectOf<K>>): void => {
-    lastContact = clock.monotonic();
-    attempt = 0;
-    const object: KubernetesObject = event.object;
-    if (event.type !== "BOOKMARK") {
-      const seen = (): ObjectOf<K> => transform(event.object);
-      deliver(event.type === "DELETED" ? () => sink.delete(seen()) : () => sink.apply(seen()));
-    }
-    version = object.metadata.resourceVersion ?? version;
+  const pass = (event: WatchEvent<ObjectOf<K>>): void => {
+    if (event.type === "BOOKMARK") return;
+    const seen = (): ObjectOf<K> => transform(event.object);
+    deliver(event.type === "DELETED" ? () => sink.delete(seen()) : () => sink.apply(seen()));
+  };
+
+  /** Takes events in order; one that must be confirmed holds back those after it. */
+  const createIntake = (signal: AbortSignal, giveUp: (reason: unknown) => void) => {
+    const held: WatchEvent<ObjectOf<K>>[] = [];
+    let closed = false;
+    const confirm = async (): Promise<void> => {
+      while (held.length > 0 && !closed) {
+        // What is held now came before the question, so that the answer holds for it.
+        const count = held.length;
+        const leaving = await isLeaving(signal);
+        if (closed) return;
+        if (leaving) throw kindIsLeaving(kind);
+        for (const event of held.splice(0, count)) pass(event);
+        // No further delete: the rest need not wait.
+        if (!held.some(({ type }) => type === "DELETED")) for (const event of held.splice(0)) pass(event);
+      }
+    };
+    return {
+      take: (event: WatchEvent<ObjectOf<K>>): void => {
+        lastContact = clock.monotonic();
+        attempt = 0;
+        if (held.length === 0 && (event.type !== "DELETED" || options.isLeaving === undefined)) {
+          pass(event);
+        } else {
+          held.push(event);
+          if (held.length === 1) confirm().catch(giveUp);
+        }
+        version = event.object.metadata.resourceVersion ?? version;
+      },
+      /** Whether everything reached the sink; nothing more does. */
+      close: (): boolean => {
+        closed = true;
+        return held.length === 0;
+      },
+    };
   };
 
   const watchOn = async (from: string, signal: AbortSignal): Promise<void> => {
     let opened: number | undefined;
     let events = 0;
+    const controller = new AbortController();
+    let reason: unknown;
+    const intake = createIntake(signal, (error) => {
+      reason = error;
+      controller.abort();
+    });
     try {
       await client.watch(
         kind,
@@ -163,7 +218,7 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
           timeoutSeconds: Math.round(300 + 300 * random()),
           idle: options.idle ?? defaultIdle,
           timeout: timeoutOfOpening,
-          signal,
+          signal: AbortSignal.any([signal, controller.signal]),
           onOpen: () => {
             opened = clock.monotonic();
             lastContact = opened;
@@ -172,10 +227,14 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
         },
         (event) => {
           events += 1;
-          take(event);
+          intake.take(event);
         },
       );
+    } catch (error) {
+      throw reason ?? error;
     } finally {
+      // What was held back is lost with the watch: the list brings it.
+      if (!intake.close()) version = undefined;
       const lived = opened === undefined ? 0 : clock.monotonic() - opened;
       if (events === 0 && lived < shortWatch) attempt += 1;
       else attempt = 0;
@@ -239,6 +298,17 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
       enter("stopped");
     },
   };
+}
+
+/** The error that makes the reflector wait as for a kind that is missing. */
+function kindIsLeaving(kind: Kind): ApiError {
+  return new ApiError({
+    status: 404,
+    reason: "KindIsLeaving",
+    message: `${kind.kind}: its definition is being deleted; what was seen last stays`,
+    object: kind.kind,
+    class: "notFound",
+  });
 }
 
 function attempted(action: () => void): void {

@@ -59,9 +59,26 @@ export function createTransport(source: ConnectionSource, clock: Clock): Transpo
     }
   };
 
-  /** Resolves with the response once its headers are there, whatever its status. */
+  /** Resolves with the response once its headers are there, whatever its status; of a refusal of old credentials, the next. */
   const open = async (request: HttpRequest, own: boolean, signal: AbortSignal): Promise<http.IncomingMessage> => {
     const connection = await unlessAborted(source.current(), signal);
+    const response = await send(connection, request, own, signal);
+    if (response.statusCode !== 401) return response;
+    source.reload();
+    const renewed = await unlessAborted(source.current(), signal);
+    const authorization = renewed.headers["Authorization"];
+    if (authorization === connection.headers["Authorization"] && renewed.fingerprint === connection.fingerprint)
+      return response;
+    response.resume();
+    return await send(renewed, request, own, signal);
+  };
+
+  const send = async (
+    connection: Connection,
+    request: HttpRequest,
+    own: boolean,
+    signal: AbortSignal,
+  ): Promise<http.IncomingMessage> => {
     const headers: Record<string, string> = {
       Accept: "application/json",
       "User-Agent": "heddle",
@@ -128,7 +145,6 @@ export function createTransport(source: ConnectionSource, clock: Clock): Transpo
   };
 
   const failure = async (request: HttpRequest, response: http.IncomingMessage): Promise<ApiError> => {
-    if (response.statusCode === 401) source.reload();
     const text = await readAll(request, response);
     const seconds = Number(response.headers["retry-after"]);
     return errorOfStatus(

@@ -74,7 +74,8 @@ export function workloadClassId(traits: WorkloadTraits): string {
     sortedEntries(traits.labels),
     traits.ports.map(({ name, port }) => [name, port]),
   ]);
-  return `${traits.serviceAccount.slice(0, 200)}-${hash}`;
+  // A name that was cut may end in a dot or a dash, which a name before a dash may not.
+  return `${traits.serviceAccount.slice(0, 200).replace(/[.-]+$/, "")}-${hash}`;
 }
 
 /** Whether the pod has our sidecar. */

@@ -73,12 +73,13 @@ export function decideTLS(
         return uid === reference.uid && name === reference.name && namespace === reference.namespace;
       });
     });
+    const verdict = claim.fault === undefined ? conflictOf(claim, claims) : invalid(claim.fault);
     return {
       object: claim.reference,
-      accepted: claim.fault === undefined ? conflictOf(claim, claims) : invalid(claim.fault),
+      accepted: verdict,
       resolvedRefs: resolved,
       findings: [...findNothing(claim.selection, claim.object), ...findUnknownPorts(claim, served)],
-      pods: readyPods(shaped),
+      pods: readyPods(verdict.reason === "Conflicted" ? claim.selection.workloads : shaped),
       need: { kind: "class" },
     };
   });

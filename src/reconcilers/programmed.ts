@@ -57,7 +57,9 @@ export function objectStatus(
   now: number,
   listeningSince: number = now,
 ): ObjectStatus {
-  const counts = countProxies(decision, compilation, states, now, listeningSince);
+  const counts = hasEffect(decision)
+    ? countProxies(decision, compilation, states, now, listeningSince)
+    : { total: decision.pods.length, synced: 0, rejected: 0, disconnected: 0 };
   const programmed = judgeProgrammed(decision, counts);
   const verdicts = new Map<ConditionType, Verdict>([
     ["Accepted", decision.accepted],
@@ -84,7 +86,10 @@ export function objectStatus(
   };
 }
 
-/** Not accepted means no effect, but for one that keeps a part of what it selects. */
+/**
+ * What is not accepted is in no proxy, but for an object that keeps a part of what it selects. (An invalid policy closes
+ * what it selects; what it says is in no proxy all the same.)
+ */
 function hasEffect({ accepted }: StatusDecision): boolean {
   return accepted.status === "True" || accepted.reason === "PartiallyConflicted";
 }
@@ -92,7 +97,7 @@ function hasEffect({ accepted }: StatusDecision): boolean {
 function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict {
   const { total, synced, rejected, disconnected, refusal } = counts;
   if (!hasEffect(decision)) {
-    return { status: "False", reason: "NotAccepted", message: "It is in no proxy, since it is not accepted." };
+    return { status: "False", reason: "NotAccepted", message: "What it says is in no proxy, since it is not accepted." };
   }
   if (total === 0) return { status: "True", reason: "NoProxies", message: "It concerns no Ready proxy." };
   if (rejected > 0 && refusal !== undefined) {

@@ -1,7 +1,7 @@
 /**
  * What a second injection does with the result of the first. Between the two, the API server filled in defaults and other
- * admission plugins may have added to our containers (a token's mount, a proxy variable), moved their image to a mirror
- * or changed their resources: that is theirs to do and stays. Everything else of ours is put back.
+ * admission plugins may have added to our containers (a proxy variable, a mount), moved their image to a mirror or changed
+ * their resources: that is theirs to do and stays. Everything else of ours is put back.
  */
 import type { AdmissionContainer } from "./pod.ts";
 
@@ -14,14 +14,23 @@ const extensible: ReadonlyMap<string, string> = new Map([
   ["volumeMounts", "mountPath"],
 ]);
 
+/**
+ * Where the API server mounts the ServiceAccount's token in every container, also in ours once they are there. They do not
+ * call the API server, and what the network can reach shall not hold a token for it.
+ */
+const tokenMountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Our container with what others did to it, or as it was first if it is not there yet. */
 export function reassert(existing: AdmissionContainer | undefined, wanted: AdmissionContainer): AdmissionContainer {
   if (existing === undefined) return wanted;
   const current: Fields = { ...existing };
-  const merged = new Map<string, unknown>(Object.entries(current));
-  for (const [field, value] of Object.entries(wanted)) merged.set(field, mergeField(field, current[field], value));
+  const mounts = existing.volumeMounts?.filter(({ mountPath }) => mountPath !== tokenMountPath);
+  const withoutToken: Fields =
+    mounts?.length === existing.volumeMounts?.length ? current : { ...current, volumeMounts: mounts };
+  const merged = new Map<string, unknown>(Object.entries(withoutToken));
+  for (const [field, value] of Object.entries(wanted)) merged.set(field, mergeField(field, withoutToken[field], value));
   const changed = [...merged].some(([field, value]) => value !== current[field]);
   return changed ? { ...wanted, ...Object.fromEntries(merged) } : existing;
 }

@@ -11,6 +11,8 @@ export interface Ledger {
   readonly states: ProxyStates;
   /** A proxy has a stream now. */
   connected(pod: string, session: Session): void;
+  /** The last session of a pod, whether it is connected or not. */
+  session(pod: string): Session | undefined;
   /** A proxy acknowledged or refused something. */
   changed(pod: string): void;
   /** The stream of this session is gone; what it said last stays. Nothing happens if another stream took its place. */
@@ -54,6 +56,7 @@ export function createLedger(now: () => number, defer: (run: () => void) => void
       sessions.set(pod, session);
       set(pod, session, true);
     },
+    session: (pod) => sessions.get(pod),
     changed: note,
     disconnected: (pod, session) => {
       if (sessions.get(pod) === session && states.get(pod)?.connected === true) set(pod, session, false);

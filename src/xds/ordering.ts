@@ -93,7 +93,7 @@ export function isComplete(view: StreamView): boolean {
       if (!isEntryComplete(state, entry, lookup(target, state.type, name))) return false;
     }
   }
-  return declaresAll(view, "endpoint", undefined) && declaresReferences(view, undefined);
+  return (["endpoint", "route", "extension"] as const).every((type) => declaresAll(view, type));
 }
 
 function isEntryComplete(state: TypeState, entry: OpenEntry, desired: EnvoyResource | undefined): boolean {
@@ -111,41 +111,14 @@ function isEntryComplete(state: TypeState, entry: OpenEntry, desired: EnvoyResou
   }
 }
 
-/**
- * Whether the proxy has told of every route and extension that its listeners use. On a new stream it declares what it has
- * type by type; before that, old routes may name clusters that nobody here knows of.
- */
-export function hasDeclaredReferences(view: StreamView): boolean {
-  const { listener } = view.types;
-  if (!listener.requested) return false;
-  const excused = new Set<string>();
-  for (const [name, entry] of listener.open) {
-    const desired = lookup(view.target, "listener", name);
-    if (desired === undefined || isSettled(listener, entry, desired)) continue;
-    if (name === view.target.readiness.name && !mayHave(entry)) continue;
-    if (!isRefused(entry, desired)) return false;
-    for (const mentioned of view.index.names(desired)) excused.add(mentioned);
-  }
-  return declaresReferences(view, excused);
-}
-
-function declaresReferences(view: StreamView, excused: ReadonlySet<string> | undefined): boolean {
-  return declaresAll(view, "route", excused) && declaresAll(view, "extension", excused);
-}
-
-function declaresAll(
-  view: StreamView,
-  type: "endpoint" | "route" | "extension",
-  excused: ReadonlySet<string> | undefined,
-): boolean {
-  const { target, index, types } = view;
+/** Whether the proxy subscribes to everything of this type that its clusters and listeners are to use. */
+function declaresAll({ target, index, types }: StreamView, type: "endpoint" | "route" | "extension"): boolean {
   const mentioned = target.groups.map((group) =>
     type === "endpoint" ? index.endpointsOfClusters(group) : index.namesInListeners(group),
   );
   return target.groups.every((group) => {
     for (const name of group.byType[type].keys()) {
-      if (types[type].wants(name) || excused?.has(name) === true) continue;
-      if (mentioned.some((names) => names.has(name))) return false;
+      if (!types[type].wants(name) && mentioned.some((names) => names.has(name))) return false;
     }
     return true;
   });
@@ -162,6 +135,7 @@ export function isClusterInUse(view: StreamView, cluster: string): boolean {
       const sent = state.inFlight?.sent.get(name);
       if (sent !== undefined && mentions(sent)) return true;
     }
+    for (const resource of state.inFlight?.overtaken.values() ?? []) if (mentions(resource)) return true;
   }
   return false;
 }

@@ -140,7 +140,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     waiting.delete(stream);
     const older = open.get(named.pod);
     if (older !== undefined) end(older, grpcStatus.aborted, "replaced", "a newer stream of this pod took its place");
-    const session = new Session(target, index);
+    const session = new Session(target, index, ledger.session(named.pod));
     open.set(named.pod, stream);
     metrics.streams(open.size);
     ledger.connected(named.pod, session);

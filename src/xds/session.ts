@@ -2,7 +2,6 @@ import type { EnvoyResource, ProxyTarget, ResourceType } from "../envoy/resource
 import { resourceTypes, typeUrls } from "../envoy/resource.ts";
 import type { ResourceState } from "../model/acknowledgement.ts";
 import {
-  hasDeclaredReferences,
   isClusterInUse,
   isComplete,
   isRefused,
@@ -53,12 +52,24 @@ export class Session {
   };
   readonly index: ResourceIndex;
   #target: ProxyTarget;
+  readonly #doubts = new Map<ResourceType, ReadonlyMap<string, readonly EnvoyResource[]>>();
   #nonce = 0;
+  /**
+   * Whether the proxy has answered a listener response. On a new stream it declares what it has type by type, all at once;
+   * before that answer, routes that nobody here knows of may name a cluster that is to be removed.
+   */
   #declared = false;
 
-  constructor(target: ProxyTarget, index: ResourceIndex) {
+  /**
+   * `previous`: the last stream of the same pod. A proxy does not tell a new stream of what it took from a response that it
+   * refused as a whole, so what was in doubt is sent again.
+   */
+  constructor(target: ProxyTarget, index: ResourceIndex, previous?: Session) {
     this.#target = target;
     this.index = index;
+    if (previous !== undefined) {
+      for (const type of resourceTypes) this.#doubts.set(type, previous.types[type].doubts());
+    }
   }
 
   /** What the proxy is to have. */
@@ -126,17 +137,34 @@ export class Session {
     for (const name of request.resourceNamesSubscribe) if (name !== "*") this.#add(state, name);
     const initial = new Map(Object.entries(request.initialResourceVersions));
     state.owesAnswer = state.wildcard && initial.size === 0;
+    // Envoy asks for clusters first on every stream, unless some of them warm: then it waits for their endpoints before.
+    const warming = state.type === "endpoint" && !this.types.cluster.requested;
     for (const [name, version] of initial) {
       if (!state.wants(name)) continue;
       const desired = lookup(this.#target, state.type, name);
-      if (desired?.version === version && !state.awaited.has(name)) continue;
-      state.openEntry(name, desired?.version === version ? held(desired) : { version }).force =
-        state.awaited.delete(name);
+      const force = state.awaited.delete(name) || warming;
+      if (desired?.version === version && !force) continue;
+      state.openEntry(name, desired?.version === version ? held(desired) : { version }).force = force;
     }
     for (const name of state.wildcard ? this.#targetNames(state.type) : state.subscribed) {
       if (!initial.has(name)) this.#ask(state, name);
     }
+    // A proxy that has no cluster has just started: it has nothing from before.
+    if (state.type === "cluster" && initial.size === 0) this.#doubts.clear();
+    this.#doubt(state);
     this.changes++;
+  }
+
+  #doubt(state: TypeState): void {
+    for (const [name, resources] of this.#doubts.get(state.type) ?? []) {
+      // Readiness is never in doubt: it would come too early to a proxy that did not have it.
+      if (!state.wants(name) || name === this.#target.readiness.name) continue;
+      const desired = lookup(this.#target, state.type, name);
+      const entry = state.openEntry(name, held(desired));
+      entry.maybe = [...resources];
+      entry.force ||= desired !== undefined;
+    }
+    this.#doubts.delete(state.type);
   }
 
   /** Changes of the subscription. A name that is subscribed again is sent again, as the protocol demands. */
@@ -178,7 +206,9 @@ export class Session {
   /** The proxy wants a name that it has no version of. */
   #ask(state: TypeState, name: string): void {
     state.awaited.delete(name);
-    state.openEntry(name, undefined);
+    const entry = state.openEntry(name, undefined);
+    const overtaken = state.inFlight?.overtaken.get(name);
+    if (overtaken !== undefined) entry.maybe.push(overtaken);
   }
 
   #targetNames(type: ResourceType): Iterable<string> {
@@ -191,6 +221,7 @@ export class Session {
     // Any other nonce is of a response that was answered already.
     if (inFlight === undefined || inFlight.nonce !== request.responseNonce) return;
     state.inFlight = undefined;
+    if (state.type === "listener") this.#declared = true;
     if (inFlight.sent.size === 0) return;
     this.changes++;
     if (request.errorDetail === undefined) {
@@ -199,8 +230,12 @@ export class Session {
     }
     const { message } = request.errorDetail;
     if (inFlight.sent.size > 1) {
-      for (const [name, resource] of inFlight.sent)
-        if (resource !== undefined) state.open.get(name)?.maybe.push(resource);
+      for (const [name, resource] of inFlight.sent) {
+        const entry = state.open.get(name);
+        if (entry === undefined) continue;
+        if (resource === undefined) entry.force = state.wildcard;
+        else entry.maybe = [...without(entry.maybe, resource), resource];
+      }
       state.isolate([...inFlight.sent.keys()], message);
       return;
     }
@@ -226,7 +261,7 @@ export class Session {
     if (resource === undefined) this.#accepted(state, name, undefined);
     const entry = state.open.get(name);
     if (entry === undefined || resource === undefined) return;
-    entry.maybe = [];
+    entry.maybe = without(entry.maybe, resource);
     entry.rejected = { version: resource.version, message };
   }
 
@@ -294,12 +329,16 @@ export class Session {
     const has = entry.held !== undefined || entry.maybe.length > 0;
     if (!state.wildcard) {
       if (entry.force) return repeat(entry);
-      return has || entry.toldMissing ? wait : { kind: "remove" };
+      // Envoy ignores the removal of endpoints, but for an end to the wait of a cluster that warms.
+      const keeps = state.type === "endpoint" ? entry.held !== undefined : has;
+      return keeps || entry.toldMissing ? wait : { kind: "remove" };
     }
     if (!has) return { kind: "settle" };
     if (state.type !== "cluster") return { kind: "remove" };
-    this.#declared ||= hasDeclaredReferences(this);
-    return this.#declared && !isClusterInUse(this, name) ? { kind: "remove" } : wait;
+    if (this.#declared) return isClusterInUse(this, name) ? wait : { kind: "remove" };
+    // With nothing else to say of listeners, an empty response asks for the answer.
+    this.types.listener.owesAnswer = true;
+    return wait;
   }
 
   #send(state: TypeState, resources: readonly EnvoyResource[], removed: readonly string[]): DiscoveryResponse {
@@ -315,7 +354,7 @@ export class Session {
     }
     this.#nonce++;
     const nonce = this.#nonce.toString(36);
-    state.inFlight = { nonce, sent };
+    state.inFlight = { nonce, sent, overtaken: new Map() };
     state.owesAnswer = false;
     return { type: state.type, typeUrl: typeUrls[state.type], nonce, resources, removed };
   }
@@ -334,6 +373,9 @@ export class Session {
 function repeat(entry: OpenEntry): Step {
   return entry.held?.resource === undefined ? { kind: "remove" } : { kind: "send", resource: entry.held.resource };
 }
+
+const without = (resources: readonly EnvoyResource[], { version }: EnvoyResource): EnvoyResource[] =>
+  resources.filter((resource) => resource.version !== version);
 
 const held = (resource: EnvoyResource | undefined): HeldVersion | undefined =>
   resource && { version: resource.version, resource };

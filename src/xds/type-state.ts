@@ -14,7 +14,7 @@ export interface OpenEntry {
   maybe: EnvoyResource[];
   /** What it refused alone: never sent again in this version. */
   rejected: { readonly version: string; readonly message: string } | undefined;
-  /** To be sent even if the proxy has it: it asked again, or its cluster changed and waits for it. */
+  /** To be sent even if it seems to have it: it asked again, its cluster waits for it, or it may have removed it. */
   force: boolean;
   /** It was told that the resource does not exist. */
   toldMissing: boolean;
@@ -25,6 +25,8 @@ export interface InFlight {
   readonly nonce: string;
   /** By name; undefined for a removal. Names that the proxy unsubscribed since are taken out. */
   readonly sent: Map<string, EnvoyResource | undefined>;
+  /** Those. If the proxy subscribes again, it may have read the response before or after that. */
+  readonly overtaken: Map<string, EnvoyResource>;
 }
 
 /** Most names that a proxy may subscribe to per type, whether they exist or not. Bounds its memory here. */
@@ -65,10 +67,24 @@ export class TypeState {
     return entry;
   }
 
+  /** What the proxy may have taken, or removed, although it never said so: refused in company, or not answered. */
+  doubts(): ReadonlyMap<string, readonly EnvoyResource[]> {
+    const doubts = new Map<string, readonly EnvoyResource[]>();
+    for (const [name, { maybe, force }] of this.open) {
+      const sent = this.inFlight?.sent.get(name);
+      if (maybe.length > 0 || force || this.inFlight?.sent.has(name) === true) {
+        doubts.set(name, sent === undefined ? maybe : [...maybe, sent]);
+      }
+    }
+    return doubts;
+  }
+
   /** Forgets a name: the proxy dropped it. */
   drop(name: string): void {
     this.subscribed.delete(name);
     this.open.delete(name);
+    const resource = this.inFlight?.sent.get(name);
+    if (resource !== undefined) this.inFlight?.overtaken.set(name, resource);
     this.inFlight?.sent.delete(name);
   }
 

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { validateAuthorizationPolicy, validateMeshTLS, validateTrafficSplit } from "../../src/api/validate.ts";
 import { commonResources } from "../../src/envoy/common.ts";
@@ -93,7 +93,7 @@ describe.each(cases)("$name", ({ folder, objects }: GoldenCase) => {
     }
   });
 
-  test.concurrent("is taken by the real Envoy", async () => {
+  test("is taken by the real Envoy", async () => {
     const outbound = [...compilation.serviceResources.values()].flat();
     for (const [id, inbound] of compilation.classResources) {
       const families = compilation.mesh.classes.get(id)?.families ?? { ipv4: true, ipv6: true };
@@ -104,10 +104,6 @@ describe.each(cases)("$name", ({ folder, objects }: GoldenCase) => {
       expect(await loadInEnvoy(resources), id).toMatchObject({ accepted: true, errors: [] });
     }
   });
-});
-
-afterAll(() => {
-  expect(loaded.size).toBeGreaterThan(0);
 });
 
 function compareWith(folder: string, file: string, text: string): void {

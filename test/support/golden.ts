@@ -3,7 +3,8 @@
  *
  *   mesh.yaml     the typed middle
  *   envoy.yaml    every Envoy resource of the services and of the classes, in Envoy's words
- *   objects.yaml  the ConfigMaps: names, annotations and keys (their content is envoy.yaml and start.yaml)
+ *   objects.yaml  the ConfigMaps: names, annotations and keys (their content is envoy.yaml and start.yaml; the revision is
+ *                 a hash of it, and left out, so that a change of the bootstrap is seen in one file)
  *   status.yaml   the status of each object, once all proxies have acknowledged everything
  *
  * `UPDATE_GOLDEN=1` (`make golden`) writes them and deletes what no case has.
@@ -14,8 +15,9 @@ import { parseAllDocuments, stringify } from "yaml";
 import type { EnvoyResource } from "../../src/envoy/resource.ts";
 import { resourceTypes } from "../../src/envoy/resource.ts";
 import { envoyYAML } from "../../src/envoy/yaml.ts";
+import { keys } from "../../src/model/sidecar.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
-import { compile } from "../../src/reconcilers/compile.ts";
+import { compile, createCompileCache } from "../../src/reconcilers/compile.ts";
 import type { ObjectStatus } from "../../src/reconcilers/programmed.ts";
 import { objectStatus } from "../../src/reconcilers/programmed.ts";
 import type { GivenObject } from "./objects.ts";
@@ -85,7 +87,8 @@ export function renderCase(compilation: Compilation): GoldenFiles {
     }),
     "objects.yaml": readable(
       compilation.outputs.map(({ kind, metadata: { namespace, name, labels, annotations }, data }) => {
-        return { kind, name: `${namespace}/${name}`, labels, annotations, keys: Object.keys(data) };
+        const { [keys.revision]: _revision, ...others } = annotations;
+        return { kind, name: `${namespace}/${name}`, labels, annotations: others, keys: Object.keys(data) };
       }),
     ),
     "status.yaml": readable(syncedStatuses(compilation)),
@@ -149,12 +152,15 @@ export function deleteOrphans(orphans: readonly string[]): void {
  * ours has a status, so it always shows.
  */
 export function findUnused(objects: readonly GivenObject[]): readonly string[] {
-  const whole = JSON.stringify(renderCase(compileObjects(objects)));
-  return objects
-    .filter(
-      (object) => JSON.stringify(renderCase(compileObjects(objects.filter((other) => other !== object)))) === whole,
-    )
-    .map(
-      ({ kind, metadata: { namespace, name } }) => `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`,
+  const cache = createCompileCache();
+  const resultOf = (some: readonly GivenObject[]): string => {
+    const compilation = compile(clusterOf(some), testSettings, cache);
+    return JSON.stringify([compilation.mesh, syncedStatuses(compilation)], (_key, value: unknown) =>
+      value instanceof Map ? [...value] : value,
     );
+  };
+  const whole = resultOf(objects);
+  return objects
+    .filter((object) => resultOf(objects.filter((other) => other !== object)) === whole)
+    .map(({ kind, metadata: { namespace, name } }) => `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`);
 }

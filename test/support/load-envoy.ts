@@ -9,6 +9,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { runtimeSettings } from "../../src/envoy/bootstrap.ts";
 import type { EnvoyConfig, EnvoyResource, ResourceType } from "../../src/envoy/resource.ts";
 import { resourceTypes, typeUrls } from "../../src/envoy/resource.ts";
 import { envoyYAML } from "../../src/envoy/yaml.ts";
@@ -28,7 +29,7 @@ export interface LoadResult {
 }
 
 /** How long a configuration may take to become active, in milliseconds. */
-const deadline = 20_000;
+const deadline = 10_000;
 const pollInterval = 25;
 
 /** Path of the Envoy to test with. */
@@ -88,6 +89,7 @@ export async function writeResources(
   const content = {
     node: { id: "test", cluster: "test" },
     admin: { address: { pipe: { path: join(directory, "admin") } } },
+    layered_runtime: { layers: [{ name: "heddle", static_layer: runtimeSettings }] },
     dynamic_resources: { lds_config: fileSource("listeners.yaml"), cds_config: fileSource("clusters.yaml") },
     ...bootstrap,
   };

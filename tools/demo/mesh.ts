@@ -41,6 +41,7 @@ export interface StatusView {
 /** Applies, waits and calls. */
 export class Mesh {
   readonly cluster: Cluster;
+  #settled = 0;
 
   constructor(cluster: Cluster) {
     this.cluster = cluster;
@@ -93,6 +94,29 @@ export class Mesh {
       if (programmed?.status === "True" && programmed.observedGeneration === object.metadata.generation) return object;
     }
     throw new Error(`${kind} ${namespace}/${name} is not programmed after ${seconds} s: ${JSON.stringify(seen?.status?.conditions)}`);
+  }
+
+  /** Waits until a condition of the object has this status. */
+  async waitCondition(kind: string, namespace: string, name: string, type: string, status: string, seconds = 30): Promise<void> {
+    const result = await this.cluster.kubectl(["wait", kind, "-n", namespace, name, `--for=condition=${type}=${status}`, `--timeout=${seconds}s`]);
+    if (result.status !== 0) throw new Error(`${result.stderr}\n${JSON.stringify((await this.get(kind, namespace, name)).status)}`);
+  }
+
+  /**
+   * Waits until every sidecar has acknowledged what the API server holds now: a mesh-wide policy that denies nothing that
+   * anybody asks for is changed, and is programmed only with all that came before it.
+   */
+  async settle(): Promise<void> {
+    this.#settled += 1;
+    await this.applyAndWait(
+      `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: settle, namespace: heddle-system}\nspec: {action: DENY, rules: [{to: [{operation: {methods: [SETTLE${this.#settled}]}}]}]}\n`,
+    );
+  }
+
+  /** Address of the pod of a Deployment. */
+  async addressOf(namespace: string, deployment: string): Promise<string> {
+    const pod = await this.get<{ status: { podIP: string } }>("pod", namespace, await this.podOf(namespace, deployment));
+    return pod.status.podIP;
   }
 
   /** Waits until every Deployment of a namespace has its pods Ready. */

@@ -9,6 +9,14 @@ export interface CELRule {
   readonly fieldPath?: string;
 }
 
+/** How a schema refuses a null in one of its fields: what fits the bounds of `not`, which no other value does. */
+export interface NullGuard {
+  readonly anyOf: readonly {
+    readonly required?: readonly string[];
+    readonly not?: { readonly required?: readonly string[]; readonly properties?: Readonly<Record<string, Schema>> };
+  }[];
+}
+
 /** The parts of a structural OpenAPI v3 schema that our CRDs use (apiextensions.k8s.io/v1 JSONSchemaProps). */
 export interface Schema {
   readonly type?: "object" | "array" | "string" | "integer" | "boolean";
@@ -17,6 +25,8 @@ export interface Schema {
   readonly format?: string;
   readonly enum?: readonly string[];
   readonly default?: unknown;
+  readonly nullable?: boolean;
+  readonly allOf?: readonly NullGuard[];
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;

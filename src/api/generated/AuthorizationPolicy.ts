@@ -139,11 +139,11 @@ export interface AuthorizationPolicyOperation {
    */
   readonly notMethods?: readonly string[];
   /**
-   * Fits any of these paths of the request after normalisation, without the query. Besides the forms with `*`: templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. Forms: exact, `abc*`, `*abc`, and `*` for any. An HTTP field.
+   * Fits any of these paths of the request after normalisation, without the query. Forms: exact, `abc*`, `*abc`, `*` for any, and templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. An HTTP field.
    */
   readonly paths?: readonly string[];
   /**
-   * Fits none of these paths of the request after normalisation, without the query. Besides the forms with `*`: templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. Forms: exact, `abc*`, `*abc`, and `*` for any. An HTTP field.
+   * Fits none of these paths of the request after normalisation, without the query. Forms: exact, `abc*`, `*abc`, `*` for any, and templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. An HTTP field.
    */
   readonly notPaths?: readonly string[];
 }

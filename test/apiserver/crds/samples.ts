@@ -67,7 +67,8 @@ function replaceWord(value: unknown, word: string, by: string): unknown {
 
 function expand(kind: string, entry: Entry): readonly Sample[] {
   const name = entry.takes === undefined ? `refuses ${entry.refuses}` : `takes ${entry.takes}`;
-  if ((entry.takes === undefined) === (entry.refuses === undefined)) throw new Error(`${kind}: ${name}: takes or refuses?`);
+  if ((entry.takes === undefined) === (entry.refuses === undefined))
+    throw new Error(`${kind}: ${name}: takes or refuses?`);
   if ((entry.refuses === undefined) !== (entry.because === undefined)) throw new Error(`${kind}: ${name}: because?`);
   const body = entry.object ?? { spec: entry.spec };
   const whole: Sample = { name, kind, body, ...(entry.because === undefined ? {} : { refusal: entry.because }) };

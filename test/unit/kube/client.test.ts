@@ -18,7 +18,8 @@ interface Setup {
     readonly headers: IncomingMessage["headers"];
     body: string;
   }[];
-  readonly reloads: () => number;
+  /** Whether a reload of the credentials finds others. */
+  readonly renew: (possible: boolean) => void;
 }
 
 const cleanups: (() => void)[] = [];
@@ -44,17 +45,18 @@ async function setUp(handler: Handler, path = ""): Promise<Setup> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  let reloads = 0;
+  let renewals = 0;
+  let renewable = true;
   const transport = createTransport(
     {
       current: async () => ({
         url: new URL(`http://127.0.0.1:${port}${path}`),
-        headers: { Authorization: "Bearer secret" },
+        headers: { Authorization: `Bearer ${renewals}` },
         tls: {},
         fingerprint: "1",
       }),
       reload: () => {
-        reloads += 1;
+        if (renewable) renewals += 1;
       },
     },
     systemClock,
@@ -65,7 +67,14 @@ async function setUp(handler: Handler, path = ""): Promise<Setup> {
     server.closeAllConnections();
     server.close();
   });
-  return { client, server, requests, reloads: () => reloads };
+  return {
+    client,
+    server,
+    requests,
+    renew: (possible) => {
+      renewable = possible;
+    },
+  };
 }
 
 const json = (response: ServerResponse, status: number, body: unknown): void => {
@@ -98,7 +107,7 @@ describe("requests", () => {
       "GET /clusters/c1/api/v1/namespaces/shop/pods/a%2F..%2Fb%3Fc",
     ]);
     expect(requests[0]?.headers).toMatchObject({
-      authorization: "Bearer secret",
+      authorization: "Bearer 0",
       "content-type": "application/apply-patch+yaml",
     });
     expect(JSON.parse(requests[0]?.body ?? "")).toEqual({
@@ -145,24 +154,31 @@ describe("requests", () => {
     expect((await failureOf(other.client.get(kinds.ConfigMap, cart))).class).toBe("transient");
   });
 
-  test("that are not authenticated make the credentials be read anew", async () => {
-    const { client, reloads } = await setUp((_, response) =>
-      json(response, 401, { code: 401, reason: "Unauthorized" }),
-    );
-    expect((await failureOf(client.get(kinds.ConfigMap, cart))).class).toBe("forbidden");
-    expect(reloads()).toBe(1);
+  test("that are not authenticated are sent again with new credentials, if there are any", async () => {
+    let valid = "Bearer 1";
+    const { client, requests, renew } = await setUp((request, response) => {
+      if (request.headers.authorization === valid) json(response, 200, {});
+      else json(response, 401, { code: 401, reason: "Unauthorized" });
+    });
+    // The transport's first credentials are `Bearer 0`; each renewal counts on.
+    await client.apply(kinds.ConfigMap, { metadata: cart });
+    expect(requests.map(({ headers }) => headers.authorization)).toEqual(["Bearer 0", "Bearer 1"]);
+    valid = "Bearer none";
+    renew(false);
+    const error = await failureOf(client.get(kinds.ConfigMap, cart));
+    expect(error).toMatchObject({ class: "forbidden", status: 401 });
+    expect(requests).toHaveLength(3);
   });
 
   test("end at their deadline, whether the headers or the rest do not come", async () => {
     const { client } = await setUp((request, response) => {
       if (request.method === "GET") response.writeHead(200).write("{");
     });
-    for (const call of [
-      client.get(kinds.ConfigMap, cart, { timeout: 50 }),
-      client.apply(kinds.ConfigMap, { metadata: cart }, { timeout: 50 }),
-    ]) {
-      expect(await failureOf(call)).toMatchObject({ class: "transient", reason: "Timeout", status: 0 });
-    }
+    const errors = await Promise.all([
+      failureOf(client.get(kinds.ConfigMap, cart, { timeout: 50 })),
+      failureOf(client.apply(kinds.ConfigMap, { metadata: cart }, { timeout: 50 })),
+    ]);
+    for (const error of errors) expect(error).toMatchObject({ class: "transient", reason: "Timeout", status: 0 });
   });
 
   test("end when the caller gives up", async () => {

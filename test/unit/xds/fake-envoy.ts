@@ -48,6 +48,7 @@ export class FakeEnvoy {
     extension: new Set(),
   };
   #gotClusters = false;
+  #clustersUndeclared = false;
   #askedForListeners = false;
   #withheld: (() => DiscoveryRequest) | undefined;
   #out: DiscoveryRequest[] = [];
@@ -63,15 +64,20 @@ export class FakeEnvoy {
   connect(): void {
     this.#withheld = undefined;
     this.#out = [];
-    const types = resourceTypes.filter((type) => type === "cluster" || this.#inUse(type));
-    for (const type of types) {
-      this.#out.push(
-        request(type, {
-          resourceNamesSubscribe: [...this.subscribed[type]],
-          initialResourceVersions: Object.fromEntries(this.versions[type]),
-        }),
-      );
+    // While clusters warm, nothing is said of clusters, and that goes for new streams too.
+    this.#clustersUndeclared = this.#warming.size > 0 && this.#askedForListeners;
+    for (const type of resourceTypes) {
+      if (type === "cluster" ? !this.#clustersUndeclared : this.#inUse(type)) this.#declare(type);
     }
+  }
+
+  #declare(type: ResourceType): void {
+    this.#out.push(
+      request(type, {
+        resourceNamesSubscribe: [...this.subscribed[type]],
+        initialResourceVersions: Object.fromEntries(this.versions[type]),
+      }),
+    );
   }
 
   /** Ends the drain of listeners that were replaced. */
@@ -105,6 +111,10 @@ export class FakeEnvoy {
       this.#out.push(this.#withheld());
       this.#withheld = undefined;
     }
+    if (this.#warming.size === 0 && this.#clustersUndeclared) {
+      this.#clustersUndeclared = false;
+      this.#declare("cluster");
+    }
     this.#gotClusters ||= type === "cluster";
     if (this.#warming.size === 0 && this.#gotClusters && !this.#askedForListeners) {
       this.#askedForListeners = true;
@@ -115,8 +125,9 @@ export class FakeEnvoy {
   /** Why the configuration is not complete; undefined when it is. */
   incomplete(): string | undefined {
     if (this.#warming.size > 0) return `clusters are warming: ${[...this.#warming].join(", ")}`;
-    for (const type of ["route", "extension"] as const) {
-      for (const name of this.subscribed[type]) if (!this.has[type].has(name)) return `${type} ${name} is missing`;
+    for (const { config } of this.has.listener.values()) {
+      for (const name of list(config["routes"])) if (!this.has.route.has(name)) return `route ${name} is missing`;
+      for (const name of list(config["extensions"])) if (!this.has.extension.has(name)) return `${name} is missing`;
     }
     return undefined;
   }
@@ -141,6 +152,11 @@ export class FakeEnvoy {
     this.#missing[type].delete(name);
     if (type === "cluster" && before?.version !== resource.version) {
       if (resource.config["type"] === "EDS") this.#warming.add(name);
+      // Before the first complete set of clusters, a cluster that changed takes the other's place at once, and asks anew.
+      if (before !== undefined && !this.#askedForListeners && this.subscribed.endpoint.delete(name)) {
+        this.versions.endpoint.delete(name);
+        this.#subscribe("endpoint", [name]);
+      }
       if (before === undefined) this.#subscribe("endpoint", [name]);
     }
     if (type === "endpoint") this.#warming.delete(name);

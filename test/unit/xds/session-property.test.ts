@@ -104,7 +104,7 @@ class World {
     this.#up = [];
     this.#down = [];
     this.#unacknowledged.clear();
-    this.session = new Session(this.target, this.#index);
+    this.session = new Session(this.target, this.#index, this.session);
     this.envoy.connect();
     this.#up.push(...this.envoy.takeRequests());
   }
@@ -162,7 +162,7 @@ class World {
     do {
       this.quiet();
       this.drain();
-    } while (this.#up.length > 0);
+    } while (this.#up.length > 0 && this.problems.length === 0);
   }
 
   act(action: Action): void {
@@ -243,7 +243,7 @@ describe("a session against Envoy's rules", () => {
             const desired = lookup(world.target, type, name);
             const state = world.session.resource(type, name);
             if (desired !== undefined && isBad(desired)) {
-              expect(state?.rejected?.version).toBe(version);
+              expect([type, name, state?.rejected?.version]).toEqual([type, name, version]);
               expect(world.envoy.has[type].get(name)?.version).not.toBe(version);
             } else if (![...(desired ? createResourceIndex().names(desired) : [])].some((n) => refusedClusters.has(n))) {
               expect([type, name, state]).toEqual([type, name, { acknowledged: version }]);

@@ -1,0 +1,94 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { call, expectStatus } from "./support.ts";
+import { useMesh } from "./mesh.ts";
+
+const mesh = useMesh();
+const url = "http://checkout.shop/";
+
+const split = (name: string, spec: string): string =>
+  `apiVersion: heddle.dev/v1alpha1\nkind: TrafficSplit\nmetadata:\n  name: ${name}\n  namespace: shop\nspec:\n${spec.replace(/^/gm, "  ")}\n`;
+
+const made: string[] = [];
+async function apply(name: string, spec: string, wait = true): Promise<void> {
+  made.push(name);
+  if (wait) await mesh().applyAndWait(split(name, spec));
+  else await mesh().apply(split(name, spec));
+}
+afterEach(async () => {
+  for (const name of made.splice(0)) await mesh().remove("trafficsplits.heddle.dev", "shop", name);
+  await mesh().settle();
+});
+
+describe("TrafficSplit", () => {
+  test("without a split the root's own endpoints answer; a caller outside the mesh never sees a split", async () => {
+    const before = await expectStatus(mesh(), "frontend", url, 200, { count: 100 });
+    expect(Object.keys(before.servers)).toEqual(["checkout-v1", "checkout-v2"]);
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v2, weight: 1}]");
+    const meshCaller = await expectStatus(mesh(), "frontend", url, 200, { count: 50 });
+    expect(meshCaller.servers).toEqual({ "checkout-v2": 50 });
+    const visitor = await expectStatus(mesh(), "visitor", url, 200, { count: 100, fresh: true });
+    expect(Object.keys(visitor.servers)).toEqual(["checkout-v1", "checkout-v2"]);
+  });
+
+  test("weights are relative", async () => {
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v1, weight: 3}, {service: checkout-v2, weight: 1}]");
+    const { servers } = await expectStatus(mesh(), "frontend", url, 200, { count: 2000 });
+    // 2,000 draws at 25 %: a standard deviation of 19; five of them are allowed.
+    expect(Math.abs((servers["checkout-v2"] ?? 0) - 500)).toBeLessThan(97);
+  });
+
+  test("all weights zero is an explicit 503, and the condition says why", async () => {
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v1, weight: 0}, {service: checkout-v2, weight: 0}]");
+    await expectStatus(mesh(), "frontend", url, 503);
+    const { status } = await mesh().get("trafficsplits.heddle.dev", "shop", "checkout");
+    expect(JSON.stringify(status)).toContain("NoWeight");
+  });
+
+  test("a missing backend keeps its share as 503", async () => {
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v1, weight: 1}, {service: nowhere, weight: 1}]");
+    const report = await call(mesh(), "frontend", url, { count: 1000 });
+    expect(report.failures).toBe(0);
+    expect(Object.keys(report.statuses).sort()).toEqual(["200", "503"]);
+    expect(Math.abs((report.statuses["503"] ?? 0) - 500)).toBeLessThan(80);
+    const { status } = await mesh().get("trafficsplits.heddle.dev", "shop", "checkout");
+    expect(status?.conditions?.find(({ type }) => type === "ResolvedRefs")).toMatchObject({ status: "False", reason: "BackendNotFound" });
+  });
+
+  test("path, method and header matches; the rest goes to the split without", async () => {
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v1, weight: 1}]");
+    await apply("special", 'service: checkout\nmatches:\n- path: {type: PathPrefix, value: /api}\n  method: POST\n- headers: [{type: RegularExpression, name: x-user, value: "t[0-9]+"}]\n- path: {type: Exact, value: /exact}\nbackends: [{service: checkout-v2, weight: 1}]');
+    const servers = async (path: string, options = {}) => Object.keys((await call(mesh(), "frontend", url.replace(/\/$/, path), options)).servers);
+    expect(await servers("/")).toEqual(["checkout-v1"]);
+    expect(await servers("/api/x")).toEqual(["checkout-v1"]);
+    expect(await servers("/api/x", { method: "POST" })).toEqual(["checkout-v2"]);
+    expect(await servers("/apix", { method: "POST" })).toEqual(["checkout-v1"]);
+    expect(await servers("/", { headers: { "x-user": "t12" } })).toEqual(["checkout-v2"]);
+    expect(await servers("/", { headers: { "x-user": "at12" } })).toEqual(["checkout-v1"]);
+    expect(await servers("/exact")).toEqual(["checkout-v2"]);
+    expect(await servers("/exact/not")).toEqual(["checkout-v1"]);
+  });
+
+  test("of two splits that claim the same, the older wins and the other names it", async () => {
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v1, weight: 1}]");
+    await apply("rival", "service: checkout\nbackends: [{service: checkout-v2, weight: 1}]", false);
+    await mesh().waitCondition("trafficsplits.heddle.dev", "shop", "rival", "Accepted", "False");
+    const { status } = await mesh().get("trafficsplits.heddle.dev", "shop", "rival");
+    expect(status?.conditions?.find(({ type }) => type === "Accepted")).toMatchObject({ reason: "Conflicted" });
+    expect(status?.conditions?.find(({ type }) => type === "Accepted")?.message).toContain("shop/checkout");
+    const { servers } = await expectStatus(mesh(), "frontend", url, 200);
+    expect(Object.keys(servers)).toEqual(["checkout-v1"]);
+  });
+
+  test("on a TCP port weights apply", async () => {
+    await apply("echo", "service: echo\nbackends: [{service: echo-b, weight: 1}]");
+    const { servers } = await expectStatus(mesh(), "frontend", "tcp://echo.shop:9000", 200, { count: 10 });
+    expect(servers).toEqual({ "echo-b": 10 });
+  });
+
+  test("an HTTP/2 port is split as well", async () => {
+    await apply("h2", "service: h2\nbackends: [{service: h2-b, weight: 1}]");
+    const { servers, peers } = await expectStatus(mesh(), "frontend", "h2c://h2.shop:8081/x", 200, { count: 10 });
+    expect(servers).toEqual({ "h2-b": 10 });
+    expect(peers).toEqual({ "spiffe://cluster.local/ns/shop/sa/frontend": 10 });
+  });
+});

@@ -1,0 +1,161 @@
+/**
+ * What a sidecar stands between, all in one network namespace: an application, the redirect of iptables, and the sidecar
+ * itself. For `sidecar-scenario.ts`.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer as createHTTPServer } from "node:http";
+import { createServer as createHTTP2Server } from "node:http2";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { createServer as createTLSServer } from "node:tls";
+import { commonResources, readinessListener } from "../../src/envoy/common.ts";
+import { classResources } from "../../src/envoy/inbound.ts";
+import type { EnvoyResource } from "../../src/envoy/resource.ts";
+import type { WorkloadClass } from "../../src/model/mesh.ts";
+import { proxyUser, ports as sidecarPorts } from "../../src/model/sidecar.ts";
+import { envoyBinary, writeIdentity, writeResources } from "../support/load-envoy.ts";
+import type { TestIdentity } from "../support/test-identity.ts";
+import { statusOf } from "./sidecar-callers.ts";
+
+/** Addresses of the pod; callers have 10.0.0.2 besides. */
+export const pod = "10.0.0.1";
+export const pod6 = "fd00::1";
+/** The Service's address. */
+export const vip = "10.96.0.10";
+/** Ports of the application. */
+export const ports = { http: 8080, http2: 9090, serverFirst: 3306, undeclared: 9000, applicationTLS: 8443 };
+export const families = { ipv4: true, ipv6: true };
+
+/** Puts the addresses and the redirect into the network namespace. */
+export function redirect(): void {
+  const run = (command: string): unknown =>
+    execFileSync("sh", ["-ec", command], { stdio: ["ignore", "ignore", "inherit"] });
+  run("ip link set lo up");
+  run(`ip addr add ${pod}/32 dev lo && ip addr add 10.0.0.2/32 dev lo`);
+  run(`ip -6 addr add ${pod6}/128 dev lo nodad && ip -6 addr add ::6/128 dev lo nodad`);
+  run("ip route add 10.96.0.0/16 dev lo");
+  const rules = [
+    { program: "iptables", address: pod, source: "127.0.0.6/32", services: "10.96.0.0/16" },
+    { program: "ip6tables", address: pod6, source: "::6/128", services: "fd96::/16" },
+  ];
+  for (const { program, address, source, services } of rules) {
+    run(`${program} -w -t nat -A OUTPUT -p tcp -s ${source} -j RETURN`);
+    run(`${program} -w -t nat -A OUTPUT -p tcp --dport ${sidecarPorts.status} -j RETURN`);
+    run(`${program} -w -t nat -A OUTPUT -p tcp -d ${address} -j REDIRECT --to-ports ${sidecarPorts.inbound}`);
+    run(
+      `${program} -w -t nat -A OUTPUT -p tcp -d ${services} -m owner ! --uid-owner ${proxyUser} -j REDIRECT --to-ports ${sidecarPorts.outbound}`,
+    );
+  }
+}
+
+/**
+ * The application: HTTP that tells what it saw, a server that speaks first, an echo, and TLS of its own. The result tells
+ * how often the server that speaks first was connected to.
+ */
+export async function startApplication(own: TestIdentity): Promise<() => number> {
+  const listen = (
+    server: { listen(port: number, host: string, done: () => void): unknown },
+    port: number,
+    host: string,
+  ) => new Promise<void>((resolve) => void server.listen(port, host, resolve));
+  for (const host of [pod, pod6]) {
+    const http = createHTTPServer((request, response) => {
+      const { url, headers, socket, httpVersion } = request;
+      response.setHeader("server", "application");
+      response.end(JSON.stringify({ url, headers, peer: socket.remoteAddress, httpVersion }));
+    });
+    await listen(http, ports.http, host);
+  }
+  const http2Server = createHTTP2Server((request, response) => {
+    response.setHeader("x-seen-authority", request.headers[":authority"] ?? "");
+    response.setHeader("x-seen-host", String(request.headers.host ?? ""));
+    response.end();
+  });
+  await listen(http2Server, ports.http2, pod);
+  let greetings = 0;
+  const greeter = createServer((socket) => {
+    greetings++;
+    socket.on("error", () => undefined);
+    socket.end("hello\n");
+  });
+  await listen(greeter, ports.serverFirst, pod);
+  const echo = createServer((socket) => void socket.on("error", () => undefined).pipe(socket));
+  await listen(echo, ports.undeclared, pod);
+  const tls = createTLSServer(
+    { cert: own.certificate, key: own.key },
+    (socket) => void socket.end("application TLS\n"),
+  );
+  tls.on("tlsClientError", () => undefined);
+  await listen(tls, ports.applicationTLS, pod);
+  return () => greetings;
+}
+
+/** Runs a sidecar with these resources while `use` calls through it. */
+export async function withSidecar<T>(
+  own: TestIdentity,
+  workload: WorkloadClass,
+  use: () => Promise<T>,
+  services: readonly EnvoyResource[] = [],
+): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), "heddle-sidecar-"));
+  await writeResources(
+    directory,
+    [...commonResources(families), ...classResources(workload), ...services, readinessListener(families)],
+    {
+      admin: { address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } } },
+      static_resources: {
+        clusters: [
+          {
+            name: "admin",
+            load_assignment: {
+              cluster_name: "admin",
+              endpoints: [
+                {
+                  lb_endpoints: [
+                    {
+                      endpoint: {
+                        address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } },
+                      },
+                    },
+                  ],
+                },
+              ],
+            },
+          },
+        ],
+      },
+    },
+  );
+  await writeIdentity(directory, own);
+  chmodSync(directory, 0o755);
+  const give = (folder: string): void => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      chownSync(path, proxyUser, proxyUser);
+      if (entry.isDirectory()) give(path);
+    }
+  };
+  give(directory);
+  const program = await envoyBinary();
+  const envoy = spawn(
+    "setpriv",
+    ["--reuid", String(proxyUser), "--regid", String(proxyUser), "--clear-groups", "--", program]
+      .concat(["-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "-l", process.env["LEVEL"] ?? "error"])
+      .concat(["--disable-hot-restart"]),
+    { stdio: ["ignore", "inherit", "inherit"] },
+  );
+  try {
+    for (const end = Date.now() + 20_000; ; await delay(20)) {
+      const answer = await statusOf({ port: sidecarPorts.status }, "/ready");
+      if (answer === "200") break;
+      if (Date.now() > end || envoy.exitCode !== null) throw new Error(`the sidecar does not become ready: ${answer}`);
+    }
+    return await use();
+  } finally {
+    envoy.kill("SIGKILL");
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,208 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { commonResources, readinessListener } from "../../../src/envoy/common.ts";
+import { classResources } from "../../../src/envoy/inbound.ts";
+import type { WorkloadClass } from "../../../src/model/mesh.ts";
+import { anyWorkload } from "../../support/mesh-arbitraries.ts";
+import { meshPolicy, workloadClass } from "../../support/mesh-samples.ts";
+import { ofMessage } from "../../support/walk.ts";
+
+interface Chain {
+  readonly name: string;
+  readonly filter_chain_match?: Readonly<Record<string, unknown>>;
+  readonly transport_socket?: object;
+  readonly filters: readonly { readonly name: string }[];
+}
+
+function listenerOf(
+  workload: WorkloadClass,
+): { readonly filter_chains: readonly Chain[] } & Readonly<Record<string, unknown>> {
+  const config = classResources(workload).find(({ type }) => type === "listener")?.config;
+  return config as unknown as ReturnType<typeof listenerOf>;
+}
+
+const chainNames = (workload: WorkloadClass): string[] => listenerOf(workload).filter_chains.map(({ name }) => name);
+
+describe("inbound chains", () => {
+  test("tell ports and modes apart", () => {
+    const ports = [
+      { port: 80, protocol: "http", mode: "Strict" },
+      { port: 81, protocol: "http", mode: "Permissive" },
+      { port: 82, protocol: "tcp", mode: "Disabled" },
+    ] as const;
+    expect(chainNames(workloadClass({ ports, mode: "Strict" }))).toEqual([
+      "guard/15001",
+      "guard/15006",
+      "80/mutual-tls",
+      "81/mutual-tls",
+      "81/tls",
+      "81/plaintext",
+      "82/tls",
+      "82/plaintext",
+      "other/mutual-tls",
+    ]);
+  });
+
+  test("of a Strict workload all end in mutual TLS", () => {
+    fc.assert(
+      fc.property(anyWorkload, (given) => {
+        const ports = given.ports.map((port) => ({ ...port, mode: "Strict" as const }));
+        for (const chain of listenerOf({ ...given, ports, mode: "Strict" }).filter_chains) {
+          if (chain.name.startsWith("guard/")) {
+            expect(JSON.stringify(chain.filters)).toContain('"cluster":"black-hole"');
+          } else {
+            expect(chain.filter_chain_match).toMatchObject({
+              transport_protocol: "tls",
+              application_protocols: ["heddle", "heddle-h2"],
+            });
+            expect(chain.transport_socket).toBeDefined();
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test("judge whatever they serve, before it is served", () => {
+    fc.assert(
+      fc.property(anyWorkload, (workload) => {
+        for (const { name, filters } of listenerOf(workload).filter_chains) {
+          const names = filters.map((filter) => filter.name);
+          if (name.startsWith("guard/")) continue;
+          expect([
+            ["envoy.filters.network.http_connection_manager"],
+            ["authorization-tcp-deny", "authorization-tcp-allow", "envoy.filters.network.tcp_proxy"],
+          ]).toContainEqual(names);
+          // Other TLS than the mesh's hides its requests.
+          if (name.endsWith("/tls")) expect(names).toHaveLength(3);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test("match differently, each one", () => {
+    fc.assert(
+      fc.property(anyWorkload, (workload) => {
+        const matches = listenerOf(workload).filter_chains.map((chain) =>
+          JSON.stringify(chain.filter_chain_match ?? {}),
+        );
+        expect(new Set(matches).size).toBe(matches.length);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test("demand a certificate of the trust domain and negotiate no protocol", () => {
+    const contexts = ofMessage(listenerOf(workloadClass()), "DownstreamTlsContext");
+    expect(contexts.length).toBeGreaterThan(1);
+    for (const context of contexts) {
+      expect(context).toMatchObject({
+        require_client_certificate: true,
+        disable_stateless_session_resumption: true,
+        disable_stateful_session_resumption: true,
+        common_tls_context: {
+          tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
+          combined_validation_context: {
+            default_validation_context: {
+              match_typed_subject_alt_names: [{ san_type: "URI", matcher: { prefix: "spiffe://cluster.local/" } }],
+            },
+            validation_context_sds_secret_config: { name: "trust" },
+          },
+        },
+      });
+      expect(context).not.toHaveProperty("common_tls_context.alpn_protocols");
+    }
+  });
+
+  test("dial the application before the caller has spoken only where no policy is", () => {
+    const modes = (workload: WorkloadClass): unknown[] =>
+      ofMessage(listenerOf(workload), "TcpProxy")
+        .filter((proxy) => proxy["cluster"] === "inbound")
+        .map((proxy) => proxy["upstream_connect_mode"]);
+    expect(new Set(modes(workloadClass()))).toEqual(new Set([undefined]));
+    for (const parts of [{ allow: [] }, { deny: [meshPolicy("shop/p", [])] }]) {
+      expect(new Set(modes(workloadClass(parts)))).toEqual(new Set(["ON_DOWNSTREAM_DATA"]));
+    }
+  });
+});
+
+describe("the wait for a caller's first bytes", () => {
+  const settings = (parts: Partial<WorkloadClass>) => {
+    const {
+      listener_filters: filters,
+      listener_filters_timeout: timeout,
+      continue_on_listener_filters_timeout: go,
+    } = listenerOf(workloadClass(parts));
+    return { disabled: (filters as { filter_disabled?: unknown }[])[1]?.filter_disabled, timeout, go };
+  };
+  const tcp = (mode: WorkloadClass["mode"]) => [{ port: 3306, protocol: "tcp", mode } as const];
+  const range = { destination_port_range: { start: 3306, end: 3307 } };
+
+  test("ends after a second where plaintext is served", () => {
+    expect(settings({ ports: tcp("Permissive") })).toEqual({ disabled: undefined, timeout: "1s", go: true });
+    expect(settings({ ports: tcp("Permissive"), mode: "Strict" })).toMatchObject({ timeout: "1s", go: true });
+  });
+
+  test("ends in a refusal where only mutual TLS is", () => {
+    expect(settings({ ports: tcp("Strict"), mode: "Strict" })).toEqual({
+      disabled: undefined,
+      timeout: "15s",
+      go: undefined,
+    });
+  });
+
+  test("is left out where the bytes decide nothing", () => {
+    expect(settings({ ports: tcp("Disabled") }).disabled).toEqual(range);
+    expect(settings({ ports: tcp("Permissive"), mode: "Disabled" }).disabled).toEqual({ not_match: range });
+    expect(settings({ ports: tcp("Disabled"), mode: "Disabled" }).disabled).toEqual({ any_match: true });
+  });
+});
+
+describe("address families", () => {
+  const addresses = (ipv4: boolean, ipv6: boolean): unknown[] =>
+    [
+      ...classResources(workloadClass({ families: { ipv4, ipv6 } })),
+      ...commonResources({ ipv4, ipv6 }),
+      readinessListener({ ipv4, ipv6 }),
+    ]
+      .filter(({ type }) => type === "listener")
+      .map(({ name, config }) => [
+        name,
+        (config["address"] as { socket_address: { address: string } }).socket_address.address,
+      ]);
+
+  test("each have sockets of their own", () => {
+    expect(addresses(true, false)).toEqual([
+      ["inbound", "0.0.0.0"],
+      ["outbound-capture", "0.0.0.0"],
+      ["readiness", "0.0.0.0"],
+    ]);
+    expect(addresses(false, true)).toEqual([
+      ["inbound6", "::"],
+      ["outbound-capture6", "::"],
+      ["readiness", "::"],
+    ]);
+    expect(addresses(true, true)).toEqual([
+      ["inbound", "0.0.0.0"],
+      ["inbound6", "::"],
+      ["outbound-capture", "0.0.0.0"],
+      ["outbound-capture6", "::"],
+      ["readiness", "0.0.0.0"],
+    ]);
+    expect(readinessListener({ ipv4: true, ipv6: true }).config).toMatchObject({
+      additional_addresses: [{ address: { socket_address: { address: "::", port_value: 15020 } } }],
+    });
+  });
+
+  test("choose the source addresses of the inbound side", () => {
+    const bind = (ipv4: boolean, ipv6: boolean) =>
+      commonResources({ ipv4, ipv6 }).find(({ name }) => name === "inbound")?.config["upstream_bind_config"];
+    expect(bind(true, false)).toEqual({ source_address: { address: "127.0.0.6", port_value: 0 } });
+    expect(bind(false, true)).toEqual({ source_address: { address: "::6", port_value: 0 } });
+    expect(bind(true, true)).toEqual({
+      source_address: { address: "127.0.0.6", port_value: 0 },
+      extra_source_addresses: [{ address: { address: "::6", port_value: 0 } }],
+    });
+  });
+});

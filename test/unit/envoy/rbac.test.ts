@@ -1,0 +1,265 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { escapeRE2 } from "../../../src/envoy/matching.ts";
+import { authorizationFilters, authorizationResources, rules } from "../../../src/envoy/rbac.ts";
+import type { AuthorizationRule, OperationMatch, SourceMatch, StringMatch } from "../../../src/model/mesh.ts";
+import { anyPolicies } from "../../support/mesh-arbitraries.ts";
+import { identityOf, meshPolicy, meshRule, workloadClass } from "../../support/mesh-samples.ts";
+import { walkObjects } from "../../support/walk.ts";
+
+const domain = "cluster.local";
+const exact = (value: string): StringMatch => ({ type: "exact", value });
+const compiled = (action: "ALLOW" | "DENY", layer: "http" | "tcp", ...given: AuthorizationRule[]) =>
+  rules(action, [meshPolicy("shop/p", given)], layer, domain)?.policies;
+const principalsOf = (action: "ALLOW" | "DENY", source: SourceMatch) =>
+  compiled(action, "http", meshRule(source))?.["shop/p/0"]?.principals;
+const permissionsOf = (operation: OperationMatch) =>
+  compiled("ALLOW", "http", meshRule(undefined, operation))?.["shop/p/0"]?.permissions;
+
+describe("rules", () => {
+  test("no policy is no rules, which lets everything pass", () => {
+    expect(rules("ALLOW", undefined, "http", domain)).toBeUndefined();
+    const filters = authorizationResources(workloadClass(), ["http", "tcp"]).map(
+      ({ config }) => config["typed_config"],
+    );
+    expect(filters).toHaveLength(4);
+    for (const filter of filters) expect(filter).not.toHaveProperty("rules");
+  });
+
+  test("an ALLOW policy without rules allows nothing", () => {
+    expect(rules("ALLOW", [meshPolicy("shop/none", [])], "http", domain)).toEqual({ action: "ALLOW" });
+    const resources = authorizationResources(workloadClass({ allow: [meshPolicy("shop/none", [])] }), ["tcp"]);
+    expect(resources.find(({ name }) => name === "authorization-tcp-allow")?.config["typed_config"]).toHaveProperty(
+      "rules",
+      {},
+    );
+  });
+
+  test("a rule without sources and operations matches everything", () => {
+    expect(compiled("DENY", "tcp", meshRule())).toEqual({
+      "shop/p/0": { permissions: [{ any: true }], principals: [{ any: true }] },
+    });
+    expect(compiled("DENY", "http", meshRule({}, {}))).toEqual({
+      "shop/p/0": { permissions: [{ any: true }], principals: [{ any: true }] },
+    });
+  });
+
+  test("each rule is named by its object and its index", () => {
+    const given = [meshPolicy("mesh/a", [meshRule(), meshRule()]), meshPolicy("shop/constructor", [meshRule()])];
+    expect(Object.keys(rules("ALLOW", given, "http", domain)?.policies ?? {})).toEqual([
+      "mesh/a/0",
+      "mesh/a/1",
+      "shop/constructor/0",
+    ]);
+  });
+
+  test("any source and any operation", () => {
+    const rule: AuthorizationRule = {
+      sources: [{ namespaces: { any: [exact("a")] } }, { namespaces: { any: [exact("b")] } }],
+      operations: [{ ports: { any: [1] } }, { ports: { any: [2] } }],
+    };
+    expect(compiled("ALLOW", "http", rule)?.["shop/p/0"]).toEqual({
+      principals: ["a", "b"].map((name) => ({
+        authenticated: { principalName: { prefix: `spiffe://cluster.local/ns/${name}/sa/` } },
+      })),
+      permissions: [{ destinationPort: 1 }, { destinationPort: 2 }],
+    });
+  });
+});
+
+describe("an HTTP field on a connection whose requests cannot be seen", () => {
+  const mixed: AuthorizationRule = {
+    sources: [],
+    operations: [{ methods: { any: [exact("GET")] }, ports: { any: [3306] } }, { ports: { any: [5432] } }],
+  };
+
+  test("in ALLOW that rule cannot match, and others still can", () => {
+    expect(rules("ALLOW", [meshPolicy("shop/p", [mixed])], "tcp", domain)).toEqual({ action: "ALLOW" });
+    expect(Object.keys(compiled("ALLOW", "tcp", mixed, meshRule()) ?? {})).toEqual(["shop/p/1"]);
+  });
+
+  test("in DENY only the rest of it counts", () => {
+    expect(compiled("DENY", "tcp", mixed)?.["shop/p/0"]?.permissions).toEqual([
+      { destinationPort: 3306 },
+      { destinationPort: 5432 },
+    ]);
+    const hostOnly = meshRule(undefined, { hosts: { none: [exact("a")] } });
+    expect(compiled("DENY", "tcp", hostOnly)?.["shop/p/0"]?.permissions).toEqual([{ any: true }]);
+  });
+
+  test("no TCP rule has an HTTP matcher", () => {
+    fc.assert(
+      fc.property(anyPolicies, fc.constantFrom("ALLOW" as const, "DENY" as const), (policies, action) => {
+        walkObjects(rules(action, policies, "tcp", domain), (object) => {
+          for (const field of ["header", "urlPath", "uriTemplate"]) expect(object).not.toHaveProperty(field);
+        });
+      }),
+    );
+  });
+});
+
+describe("identity", () => {
+  const frontend = { namespace: "shop", name: "frontend" };
+  const identity = { authenticated: { principalName: { exact: identityOf("shop", "frontend") } } };
+
+  test("positive fields name the peer", () => {
+    expect(principalsOf("ALLOW", { serviceAccounts: { any: [frontend] } })).toEqual([identity]);
+    expect(principalsOf("ALLOW", { principals: { any: [exact("cluster.local/ns/shop/sa/frontend")] } })).toEqual([
+      identity,
+    ]);
+    expect(principalsOf("ALLOW", { principals: { any: [{ type: "present" }] } })).toEqual([{ authenticated: {} }]);
+    expect(
+      principalsOf("ALLOW", { principals: { any: [{ type: "prefix", value: "cluster.local/ns/shop" }] } }),
+    ).toEqual([{ authenticated: { principalName: { prefix: "spiffe://cluster.local/ns/shop" } } }]);
+    expect(principalsOf("ALLOW", { principals: { any: [{ type: "suffix", value: "/sa/frontend" }] } })).toEqual([
+      { authenticated: { principalName: { suffix: "/sa/frontend" } } },
+    ]);
+  });
+
+  test("a negated one means authenticated-and-not in ALLOW, and denies the unknown in DENY", () => {
+    const source: SourceMatch = { serviceAccounts: { none: [frontend] } };
+    expect(principalsOf("ALLOW", source)).toEqual([{ andIds: { ids: [{ authenticated: {} }, { notId: identity }] } }]);
+    expect(principalsOf("DENY", source)).toEqual([{ notId: identity }]);
+  });
+
+  test("a negated address needs no identity", () => {
+    const range = { directRemoteIp: { addressPrefix: "10.0.0.0", prefixLen: 8 } };
+    const source: SourceMatch = { ipBlocks: { none: [{ address: "10.0.0.0", prefixLength: 8 }] } };
+    expect(principalsOf("ALLOW", source)).toEqual([{ notId: range }]);
+  });
+
+  test("a namespace is the whole of its place in the identity", () => {
+    const namespace = (match: StringMatch) => principalsOf("ALLOW", { namespaces: { any: [match] } });
+    expect(namespace(exact("a.b"))).toEqual([
+      { authenticated: { principalName: { prefix: "spiffe://cluster.local/ns/a.b/sa/" } } },
+    ]);
+    expect(namespace({ type: "prefix", value: "a.b" })).toEqual([
+      { authenticated: { principalName: { prefix: "spiffe://cluster.local/ns/a.b" } } },
+    ]);
+    expect(namespace({ type: "prefix", value: "shop/sa/front" })).toEqual([{ notId: { any: true } }]);
+    expect(namespace({ type: "suffix", value: "a.b" })).toEqual([
+      {
+        authenticated: {
+          principalName: { safeRegex: { regex: String.raw`spiffe\:\/\/cluster\.local\/ns\/[^/]*a\.b/sa/[^/]+` } },
+        },
+      },
+    ]);
+    expect(namespace({ type: "present" })).toEqual([{ authenticated: {} }]);
+  });
+});
+
+describe("operations", () => {
+  test("hosts ignore case, methods do not", () => {
+    expect(permissionsOf({ hosts: { any: [exact("a.b")] } })).toEqual([
+      { header: { name: ":authority", stringMatch: { exact: "a.b", ignoreCase: true } } },
+    ]);
+    expect(permissionsOf({ methods: { any: [exact("GET")] } })).toEqual([
+      { header: { name: ":method", stringMatch: { exact: "GET" } } },
+    ]);
+  });
+
+  test("paths are compared without their query", () => {
+    expect(permissionsOf({ paths: { any: [exact("/a"), { type: "suffix", value: ".txt" }] } })).toEqual([
+      { orRules: { rules: [{ urlPath: { path: { exact: "/a" } } }, { urlPath: { path: { suffix: ".txt" } } }] } },
+    ]);
+  });
+
+  test("a template's segments match segments, and the rest of it itself", () => {
+    const regexOf = (value: string) => permissionsOf({ paths: { any: [{ type: "template", value }] } });
+    const path = (regex: string) => [{ urlPath: { path: { safeRegex: { regex } } } }];
+    expect(regexOf("/a/{*}/b.c")).toEqual(path(String.raw`\/a\/[^/]+\/b\.c`));
+    expect(regexOf("/{*}/{**}")).toEqual(path(String.raw`\/[^/]+\/.*`));
+    expect(regexOf("/a b/{**}")).toEqual(path(String.raw`\/a\ b\/.*`));
+  });
+
+  test("fields of an operation are ANDed, and so are `any` and `none` of a field", () => {
+    expect(permissionsOf({ ports: { any: [1, 2], none: [3] }, methods: { none: [exact("PUT")] } })).toEqual([
+      {
+        andRules: {
+          rules: [
+            { orRules: { rules: [{ destinationPort: 1 }, { destinationPort: 2 }] } },
+            { notRule: { destinationPort: 3 } },
+            { notRule: { header: { name: ":method", stringMatch: { exact: "PUT" } } } },
+          ],
+        },
+      },
+    ]);
+  });
+
+  test("a list without values matches nothing", () => {
+    expect(permissionsOf({ ports: { any: [] } })).toEqual([{ notRule: { any: true } }]);
+    expect(principalsOf("ALLOW", { namespaces: { any: [] } })).toEqual([{ notId: { any: true } }]);
+  });
+});
+
+describe("regular expressions", () => {
+  test("no value that is exact becomes one", () => {
+    const name = fc.stringMatching(/^[a-z.*+?()[\]{}|^$\\-]{1,12}$/);
+    const field = name.map((value) => ({ any: [exact(value)], none: [exact(`${value}.x`)] }));
+    const source = fc.record({ principals: field, namespaces: field });
+    const operation = fc.record({ hosts: field, methods: field, paths: field });
+    fc.assert(
+      fc.property(source, operation, fc.constantFrom("ALLOW" as const, "DENY" as const), (from, to, action) => {
+        const text = JSON.stringify(compiled(action, "http", meshRule(from, to)));
+        expect(text).not.toMatch(/regex/i);
+        for (const { any } of [...Object.values(from), ...Object.values(to)]) {
+          expect(text).toContain(JSON.stringify(any[0]?.type === "exact" ? any[0].value : "").slice(1, -1));
+        }
+      }),
+    );
+  });
+
+  test("only the end of a namespace and a template of paths need one", () => {
+    const namespace = /^spiffe\\:\\\/\\\/cluster\\\.local\\\/ns\\\/\[\^\/\]\*.*\/sa\/\[\^\/\]\+$/s;
+    let seen = 0;
+    fc.assert(
+      fc.property(anyPolicies, (policies) => {
+        walkObjects(rules("DENY", policies, "http", domain), (object) => {
+          if (object["safeRegex"] === undefined) return;
+          seen++;
+          const { regex } = object["safeRegex"] as { regex: string };
+          expect(namespace.test(regex) || regex.startsWith("\\/")).toBe(true);
+        });
+      }),
+    );
+    expect(seen).toBeGreaterThan(0);
+  });
+
+  test("an escaped text matches itself and nothing else", () => {
+    const text = fc.string({ unit: "binary-ascii", maxLength: 12 });
+    fc.assert(
+      fc.property(text, text, (value, other) => {
+        const pattern = new RegExp(`^${escapeRE2(value)}$`);
+        expect(pattern.test(value)).toBe(true);
+        expect(pattern.test(other)).toBe(value === other);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(escapeRE2("a.b_c-\0é")).toBe(String.raw`a\.b_c\-\x00é`);
+  });
+});
+
+describe("filters", () => {
+  test("deny everything until their policies are there, and wait for them", () => {
+    for (const filter of [...authorizationFilters("http"), ...authorizationFilters("tcp")]) {
+      expect(filter.configDiscovery).toMatchObject({
+        defaultConfig: { rules: { action: "ALLOW" } },
+        configSource: { ads: {} },
+      });
+      expect(filter.configDiscovery.defaultConfig).not.toHaveProperty("rules.policies");
+      expect(filter.configDiscovery).not.toHaveProperty("applyDefaultConfigWithoutWarming");
+    }
+  });
+
+  test("are the four resources, each with statistics of its own", () => {
+    const names = [...authorizationFilters("http"), ...authorizationFilters("tcp")].map(({ name }) => name);
+    const resources = authorizationResources(workloadClass(), ["http", "tcp"]);
+    expect(resources.map(({ name }) => name)).toEqual(names);
+    expect(resources.map(({ config }) => config["typed_config"])).toMatchObject([
+      { rules_stat_prefix: "heddle.deny_", track_per_rule_stats: true },
+      { rules_stat_prefix: "heddle.allow_", track_per_rule_stats: true },
+      { stat_prefix: "heddle.deny_" },
+      { stat_prefix: "heddle.allow_" },
+    ]);
+  });
+});

@@ -1,0 +1,157 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { kinds } from "../../../src/api/kinds.ts";
+import { ports } from "../../../src/model/sidecar.ts";
+import { parseSettings } from "../../../src/ops/settings.ts";
+import { exemptions } from "../../../src/webhook/exemptions.ts";
+import { injectionPaths } from "../../../src/webhook/handler.ts";
+import { defaultLimits } from "../../../src/webhook/server.ts";
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+const folder = join(import.meta.dirname, "../../../config");
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith(".yaml"))
+  .sort();
+const objects = files.flatMap((name) =>
+  parseAllDocuments(readFileSync(join(folder, name), "utf8")).map((document) => document.toJS()),
+);
+const one = (kind: string) => {
+  const found = objects.filter((object) => object.kind === kind);
+  if (found.length !== 1) throw new Error(`${found.length} objects of kind ${kind}`);
+  return found[0];
+};
+
+test("the namespace comes first, so that the folder can be applied in one go", () => {
+  expect(objects[0]).toMatchObject({ kind: "Namespace", metadata: { name: "heddle-system" } });
+});
+
+describe("the webhook configuration", () => {
+  const webhooks = one("MutatingWebhookConfiguration").webhooks as readonly Record<string, never>[];
+
+  test("asks both paths, each for its own namespaces", () => {
+    const asked = webhooks.map((webhook) => {
+      const { clientConfig, namespaceSelector, objectSelector } = webhook as never as {
+        clientConfig: { service: { path: string; port: number } };
+        namespaceSelector: { matchExpressions: readonly { key: string; values: readonly string[] }[] };
+        objectSelector?: { matchExpressions: readonly object[] };
+      };
+      const enrolled = namespaceSelector.matchExpressions.find(({ key }) => key === "heddle.dev/inject")?.values;
+      return [clientConfig.service.path, enrolled, objectSelector?.matchExpressions];
+    });
+    expect(asked).toEqual([
+      [injectionPaths.enabled, ["enabled"], [{ key: "heddle.dev/inject", operator: "NotIn", values: ["disabled"] }]],
+      [injectionPaths.enforced, ["enforced"], undefined],
+    ]);
+  });
+
+  test.each(webhooks.map((webhook) => [String(webhook["name"]), webhook] as const))(
+    "%s: exemptions, safety and bounds",
+    (_, webhook) => {
+      expect(webhook["matchConditions"]).toEqual(exemptions.map(({ name, expression }) => ({ name, expression })));
+      expect(webhook).toMatchObject({
+        sideEffects: "None",
+        reinvocationPolicy: "IfNeeded",
+        failurePolicy: "Fail",
+        matchPolicy: "Equivalent",
+      });
+      expect(webhook["namespaceSelector"]).toMatchObject({
+        matchExpressions: expect.arrayContaining([
+          { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["heddle-system", "kube-system"] },
+        ]),
+      });
+      expect(webhook["clientConfig"]).not.toHaveProperty("caBundle");
+      // The server gives up before the API server does, so that its message arrives.
+      expect(defaultLimits.answerTime).toBeLessThan(Number(webhook["timeoutSeconds"]) * 1000);
+      expect(defaultLimits.requestTime).toBeLessThan(Number(webhook["timeoutSeconds"]) * 1000);
+    },
+  );
+});
+
+describe("what the operator may do", () => {
+  const rules = [...one("ClusterRole").rules, ...one("Role").rules] as readonly Rule[];
+  const reads = ["get", "list", "watch"];
+  const readsAndWrites = [...reads, "create", "patch", "delete"];
+  const wanted = new Map<string, readonly string[]>([
+    ["TrafficSplit", reads],
+    ["AuthorizationPolicy", reads],
+    ["MeshTLS", reads],
+    ["Namespace", reads],
+    ["Service", reads],
+    ["Pod", reads],
+    ["EndpointSlice", reads],
+    ["ConfigMap", readsAndWrites],
+    ["Secret", readsAndWrites],
+    ["Event", ["create"]],
+    ["Lease", ["create", "get", "update"]],
+    ["MutatingWebhookConfiguration", [...reads, "patch"]],
+  ]);
+
+  test.each(Object.entries(kinds))("%s: these verbs and no others", (name, { apiVersion, plural }) => {
+    const group = apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
+    const granted = rules
+      .filter(({ apiGroups, resources }) => apiGroups.includes(String(group)) && resources.includes(plural))
+      .flatMap(({ verbs }) => verbs);
+    expect(granted.toSorted()).toEqual(wanted.get(name)?.toSorted());
+  });
+
+  test("status of our own kinds, and nothing beyond the table of kinds", () => {
+    const known = new Set([
+      ...Object.values(kinds).map(({ plural }) => plural),
+      ...["trafficsplits", "authorizationpolicies", "meshtls"].map((plural) => `${plural}/status`),
+    ]);
+    const granted = rules.flatMap(({ resources }) => resources);
+    expect(granted.filter((resource) => !known.has(resource))).toEqual([]);
+    expect(new Set(granted)).toEqual(known);
+    expect(rules.flatMap(({ apiGroups, resources, verbs }) => [...apiGroups, ...resources, ...verbs])).not.toContain(
+      "*",
+    );
+  });
+
+  test("of the webhook configurations only its own", () => {
+    expect(rules.find(({ resources }) => resources.includes("mutatingwebhookconfigurations"))?.resourceNames).toEqual([
+      one("MutatingWebhookConfiguration").metadata.name,
+    ]);
+  });
+
+  test("is bound to the ServiceAccount that the Deployment runs as", () => {
+    const subjects = [{ kind: "ServiceAccount", name: "heddle", namespace: "heddle-system" }];
+    expect(one("ClusterRoleBinding")).toMatchObject({ roleRef: { kind: "ClusterRole", name: "heddle" }, subjects });
+    expect(one("RoleBinding")).toMatchObject({ roleRef: { kind: "Role", name: "heddle" }, subjects });
+    expect(one("Deployment").spec.template.spec.serviceAccountName).toBe("heddle");
+  });
+});
+
+describe("the operator's Deployment", () => {
+  const { template, selector } = one("Deployment").spec;
+  const [container] = template.spec.containers;
+
+  test("takes its arguments, and agrees with the defaults it does not set", () => {
+    const settings = parseSettings(container.args, { POD_NAMESPACE: "heddle-system", POD_NAME: "heddle-0" });
+    const named = Object.fromEntries(
+      container.ports.map(({ name, containerPort }: { name: string; containerPort: number }) => [name, containerPort]),
+    );
+    expect(named).toEqual({ xds: settings.xdsPort, webhook: settings.webhookPort, health: settings.healthPort });
+    expect(settings.mesh).toMatchObject({
+      rootNamespace: "heddle-system",
+      operatorServiceAccount: template.spec.serviceAccountName,
+    });
+  });
+
+  test("is selected by the Service, which has the ports that sidecars and the API server use", () => {
+    const service = one("Service").spec;
+    expect(template.metadata.labels).toMatchObject(service.selector);
+    expect(selector.matchLabels).toEqual(service.selector);
+    expect(service.ports).toMatchObject([
+      { port: ports.xds, targetPort: "xds" },
+      { port: 443, targetPort: "webhook" },
+    ]);
+  });
+});

@@ -1,0 +1,40 @@
+/** `make demo`: the six scenes, on a cluster that this run starts and ends. Runs inside the outer namespace. */
+import { Report } from "./report.ts";
+import { startMesh } from "./install.ts";
+import { authorization, injection, mutualTLS, operatorDown, testers, weights } from "./scenes.ts";
+
+const start = performance.now();
+const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
+const mesh = await startMesh((line) => console.log(`[${seconds()}] ${line}`));
+const report = new Report();
+let failure: unknown;
+try {
+  for (const scene of [injection, weights, testers, authorization, mutualTLS, operatorDown]) await scene(mesh, report);
+} catch (error) {
+  failure = error;
+  report.check("the scene runs to its end", error instanceof Error ? error.message : String(error), false);
+}
+const holds = report.finish();
+console.log(`The demo took ${seconds()}.`);
+if (failure !== undefined) console.error(await mesh.cluster.describe());
+
+const keep = process.env["KEEP"] === "1";
+if (keep) {
+  const kubeconfig = await mesh.cluster.expose();
+  console.log(`
+It goes on running. From another terminal:
+  export KUBECONFIG=${kubeconfig}
+  kubectl get trafficsplits.heddle.dev,authorizationpolicies.heddle.dev,meshtls.heddle.dev -A
+  kubectl get pods -A -o wide
+  kubectl get configmaps -n shop -l app.kubernetes.io/managed-by=heddle
+  kubectl apply -f examples/split-50-50.yaml
+  kubectl wait -n shop trafficsplits.heddle.dev/checkout --for=condition=Ready
+Logs of containers are in ${mesh.cluster.logDirectory}
+Ctrl-C ends it; nothing is left behind.`);
+  await new Promise((resolve) => {
+    process.once("SIGINT", resolve);
+    process.once("SIGTERM", resolve);
+  });
+}
+await mesh.cluster.stop();
+process.exit(holds ? 0 : 1);

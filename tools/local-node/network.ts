@@ -1,0 +1,61 @@
+/**
+ * Networks of pods: a namespace and a pair of interfaces each, routed and not bridged, so that the outer namespace's
+ * rules (services.ts) see both directions of every connection.
+ *
+ *   pod: eth0 10.244.x.y/32 --default via 169.254.1.1--> outer namespace: p<number>, route to 10.244.x.y
+ */
+import { run } from "../processes.ts";
+
+/** Address of the node, and of the API server as pods see it. */
+export const nodeAddress = "10.244.0.1";
+
+/** The gateway that every pod has; it exists in neighbour tables only. */
+const gateway = "169.254.1.1";
+const gatewayMac = "ee:ee:ee:ee:ee:ee";
+
+/** Address of the pod with this number, counted from 1. */
+export function podAddress(number: number): string {
+  return `10.244.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`;
+}
+
+/** Prepares the network namespace of this process, which must be a throw-away one: forwarding, and the node's address. */
+export async function prepareNodeNetwork(serviceCIDR: string): Promise<void> {
+  if (process.env["HEDDLE_OUTER_NAMESPACE"] !== "1") {
+    throw new Error("the local node changes the network: run it inside tools/outer-namespace.sh");
+  }
+  await run("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+  // Service addresses are routed to an interface that drops everything; what is left to it was not translated.
+  await ip([`link add node type dummy`, `addr add ${nodeAddress}/32 dev node`, `link set node up`, `route add ${serviceCIDR} dev node`]);
+}
+
+/** Creates the namespace `name` with the address of pod `number`. */
+export async function createPodNetwork(name: string, number: number): Promise<void> {
+  const address = podAddress(number);
+  const outside = `p${number}`;
+  await ip([`netns add ${name}`, `link add ${outside} type veth peer name eth0 netns ${name}`]);
+  await ip([
+    `link set ${outside} address ${gatewayMac} up`,
+    `route add ${address}/32 dev ${outside}`,
+  ]);
+  const inside = [
+    "link set lo up",
+    "link set eth0 up",
+    `addr add ${address}/32 dev eth0`,
+    `route add ${gateway} dev eth0 scope link`,
+    `neigh add ${gateway} lladdr ${gatewayMac} dev eth0 nud permanent`,
+    `route add default via ${gateway} dev eth0`,
+  ];
+  await ip(inside, ["-n", name]);
+  // As container runtimes do: ports below 1024 need no capability.
+  const unprivileged = "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start";
+  await run("nsenter", [`--net=/run/netns/${name}`, "sh", "-c", unprivileged]);
+}
+
+/** Removes the namespace; its interfaces and rules go with it. */
+export async function deletePodNetwork(name: string): Promise<void> {
+  await ip([`netns delete ${name}`]);
+}
+
+async function ip(commands: readonly string[], flags: readonly string[] = []): Promise<void> {
+  await run("ip", [...flags, "-batch", "-"], { input: commands.map((line) => `${line}\n`).join("") });
+}
