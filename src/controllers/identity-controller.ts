@@ -18,7 +18,7 @@ import { keys, manager, secretOfServiceAccount } from "../model/sidecar.ts";
 import { type MeshSettings, type ObjectKey, objectKey } from "../model/snapshot.ts";
 import { spiffeId } from "../model/workload.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
-import { retryConflicts, type WriterOptions } from "./writer.ts";
+import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
 
 /** Names of the operator's own Secrets, in its namespace. */
 export const ownSecrets = { authority: "heddle-ca", webhook: "heddle-webhook" } as const;
@@ -150,8 +150,7 @@ export function createIdentityController(
     const issued = await opened.issue(wanted.names, validity());
     options.logger.info({ secret: key, reason: decision.reason }, "certificate issued");
     const body = secretBody(namespace, name, { ...issued, root: opened.root });
-    const resourceVersion = secret?.metadata.resourceVersion;
-    const metadata = { name, namespace, labels, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+    const metadata = { name, namespace, labels, ...decidedOn(secret) };
     return retryConflicts(options, "Secret", () => options.client.apply(kinds.Secret, { ...body, metadata }));
   };
 

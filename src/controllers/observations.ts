@@ -2,6 +2,7 @@
 import { type KindName, kinds } from "../api/kinds.ts";
 import type { KubernetesObject } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { isKindLeaving } from "../kube/definition.ts";
 import { createReflector, type Reflector } from "../kube/reflector.ts";
 import { createStore, type Store } from "../kube/store.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
@@ -48,6 +49,7 @@ export function createObservations(options: {
       selection: { labelSelector, fieldSelector },
       // The store holds what a compile reads; a trimmed object still is one of its kind.
       transform: (object) => watch.trim(object) as typeof object,
+      ...(watch.custom ? { isLeaving: (signal) => isKindLeaving(options.client, kinds[watch.kind], signal) } : {}),
       onState: (state, error) => {
         const fields = { kind: watch.kind, state, ...(error === undefined ? {} : { error }) };
         if (state === "retrying" || state === "waiting" || state === "forbidden") options.logger.warn(fields, "a watch is interrupted; what was seen last stays");

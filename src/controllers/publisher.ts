@@ -12,7 +12,7 @@ import type { DesiredObject } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import { type ObjectKey, objectKey } from "../model/snapshot.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
-import { retryConflicts, type WriterOptions } from "./writer.ts";
+import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
 
 /** An object without a reason is deleted this long after its reason went, so that a restarting workload keeps its own. */
 const collectAfter = 60_000;
@@ -62,8 +62,7 @@ export function createPublisher(
     if (wanted === undefined) return collect(key, observed);
     unwanted.delete(key);
     if (observed !== undefined && isSame(wanted, observed)) return "done";
-    const resourceVersion = observed?.metadata.resourceVersion;
-    const body = resourceVersion === undefined ? wanted : { ...wanted, metadata: { ...wanted.metadata, resourceVersion } };
+    const body = { ...wanted, metadata: { ...wanted.metadata, ...decidedOn(observed) } };
     return retryConflicts(options, kinds.ConfigMap.kind, () => options.client.apply(kinds.ConfigMap, body));
   };
   const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 200 });

@@ -12,6 +12,8 @@ export interface Watch {
   readonly kind: KindName;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Whether a CustomResourceDefinition brings it: its objects stay in force while that is deleted or missing. */
+  readonly custom?: boolean;
   /** What is kept in memory. */
   readonly trim: (object: KubernetesObject) => KubernetesObject;
   /** What a compile reads: equal JSON before and after means that nothing is to be compiled. Undefined: no compile reads it. */
@@ -48,6 +50,7 @@ const identityOf = ({ metadata }: KubernetesObject): unknown => [
 function ownKind(kind: "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS"): Watch {
   return {
     kind,
+    custom: true,
     trim: (object) => ({ ...object, metadata: trimMeta(object.metadata, {}) }),
     compiled: (object) => [identityOf(object), (object as { spec?: unknown }).spec],
   };

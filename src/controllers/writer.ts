@@ -1,3 +1,4 @@
+import type { KubernetesObject, ObjectMeta } from "../api/kubernetes.ts";
 import { ApiError } from "../kube/error.ts";
 import type { Clock, Random } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
@@ -12,6 +13,15 @@ export interface WriterOptions {
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "writes">;
   readonly onError: (key: string, error: unknown) => void;
+}
+
+/**
+ * What makes a write conflict unless the object still is the one that was looked at: without the uid, a server-side apply
+ * to an object that is gone would bring it back, whatever its resourceVersion says.
+ */
+export function decidedOn(observed: KubernetesObject | undefined): Partial<Pick<ObjectMeta, "uid" | "resourceVersion">> {
+  const { uid, resourceVersion } = observed?.metadata ?? {};
+  return uid === undefined || resourceVersion === undefined ? {} : { uid, resourceVersion };
 }
 
 /**

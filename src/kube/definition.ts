@@ -3,17 +3,9 @@
  * looks as if a user had deleted each of them, and a policy that a user deletes must stop to act, while one that goes with
  * its definition must not.
  */
-import type { Kind } from "../api/kinds.ts";
+import { type Kind, kinds } from "../api/kinds.ts";
 import type { KubeClient } from "./client.ts";
 import { isApiError } from "./error.ts";
-
-/** apiextensions.k8s.io/v1 CustomResourceDefinition. */
-const customResourceDefinition = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  plural: "customresourcedefinitions",
-  namespaced: false,
-} as const satisfies Kind;
 
 /**
  * Whether the definition of a custom kind is being deleted, or is gone. Reads the definition, and the answer is that of
@@ -29,7 +21,7 @@ export async function isKindLeaving(
   const group = kind.apiVersion.split("/")[0] ?? "";
   try {
     const definition = await client.get(
-      customResourceDefinition,
+      kinds.CustomResourceDefinition,
       { name: `${kind.plural}.${group}` },
       signal === undefined ? {} : { signal },
     );

@@ -59,7 +59,7 @@ export function pendingClusters(view: StreamView): PendingClusters {
     const desired = lookup(view.target, "cluster", name);
     if (desired === undefined || isSettled(view.types.cluster, entry, desired)) continue;
     if (!isRefused(entry, desired)) wanted.add(name);
-    else if (!mayHave(entry)) refused.add(name);
+    else if (entry.held === undefined) refused.add(name);
   }
   return { wanted, refused };
 }

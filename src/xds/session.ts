@@ -67,8 +67,11 @@ export class Session {
   constructor(target: ProxyTarget, index: ResourceIndex, previous?: Session) {
     this.#target = target;
     this.index = index;
-    if (previous !== undefined) {
-      for (const type of resourceTypes) this.#doubts.set(type, previous.types[type].doubts());
+    if (previous === undefined) return;
+    for (const type of resourceTypes) {
+      const state = previous.types[type];
+      // A stream that ended before this type was asked for leaves the doubts of the one before it.
+      this.#doubts.set(type, state.requested ? state.doubts() : (previous.#doubts.get(type) ?? new Map()));
     }
   }
 
@@ -313,7 +316,7 @@ export class Session {
     const { type } = state;
     const desired = lookup(this.#target, type, name);
     if (desired === undefined) return this.#stepWithout(state, name, entry);
-    if (isRefused(entry, desired)) return entry.force ? repeat(entry) : wait;
+    if (isRefused(entry, desired)) return entry.force ? repeat(type, entry) : wait;
     if (isSettled(state, entry, desired)) return { kind: "settle" };
     if (pending !== undefined) {
       const cluster = waitsForCluster(this, pending, entry, desired);
@@ -328,7 +331,7 @@ export class Session {
   #stepWithout(state: TypeState, name: string, entry: OpenEntry): Step {
     const has = entry.held !== undefined || entry.maybe.length > 0;
     if (!state.wildcard) {
-      if (entry.force) return repeat(entry);
+      if (entry.force) return repeat(state.type, entry);
       // Envoy ignores the removal of endpoints, but for an end to the wait of a cluster that warms.
       const keeps = state.type === "endpoint" ? entry.held !== undefined : has;
       return keeps || entry.toldMissing ? wait : { kind: "remove" };
@@ -369,9 +372,11 @@ export class Session {
   }
 }
 
-/** What was asked for again, and whose present version cannot be sent: the last good one, or that there is none. */
-function repeat(entry: OpenEntry): Step {
-  return entry.held?.resource === undefined ? { kind: "remove" } : { kind: "send", resource: entry.held.resource };
+/** What is due again, and whose present version cannot be sent: the last good one, or that there is none. */
+function repeat(type: ResourceType, entry: OpenEntry): Step {
+  if (entry.held?.resource !== undefined) return { kind: "send", resource: entry.held.resource };
+  const keeps = type !== "endpoint" && (entry.held !== undefined || entry.maybe.length > 0);
+  return keeps ? wait : { kind: "remove" };
 }
 
 const without = (resources: readonly EnvoyResource[], { version }: EnvoyResource): EnvoyResource[] =>

@@ -20,7 +20,7 @@ import { startApiServer } from "../support/api-server.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
 const other = (apiVersion: string, kind: string, plural: string, namespaced: boolean): Kind => ({ apiVersion, kind, plural, namespaced });
-const definition = other("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false);
+const definition = kinds.CustomResourceDefinition;
 
 let server: ControlPlane;
 let client: KubeClient;

@@ -95,9 +95,9 @@ export function renderCase(compilation: Compilation): GoldenFiles {
   };
 }
 
-/** YAML 1.1 quotes `no` and its like, so that whoever reads the file reads names. */
+/** Words that YAML 1.1 takes for something else, such as `no`, are quoted: they are names here. */
 const readable = (value: unknown): string =>
-  stringify(value, { version: "1.1", lineWidth: 0, aliasDuplicateObjects: false });
+  stringify(value, { compat: "yaml-1.1", lineWidth: 0, aliasDuplicateObjects: false });
 
 function grouped(units: ReadonlyMap<string, readonly EnvoyResource[]>): ReadonlyMap<string, unknown> {
   return new Map(

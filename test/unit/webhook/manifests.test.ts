@@ -91,6 +91,7 @@ describe("what the operator may do", () => {
     ["Secret", readsAndWrites],
     ["Event", ["create"]],
     ["Lease", ["create", "get", "update"]],
+    ["CustomResourceDefinition", ["get"]],
     ["MutatingWebhookConfiguration", [...reads, "patch"]],
   ]);
 

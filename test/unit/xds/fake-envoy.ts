@@ -97,7 +97,8 @@ export class FakeEnvoy {
     }
     for (const name of response.removed) this.#remove(type, name);
     if (errors.length === 0) {
-      for (const { name, version } of response.resources) if (this.#wants(type, name)) this.versions[type].set(name, version);
+      for (const { name, version } of response.resources)
+        if (this.#wants(type, name)) this.versions[type].set(name, version);
     }
     const answer = () =>
       request(type, {
@@ -177,12 +178,14 @@ export class FakeEnvoy {
   #remove(type: ResourceType, name: string): void {
     if (type === "cluster") {
       for (const used of this.has.route.values()) {
-        if (clustersOf(used).includes(name)) this.problems.push(`cluster ${name} was removed while route ${used.name} names it`);
+        if (clustersOf(used).includes(name))
+          this.problems.push(`cluster ${name} was removed while route ${used.name} names it`);
       }
       this.#unsubscribe("endpoint", name);
       this.#warming.delete(name);
     }
-    if (type === "extension" && this.has.extension.has(name)) this.problems.push(`extension ${name} was removed in use`);
+    if (type === "extension" && this.has.extension.has(name))
+      this.problems.push(`extension ${name} was removed in use`);
     if (type === "endpoint") this.#warming.delete(name);
     if (type === "cluster" || type === "listener") {
       const before = this.has[type].get(name);

@@ -1,5 +1,11 @@
 import { createHash } from "node:crypto";
-import type { EnvoyConfig, EnvoyResource, ProxyTarget, ResourceGroup, ResourceType } from "../../../src/envoy/resource.ts";
+import type {
+  EnvoyConfig,
+  EnvoyResource,
+  ProxyTarget,
+  ResourceGroup,
+  ResourceType,
+} from "../../../src/envoy/resource.ts";
 import { resourceTypes, typeUrls } from "../../../src/envoy/resource.ts";
 import type { DiscoveryRequest } from "../../../src/xds/types.ts";
 

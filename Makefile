@@ -1,0 +1,53 @@
+# `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Found once; a Node.js that runs TypeScript as it is.
+NODE_BIN = $(eval NODE_BIN := $$(shell tools/node.sh))$(NODE_BIN)
+RUN = env PATH="$(NODE_BIN):$(CURDIR)/node_modules/.bin:$(PATH):/usr/sbin:/sbin"
+OUTER = $(RUN) tools/outer-namespace.sh --
+
+help: ## This list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+
+demo: setup build root ## Six scenes on a mesh of this one machine; KEEP=1 leaves it running
+	@$(RUN) node tools/demo.ts
+
+test: setup build root ## All tests but those that need kind
+	@$(OUTER) vitest run $(VITEST)
+
+check: node_modules ## Format, lint, types, import rules, generated code, dead code
+	@$(RUN) biome ci --error-on-warnings .
+	@$(RUN) tsc --noEmit
+	@$(RUN) node tools/generate.ts --check
+	@$(RUN) vitest run --project unit test/unit/imports.test.ts
+	@$(RUN) knip
+
+format: node_modules ## Formats the sources
+	@$(RUN) biome check --write .
+
+golden: setup ## Rewrites the golden files, deletes orphans
+	@UPDATE_GOLDEN=1 $(RUN) vitest run --project unit test/golden
+
+generate: node_modules ## Types, validators and reference from crds/; ENVOY=1: Envoy's message types too
+	@$(RUN) node tools/generate.ts $(if $(ENVOY),--envoy)
+
+build: node_modules ## The operator as one file: dist/heddle.mjs
+	@$(RUN) node tools/build.ts
+
+setup: node_modules ## Node.js, packages and programs that the other targets need
+	@tools/packages.sh
+	@$(RUN) node tools/binaries.ts >/dev/null
+
+clean: ## Removes what is built in the tree; the cache stays
+	@rm -rf dist node_modules
+
+node_modules: package.json package-lock.json
+	@$(RUN) npm ci --no-audit --no-fund --silent
+	@touch node_modules
+
+root:
+	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
+
+.PHONY: help demo test check format golden generate build setup clean root

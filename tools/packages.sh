@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that pods on one machine need, or names those that are missing.
+set -euo pipefail
+
+missing=()
+need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+PATH=$PATH:/usr/sbin:/sbin
+need iptables-restore iptables
+need ip iproute2
+need unshare util-linux
+need nsenter util-linux
+need setpriv util-linux
+need mount mount
+need openssl openssl
+[ ${#missing[@]} -eq 0 ] && exit 0
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "installing ${missing[*]}" >&2
+  apt-get update -qq >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+else
+  echo "These packages are missing: ${missing[*]}. Install them, or run this as root on Debian or Ubuntu." >&2
+  exit 1
+fi
