@@ -49,6 +49,7 @@ case "${1:-}" in
   here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
   if [ "${1:-}" = --forward ]; then
     port=${2%%=*} socket=${2#*=}
+    export HEDDLE_FORWARD=$2
     shift 2
     setpriv --pdeathsig KILL "${NODE:-node}" "$here/forward.ts" "tcp:127.0.0.1:$port" "unix:$socket" &
     trap 'kill "$forwarder" 2>/dev/null || true' EXIT

@@ -8,8 +8,6 @@ import { createServer } from "node:net";
 import { constants } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 
-const { signals } = constants;
-
 /** A child process that runs in the background. */
 export interface BackgroundProcess {
   readonly name: string;
@@ -78,19 +76,18 @@ export interface CommandOptions {
   readonly timeout?: number;
 }
 
-/** Runs a program to its end and gives its output, whatever its exit code. Fails only when it cannot be started. */
-export async function collect(
-  command: string,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<CommandResult> {
-  const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: options.environment,
-    timeout: options.timeout,
-    killSignal: "SIGKILL",
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+/** A program whose output is collected while it runs. */
+export interface Running {
+  /** Resolves when it has ended and closed its output; rejects only when it could not be started. */
+  readonly result: Promise<CommandResult>;
+  /** Ends its standard input, after `text`. */
+  endInput(text?: string): void;
+}
+
+/** Starts a program whose standard input stays open. */
+export function start(command: string, args: readonly string[], options: Omit<CommandOptions, "input"> = {}): Running {
+  const { cwd, environment, timeout } = options;
+  const child = spawn(command, args, { cwd, env: environment, timeout, killSignal: "SIGKILL", stdio: "pipe" });
   const text = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     text.stdout += chunk;
@@ -99,13 +96,27 @@ export async function collect(
     text.stderr += chunk;
   });
   // A program that does not read its input may end before it is written.
-  child.stdin.on("error", () => {}).end(options.input ?? "");
-  return new Promise((resolve, reject) => {
-    child.once("error", (error) => reject(new Error(`${command} cannot be run: ${error.message}`)));
-    child.once("close", (code, signal) => {
-      resolve({ ...text, status: code ?? 128 + (signal === null ? 0 : signals[signal]) });
-    });
-  });
+  child.stdin.on("error", () => {});
+  return {
+    endInput: (input = "") => void child.stdin.end(input),
+    result: new Promise((resolve, reject) => {
+      child.once("error", (error) => reject(new Error(`${command} cannot be run: ${error.message}`)));
+      child.once("close", (code, signal) => {
+        resolve({ ...text, status: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) });
+      });
+    }),
+  };
+}
+
+/** Runs a program to its end and gives its output, whatever its exit code. Fails only when it cannot be started. */
+export async function collect(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const running = start(command, args, options);
+  running.endInput(options.input);
+  return running.result;
 }
 
 /** Runs a program to its end; fails with its output unless it succeeds. Gives its standard output. */

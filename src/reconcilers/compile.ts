@@ -159,6 +159,7 @@ function withFaults(decision: StatusDecision, faults: readonly EncodingFault[]):
     origins.some((origin) => origin.kind === kind && origin.namespace === namespace && origin.name === name),
   );
   if (fault === undefined || decision.accepted.status !== "True") return decision;
-  const message = `It cannot be put into Envoy's words: ${fault.message}. Simplify it, or report this as a defect.`;
+  const effect = kind === "AuthorizationPolicy" ? " Until then, everything that it selects is denied." : "";
+  const message = `It cannot be put into Envoy's words: ${fault.message}. Simplify it, or report this as a defect.${effect}`;
   return { ...decision, accepted: invalid(message) };
 }

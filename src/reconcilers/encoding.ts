@@ -1,8 +1,8 @@
 /**
  * Last pass but one: units to Envoy resources, and which of them each proxy is sent.
  *
- * A unit that cannot be encoded is a defect of ours, brought to light by some object. It must not harm the others: a
- * service falls back to its own endpoints, a workload to denying everything, and the objects behind it say so.
+ * A unit that cannot be encoded is a defect of ours, brought to light by some object. Only that object is to feel it: its
+ * routes are left out of the service, its policy denies everything, and its status says so.
  */
 import { commonResources, readinessListener } from "../envoy/common.ts";
 import { resourceGroup } from "../envoy/encode.ts";
@@ -35,32 +35,52 @@ export function encodeMesh(mesh: Mesh, cache: CompileCache): Encoding {
   const services = new Map<ObjectKey, EncodedUnit>();
   for (const [key, service] of mesh.services) {
     const origins = service.ports.flatMap(({ routing }) => routing.routes.flatMap(({ origin }) => origin ?? []));
-    const attempts = [service, withoutSplits(service)].map((attempt) => () => encodeService(attempt, cache));
-    const unit = firstThatWorks(attempts, origins, faults);
+    const unit = encodeWithout(origins, (faulty) => encodeService(withoutSplits(service, faulty), cache), faults);
     if (unit !== undefined) services.set(key, unit);
   }
   const classes = new Map<string, EncodedUnit>();
   for (const [id, workload] of mesh.classes) {
-    const attempts = [workload, closed(workload)].map((attempt) => () => encodeClass(attempt, cache));
-    const unit = firstThatWorks(attempts, workload.origins, faults);
+    const origins = [...workload.deny, ...(workload.allow ?? [])].map(({ origin }) => origin);
+    const unit = encodeWithout(origins, (faulty) => encodeClass(closed(workload, faulty), cache), faults);
     if (unit !== undefined) classes.set(id, unit);
   }
   return { services, classes, faults };
 }
 
-function firstThatWorks(
-  attempts: readonly (() => EncodedUnit)[],
+/**
+ * Encodes a unit; if that fails, without the objects that fail even when they are alone. `encodeUnit` leaves out what the
+ * given objects say.
+ */
+function encodeWithout(
   origins: readonly ObjectReference[],
+  encodeUnit: (faulty: ReadonlySet<ObjectReference>) => EncodedUnit,
   faults: EncodingFault[],
 ): EncodedUnit | undefined {
-  for (const attempt of attempts) {
+  try {
+    return encodeUnit(new Set());
+  } catch (error) {
+    const distinct = [...new Set(origins)];
+    const faulty = distinct.filter((origin) => {
+      const fault = faultOf(() => encodeUnit(new Set(distinct.filter((other) => other !== origin))));
+      if (fault !== undefined) faults.push({ origins: [origin], message: fault });
+      return fault !== undefined;
+    });
     try {
-      return attempt();
-    } catch (error) {
-      faults.push({ origins, message: messageOf(error) });
+      return encodeUnit(new Set(faulty));
+    } catch {
+      faults.push({ origins: distinct, message: messageOf(error) });
+      return undefined;
     }
   }
-  return undefined;
+}
+
+function faultOf(attempt: () => unknown): string | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 function encodeService(service: MeshService, cache: CompileCache): EncodedUnit {
@@ -89,20 +109,27 @@ function encode(input: unknown, make: () => readonly EnvoyResource[], cache: Com
   });
 }
 
-function withoutSplits(service: MeshService): MeshService {
+function withoutSplits(service: MeshService, faulty: ReadonlySet<ObjectReference>): MeshService {
+  if (faulty.size === 0) return service;
   const { namespace, name } = service;
   const ports = service.ports.map((port) => {
     const target = { kind: "service", namespace, service: name, port: port.port } as const;
-    return { ...port, routing: { routes: [{ backends: [{ weight: 1, target }] }] } };
+    const kept = port.routing.routes.filter(({ origin }) => origin === undefined || !faulty.has(origin));
+    const isWhole = kept.some(({ match }) => match === undefined);
+    return { ...port, routing: { routes: isWhole ? kept : [...kept, { backends: [{ weight: 1, target }] }] } };
   });
   return { ...service, ports };
 }
 
-function closed(workload: WorkloadClass): WorkloadClass {
-  const deny = [...workload.deny, ...(workload.allow ?? [])].map((policy): MeshPolicy => {
+/** What a faulty policy was to allow nobody knows, so it denies everything. */
+function closed(workload: WorkloadClass, faulty: ReadonlySet<ObjectReference>): WorkloadClass {
+  if (faulty.size === 0) return workload;
+  const isFaulty = ({ origin }: MeshPolicy) => faulty.has(origin);
+  const closing = [...workload.deny, ...(workload.allow ?? [])].filter(isFaulty).map((policy): MeshPolicy => {
     return { ...policy, rules: [{ sources: [], operations: [] }] };
   });
-  return { ...workload, deny, allow: [] };
+  const deny = [...workload.deny.filter((policy) => !isFaulty(policy)), ...closing];
+  return { ...workload, deny, allow: workload.allow?.filter((policy) => !isFaulty(policy)) };
 }
 
 /** What each pod is to be served. A pod whose class could not be encoded is absent: it keeps what it has. */

@@ -97,7 +97,11 @@ function hasEffect({ accepted }: StatusDecision): boolean {
 function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict {
   const { total, synced, rejected, disconnected, refusal } = counts;
   if (!hasEffect(decision)) {
-    return { status: "False", reason: "NotAccepted", message: "What it says is in no proxy, since it is not accepted." };
+    return {
+      status: "False",
+      reason: "NotAccepted",
+      message: "What it says is in no proxy, since it is not accepted.",
+    };
   }
   if (total === 0) return { status: "True", reason: "NoProxies", message: "It concerns no Ready proxy." };
   if (rejected > 0 && refusal !== undefined) {

@@ -7,7 +7,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { V1PodSecurityContext, V1SecurityContext } from "@kubernetes/client-node";
-import { type CommandResult, collect } from "../processes.ts";
+import { type Running, start } from "../processes.ts";
 
 /** Everything that a container is started with. */
 export interface ContainerSettings {
@@ -31,14 +31,15 @@ export interface RunningContainer {
   readonly ended: Promise<number>;
   /** Sends a signal to its first process; without effect before that runs and after it ended. */
   signal(name: NodeJS.Signals): void;
-  /** Runs a program in it, as its user and with its environment. */
-  exec(command: readonly string[], timeout?: number): Promise<CommandResult>;
+  /** Starts a program in it, as its user and with its environment. */
+  start(command: readonly string[], timeout?: number): Running;
 }
 
 /** What container runtimes leave a container that asks for nothing. */
-const defaultCapabilities = (
-  "chown dac_override fsetid fowner mknod net_raw setgid setuid setfcap setpcap net_bind_service sys_chroot kill audit_write"
-).split(" ");
+const defaultCapabilities =
+  "chown dac_override fsetid fowner mknod net_raw setgid setuid setfcap setpcap net_bind_service sys_chroot kill audit_write".split(
+    " ",
+  );
 
 /** Starts a container. What fails while it is set up is in its log, and its exit code is not 0. */
 export function startContainer(settings: ContainerSettings): RunningContainer {
@@ -70,13 +71,13 @@ export function startContainer(settings: ContainerSettings): RunningContainer {
       if (pid !== undefined) process.kill(pid, name);
       else child.kill("SIGKILL");
     },
-    async exec(command, timeout) {
+    start(command, timeout) {
       const pid = firstProcess(child);
-      if (pid === undefined) return { stdout: "", stderr: "the container does not run", status: 126 };
+      if (pid === undefined) throw new Error("the container does not run");
       const enter = ["--target", String(pid), "--mount", "--pid", "--net", "--uts", "--ipc", "--root"];
       const words = [...environmentWords(settings), ...privilegeWords(settings.security), ...command];
       const options = timeout === undefined ? {} : { timeout };
-      return collect("nsenter", [...enter, "/usr/bin/env", "-i", "-C", settings.directory, ...words], options);
+      return start("nsenter", [...enter, "/usr/bin/env", "-i", "-C", settings.directory, ...words], options);
     },
   };
 }
@@ -98,7 +99,14 @@ function environmentWords({ environment }: ContainerSettings): string[] {
 function privilegeWords(security: ContainerSettings["security"]): string[] {
   const user = security.runAsUser ?? 0;
   const groups = security.fsGroup === undefined ? ["--clear-groups"] : ["--groups", String(security.fsGroup)];
-  const words = ["/usr/bin/setpriv", "--reuid", String(user), "--regid", String(security.runAsGroup ?? user), ...groups];
+  const words = [
+    "/usr/bin/setpriv",
+    "--reuid",
+    String(user),
+    "--regid",
+    String(security.runAsGroup ?? user),
+    ...groups,
+  ];
   if (security.allowPrivilegeEscalation === false) words.push("--no-new-privs");
   if (security.privileged === true) return words;
   const plain = (name: string): string => name.toLowerCase().replace(/^cap_/, "");

@@ -1,7 +1,8 @@
 /** What a container is told: environment variables, its command line, and fields of its own pod (the downward API). */
+import type { V1Container } from "@kubernetes/client-node";
 import type { ConfigMap, Secret } from "../../src/api/kubernetes.ts";
 import { nodeAddress } from "./network.ts";
-import type { Container, Image, NodePod } from "./types.ts";
+import type { Image, NodePod } from "./types.ts";
 
 /** ConfigMaps and Secrets as the node sees them now. */
 export interface Configuration {
@@ -50,7 +51,7 @@ function lines(record: Readonly<Record<string, string>> = {}): string {
 /** The environment of a container. Fails when a ConfigMap, Secret or key that it needs is missing. */
 export function environmentOf(
   pod: NodePod,
-  container: Container,
+  container: V1Container,
   image: Image,
   context: { readonly address: string; readonly configuration: Configuration; readonly kubernetesService: string },
 ): Map<string, string> {
@@ -89,10 +90,11 @@ function decoded(base64: string | undefined): string | undefined {
 }
 
 /** The command line of a container. Fails when neither it nor its image has one. */
-export function commandOf(container: Container, image: Image, environment: ReadonlyMap<string, string>): string[] {
+export function commandOf(container: V1Container, image: Image, environment: ReadonlyMap<string, string>): string[] {
   const command = container.command ?? image.entrypoint ?? [];
   const args = container.args ?? (container.command === undefined ? (image.command ?? []) : []);
-  if (command.length + args.length === 0) throw new Error(`image ${container.image} has no command, and neither has the container`);
+  if (command.length + args.length === 0)
+    throw new Error(`image ${container.image} has no command, and neither has the container`);
   return [...command, ...args].map((word) => expand(word, environment));
 }
 

@@ -25,7 +25,12 @@ export async function prepareNodeNetwork(serviceCIDR: string): Promise<void> {
   }
   await run("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
   // Service addresses are routed to an interface that drops everything; what is left to it was not translated.
-  await ip([`link add node type dummy`, `addr add ${nodeAddress}/32 dev node`, `link set node up`, `route add ${serviceCIDR} dev node`]);
+  await ip([
+    `link add node type dummy`,
+    `addr add ${nodeAddress}/32 dev node`,
+    `link set node up`,
+    `route add ${serviceCIDR} dev node`,
+  ]);
 }
 
 /** Creates the namespace `name` with the address of pod `number`. */
@@ -33,10 +38,7 @@ export async function createPodNetwork(name: string, number: number): Promise<vo
   const address = podAddress(number);
   const outside = `p${number}`;
   await ip([`netns add ${name}`, `link add ${outside} type veth peer name eth0 netns ${name}`]);
-  await ip([
-    `link set ${outside} address ${gatewayMac} up`,
-    `route add ${address}/32 dev ${outside}`,
-  ]);
+  await ip([`link set ${outside} address ${gatewayMac} up`, `route add ${address}/32 dev ${outside}`]);
   const inside = [
     "link set lo up",
     "link set eth0 up",

@@ -45,7 +45,10 @@ export class PodRunner {
   readonly #context: PodContext;
   readonly #states: ContainerState[];
   readonly #volumes: PodVolumes;
-  readonly #stop = new AbortController();
+  /** Its object is being deleted, or gone. */
+  readonly #deleted = new AbortController();
+  /** Nothing is started any more. */
+  readonly #ending = new AbortController();
   readonly #times = new Map<string, { readonly status: string; readonly since: string }>();
   #pod: NodePod;
   #networked = false;
@@ -68,22 +71,24 @@ export class PodRunner {
   /** Takes a new version of the object. */
   update(pod: NodePod): void {
     this.#pod = pod;
-    if (pod.metadata.deletionTimestamp !== undefined) this.#stop.abort();
+    if (pod.metadata.deletionTimestamp !== undefined) this.#deleted.abort();
     else this.refresh();
   }
 
   /** Ends it at once: its object is gone, or the node is. */
   kill(): void {
     this.#gone = true;
-    this.#stop.abort();
+    this.#deleted.abort();
     for (const { running } of this.#states) running?.container.signal("SIGKILL");
   }
 
   /** Brings volumes and names up to date. */
   refresh(): void {
-    if (!this.#networked || this.#stop.signal.aborted) return;
+    if (!this.#networked || this.#ending.signal.aborted) return;
     writeFileSync(this.#hostsFile, this.#context.hosts(this.#pod, this.address));
-    this.#refreshing = this.#refreshing.then(() => this.#volumes.refresh(this.#pod, this.address)).catch(this.#context.onError);
+    this.#refreshing = this.#refreshing
+      .then(() => this.#volumes.refresh(this.#pod, this.address))
+      .catch(this.#context.onError);
   }
 
   /** A running container by name. */
@@ -96,10 +101,10 @@ export class PodRunner {
   }
 
   async #run(): Promise<void> {
-    const stopped = new Promise<void>((resolve) => this.#stop.signal.addEventListener("abort", () => resolve()));
+    const deleted = new Promise<void>((resolve) => this.#deleted.signal.addEventListener("abort", () => resolve()));
     try {
       mkdirSync(this.#context.directory, { recursive: true });
-      await Promise.race([this.#live(), stopped]);
+      await Promise.race([this.#live(), deleted]);
       await this.#terminate();
     } catch (error) {
       this.#context.onError(error);
@@ -107,15 +112,16 @@ export class PodRunner {
     this.#over = true;
     await this.#tell();
     if (this.#networked) await deletePodNetwork(this.network).catch(this.#context.onError);
+    await this.#refreshing;
     rmSync(this.#context.directory, { recursive: true, force: true });
-    if (!this.#stop.signal.aborted) await stopped;
+    await deleted;
     if (!this.#gone) await this.#context.remove(this.#pod).catch(this.#context.onError);
   }
 
   async #live(): Promise<void> {
     await this.#prepare();
     for (const state of this.#states) {
-      if (this.#stop.signal.aborted) return;
+      if (this.#ending.signal.aborted) return;
       if (state.kind === "init") {
         await this.#supervise(state);
         if (state.terminated?.exitCode !== 0) return;
@@ -127,7 +133,7 @@ export class PodRunner {
   }
 
   async #prepare(): Promise<void> {
-    for (let reason = ""; !this.#stop.signal.aborted; await pause(100, this.#stop.signal)) {
+    for (let reason = ""; !this.#ending.signal.aborted; await pause(100, this.#ending.signal)) {
       try {
         await this.#volumes.refresh(this.#pod, this.address);
         break;
@@ -139,7 +145,7 @@ export class PodRunner {
         void this.#tell();
       }
     }
-    if (this.#stop.signal.aborted) return;
+    if (this.#ending.signal.aborted) return;
     await createPodNetwork(this.network, this.#context.number);
     this.#networked = true;
     this.refresh();
@@ -149,18 +155,18 @@ export class PodRunner {
   /** Runs a container until it ended for good. `onStarted` is called when it started first, or never will. */
   async #supervise(state: ContainerState, onStarted: () => void = () => {}): Promise<void> {
     const policy = this.#pod.spec.restartPolicy ?? "Always";
-    for (let backoff = 1000; !this.#stop.signal.aborted; backoff = Math.min(backoff * 2, longestBackoff)) {
+    for (let backoff = 1000; !this.#ending.signal.aborted; backoff = Math.min(backoff * 2, longestBackoff)) {
       const began = performance.now();
       const exitCode = await this.#runOnce(state, onStarted);
       const always = state.kind === "sidecar" || (state.kind === "app" && policy === "Always");
       if (exitCode !== undefined && !always && (exitCode === 0 || policy === "Never")) break;
-      if (this.#stop.signal.aborted) break;
+      if (this.#ending.signal.aborted) break;
       if (performance.now() - began > longestBackoff) backoff = 1000;
       if (exitCode !== undefined) {
         state.waiting = { reason: "CrashLoopBackOff", message: `exit code ${exitCode}; again in ${backoff / 1000} s` };
       }
       void this.#tell();
-      await pause(exitCode === undefined ? 1000 : backoff, this.#stop.signal);
+      await pause(exitCode === undefined ? 1000 : backoff, this.#ending.signal);
       if (exitCode !== undefined) state.restartCount += 1;
     }
     state.done = true;
@@ -192,12 +198,17 @@ export class PodRunner {
     return exitCode;
   }
 
-  async #probe(state: ContainerState, container: RunningContainer, signal: AbortSignal, onStarted: () => void): Promise<void> {
+  async #probe(
+    state: ContainerState,
+    container: RunningContainer,
+    signal: AbortSignal,
+    onStarted: () => void,
+  ): Promise<void> {
     const { startupProbe, readinessProbe, livenessProbe, ports } = state.spec;
-    const target = { address: this.address, ports, exec: container.exec };
-    const restart = (): void => void this.#end(state, Date.now() + this.#grace("spec"));
+    const target = { address: this.address, ports, start: container.start };
+    const restart = (): void => void this.#end(state, Date.now() + this.#gracePeriod * 1000);
     // While a pod ends, nothing is restarted, but whether it is ready is still asked.
-    const restarting = AbortSignal.any([signal, this.#stop.signal]);
+    const restarting = AbortSignal.any([signal, this.#ending.signal]);
     if (startupProbe !== undefined) {
       const passed = new AbortController();
       await runProbe(startupProbe, target, AbortSignal.any([restarting, passed.signal]), (healthy) => {
@@ -210,7 +221,8 @@ export class PodRunner {
     state.ready = readinessProbe === undefined;
     onStarted();
     void this.#tell();
-    if (livenessProbe !== undefined) void runProbe(livenessProbe, target, restarting, (healthy) => healthy || restart());
+    if (livenessProbe !== undefined)
+      void runProbe(livenessProbe, target, restarting, (healthy) => healthy || restart());
     if (readinessProbe === undefined) return;
     await runProbe(readinessProbe, target, signal, (healthy) => {
       if (state.ready === healthy || signal.aborted) return;
@@ -219,12 +231,12 @@ export class PodRunner {
     });
   }
 
-  /** Ends all that runs: first hooks of all, then containers, then sidecars from the last to the first. */
+  /** Ends all that runs: first the hooks of all, then containers, then sidecars from the last to the first. */
   async #terminate(): Promise<void> {
-    if (this.#gone) return this.kill();
-    const deadline = Date.now() + this.#grace(this.#stop.signal.aborted ? "metadata" : "spec");
-    this.#stopping = true;
-    const hooks = new Map(this.#states.map((state) => [state, this.#hook(state, deadline)]));
+    const grace = this.#deleted.signal.aborted ? this.#pod.metadata.deletionGracePeriodSeconds : undefined;
+    const deadline = Date.now() + (grace ?? this.#gracePeriod) * 1000;
+    this.#ending.abort();
+    const hooks = new Map(this.#states.map((state) => [state, this.#preStop(state, deadline)]));
     const end = async (state: ContainerState, until: number): Promise<void> => {
       await hooks.get(state);
       await this.#end(state, until);
@@ -234,4 +246,83 @@ export class PodRunner {
       await end(sidecar, Math.max(deadline, Date.now() + minimumGrace * 1000));
     }
   }
+
+  async #preStop({ spec, running }: ContainerState, deadline: number): Promise<void> {
+    const handler = spec.lifecycle?.preStop;
+    if (handler === undefined || running === undefined || this.#gone) return;
+    const target = { address: this.address, ports: spec.ports, start: running.container.start };
+    const run = runHandler(handler, target, deadline - Date.now()).catch(this.#context.onError);
+    await Promise.race([run, delay(deadline - Date.now(), undefined, { ref: false }), running.container.ended]);
+  }
+
+  /** Asks a container to end, and makes it end at the deadline (milliseconds since the epoch). */
+  async #end({ running }: ContainerState, deadline: number): Promise<void> {
+    if (running === undefined) return;
+    running.container.signal(this.#gone ? "SIGKILL" : "SIGTERM");
+    const timer = setTimeout(() => running.container.signal("SIGKILL"), deadline - Date.now());
+    await running.container.ended;
+    clearTimeout(timer);
+  }
+
+  get #gracePeriod(): number {
+    return this.#pod.spec.terminationGracePeriodSeconds ?? 30;
+  }
+
+  /** Tells the API server how things are, at the latest after what it is being told now. */
+  #tell(): Promise<void> {
+    this.#untold = true;
+    this.#telling ??= this.#tellAll().finally(() => {
+      this.#telling = undefined;
+    });
+    return this.#telling;
+  }
+
+  async #tellAll(): Promise<void> {
+    while (this.#untold && !this.#gone) {
+      this.#untold = false;
+      const address = this.#networked ? this.address : undefined;
+      try {
+        await this.#context.tell(this.#pod, podStatus(this.#states, address, this.#over, this.#times));
+      } catch (error) {
+        this.#context.onError(error);
+        this.#untold = true;
+        await delay(200);
+      }
+    }
+  }
+
+  #settings({ spec, restartCount }: ContainerState): ContainerSettings {
+    const { images, directory, configuration } = this.#context;
+    const image = images.get(spec.image ?? "");
+    if (image === undefined)
+      throw new Error(`there is no image ${spec.image}; there are ${[...images.keys()].join(", ")}`);
+    const context = { address: this.address, configuration, kubernetesService: this.#context.kubernetesService() };
+    const environment = environmentOf(this.#pod, spec, image, context);
+    const volumes = (spec.volumeMounts ?? []).map(({ name, mountPath, subPath, readOnly }) => ({
+      // A part of a volume is what it is now, as with the kubelet: it does not follow changes.
+      source: subPath === undefined ? this.#volumes.path(name) : realpathSync(join(this.#volumes.path(name), subPath)),
+      target: mountPath,
+      writable: readOnly !== true,
+    }));
+    const hosts = { source: this.#hostsFile, target: "/etc/hosts", writable: false };
+    return {
+      network: this.network,
+      hostname: this.#pod.metadata.name,
+      root: join(directory, "roots", `${spec.name}-${restartCount}`),
+      mounts: [
+        hosts,
+        ...Object.entries(image.mounts ?? {}).map(([target, source]) => ({ source, target, writable: false })),
+        ...volumes,
+      ],
+      command: commandOf(spec, image, environment),
+      environment,
+      directory: spec.workingDir ?? "/",
+      security: { ...this.#pod.spec.securityContext, ...spec.securityContext },
+      logFile: this.#context.logFile(spec.name),
+    };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

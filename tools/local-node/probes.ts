@@ -4,21 +4,23 @@ import * as https from "node:https";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { V1Container, V1LifecycleHandler, V1Probe } from "@kubernetes/client-node";
-import type { CommandResult } from "../processes.ts";
+import type { Running } from "../processes.ts";
 
 /** The container that a handler is about. */
 export interface HandlerTarget {
   /** Address of its pod. */
   readonly address: string;
   readonly ports: V1Container["ports"];
-  exec(command: readonly string[], timeout: number): Promise<CommandResult>;
+  start(command: readonly string[], timeout: number): Running;
 }
 
 /** Runs a handler once; fails with the reason. */
 export async function runHandler(handler: V1LifecycleHandler, target: HandlerTarget, timeout: number): Promise<void> {
   const { httpGet, tcpSocket, exec, sleep } = handler;
   if (exec !== undefined) {
-    const { status, stderr } = await target.exec(exec.command ?? [], timeout);
+    const running = target.start(exec.command ?? [], timeout);
+    running.endInput();
+    const { status, stderr } = await running.result;
     if (status !== 0) throw new Error(`exit code ${status}: ${stderr.slice(-500)}`);
   } else if (httpGet !== undefined) {
     const path = httpGet.path ?? "/";
@@ -89,7 +91,10 @@ function get(options: http.RequestOptions & { readonly timeout: number }, tls: b
 function dial(host: string, port: number, timeout: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, timeout });
-    socket.once("connect", resolve).once("error", reject).once("timeout", () => reject(new Error("timeout")));
+    socket
+      .once("connect", resolve)
+      .once("error", reject)
+      .once("timeout", () => reject(new Error("timeout")));
     socket.once("connect", () => socket.destroy()).once("timeout", () => socket.destroy());
   });
 }

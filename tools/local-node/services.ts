@@ -12,7 +12,12 @@ type Slices = Iterable<EndpointSlice>;
  * The tables `nat` and `filter` for iptables-restore: each cluster IP and port leads to one of its ready endpoints by
  * chance; what has none, or is no port of a Service, is refused.
  */
-export function serviceRules(services: Iterable<Service>, slices: Slices, serviceCIDR: string, nodeAddress: string): string {
+export function serviceRules(
+  services: Iterable<Service>,
+  slices: Slices,
+  serviceCIDR: string,
+  nodeAddress: string,
+): string {
   const slicesOf = byService(slices);
   const nat: string[] = [];
   const endpoints = new Set<string>();
@@ -20,7 +25,11 @@ export function serviceRules(services: Iterable<Service>, slices: Slices, servic
     const address = service.spec?.clusterIP;
     if (address === undefined || address === "" || address === "None" || address.includes(":")) continue;
     for (const { name = "", port, protocol = "TCP" } of service.spec?.ports ?? []) {
-      const targets = targetsOf(slicesOf.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? [], name, protocol);
+      const targets = targetsOf(
+        slicesOf.get(`${service.metadata.namespace}/${service.metadata.name}`) ?? [],
+        name,
+        protocol,
+      );
       targets.forEach((target, index) => {
         endpoints.add(target.address);
         const left = targets.length - index;
@@ -31,7 +40,9 @@ export function serviceRules(services: Iterable<Service>, slices: Slices, servic
     }
   }
   // A pod that reaches itself through a Service must not see its own address as the caller's.
-  const hairpin = [...endpoints].sort().map((ip) => `-A POSTROUTING -s ${ip}/32 -d ${ip}/32 -j SNAT --to-source ${nodeAddress}`);
+  const hairpin = [...endpoints]
+    .sort()
+    .map((ip) => `-A POSTROUTING -s ${ip}/32 -d ${ip}/32 -j SNAT --to-source ${nodeAddress}`);
   return [
     "*nat",
     ...["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"].map((chain) => `:${chain} ACCEPT [0:0]`),
@@ -91,5 +102,7 @@ function targetsOf(slices: readonly EndpointSlice[], portName: string, protocol:
 }
 
 function readyEndpoints(slice: EndpointSlice): string[] {
-  return (slice.endpoints ?? []).filter((each) => each.conditions?.ready !== false).flatMap((each) => each.addresses.slice(0, 1));
+  return (slice.endpoints ?? [])
+    .filter((each) => each.conditions?.ready !== false)
+    .flatMap((each) => each.addresses.slice(0, 1));
 }

@@ -1,7 +1,7 @@
 /** What the API server is told of a pod, made from the states of its containers. */
 import type { V1Container } from "@kubernetes/client-node";
-import { nodeAddress } from "./network.ts";
 import type { RunningContainer } from "./container.ts";
+import { nodeAddress } from "./network.ts";
 import type { NodePod } from "./types.ts";
 
 /** The state of one container. An init container with `restartPolicy: Always` is a (native) sidecar. */
@@ -11,7 +11,12 @@ export interface ContainerState {
   /** While it runs. */
   running?: { readonly container: RunningContainer; readonly startedAt: string } | undefined;
   /** How it ended last. */
-  terminated?: { readonly exitCode: number; readonly startedAt: string; readonly finishedAt: string; readonly reason: string };
+  terminated?: {
+    readonly exitCode: number;
+    readonly startedAt: string;
+    readonly finishedAt: string;
+    readonly reason: string;
+  };
   /** Why it does not run. */
   waiting: { readonly reason: string; readonly message?: string };
   restartCount: number;
@@ -37,7 +42,8 @@ export function initialStates(pod: NodePod): ContainerState[] {
 
 /** The phase of a pod; `over` once all of its containers have ended for good. */
 export function phaseOf(states: readonly ContainerState[], over: boolean): string {
-  if (over) return states.some((each) => each.kind !== "sidecar" && each.terminated?.exitCode !== 0) ? "Failed" : "Succeeded";
+  if (over)
+    return states.some((each) => each.kind !== "sidecar" && each.terminated?.exitCode !== 0) ? "Failed" : "Succeeded";
   return states.some((each) => each.kind === "app" && (each.running ?? each.terminated)) ? "Running" : "Pending";
 }
 
@@ -49,7 +55,11 @@ export function podStatus(
   times: Map<string, { readonly status: string; readonly since: string }>,
 ): Record<string, unknown> {
   const now = new Date().toISOString();
-  const condition = (type: string, met: boolean, waitingFor: readonly ContainerState[] = []): Record<string, string> => {
+  const condition = (
+    type: string,
+    met: boolean,
+    waitingFor: readonly ContainerState[] = [],
+  ): Record<string, string> => {
     const status = met ? "True" : "False";
     const before = times.get(type);
     const since = before?.status === status ? before.since : now;
@@ -58,7 +68,10 @@ export function podStatus(
     const why = met ? {} : { reason: over ? "PodCompleted" : "ContainersNotReady", message: `not ready: ${names}` };
     return { type, status, lastTransitionTime: since, ...why };
   };
-  const before = states.filter((each) => !(each.kind === "sidecar" ? each.started : each.kind === "app" || (each.done && each.terminated?.exitCode === 0)));
+  const before = states.filter(
+    (each) =>
+      !(each.kind === "sidecar" ? each.started : each.kind === "app" || (each.done && each.terminated?.exitCode === 0)),
+  );
   const notReady = states.filter((each) => each.kind !== "init" && !each.ready);
   const ready = before.length === 0 && notReady.length === 0 && !over;
   return {
@@ -79,7 +92,11 @@ export function podStatus(
 
 function containerStatus(state: ContainerState): Record<string, unknown> {
   const { spec, running, terminated, done, restartCount } = state;
-  const current = running ? { running: { startedAt: running.startedAt } } : done && terminated ? { terminated } : { waiting: state.waiting };
+  const current = running
+    ? { running: { startedAt: running.startedAt } }
+    : done && terminated
+      ? { terminated }
+      : { waiting: state.waiting };
   return {
     name: spec.name,
     image: spec.image,

@@ -1,8 +1,14 @@
 /** Volumes of a pod: folders whose files are swapped all at once, by the same symbolic links as the kubelet's. */
 import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type {
+  V1ConfigMapProjection,
+  V1SecretVolumeSource,
+  V1Volume,
+  V1VolumeProjection,
+} from "@kubernetes/client-node";
 import { type Configuration, fieldOf } from "./environment.ts";
-import type { KeyedSource, NodePod, Projection, Volume } from "./types.ts";
+import type { NodePod } from "./types.ts";
 
 interface File {
   readonly content: Buffer;
@@ -10,6 +16,11 @@ interface File {
 }
 
 type Files = Map<string, File>;
+
+/** A ConfigMap or Secret, as a volume (where a Secret has a `secretName`) or as a part of a projected one. */
+type Keyed = V1ConfigMapProjection & Pick<V1SecretVolumeSource, "secretName">;
+/** Kinds of content that a volume has one of, and a projected volume many. */
+type Projection = Omit<V1VolumeProjection, "secret"> & { readonly secret?: Keyed };
 
 /** Gives a token of the pod's ServiceAccount. */
 export type TokenSource = (pod: NodePod, audience: string | undefined, expirationSeconds: number) => Promise<string>;
@@ -29,7 +40,7 @@ export interface VolumeContext {
 }
 
 /** The volumes of a pod below `directory`, which must be in memory: Secrets are among them. */
-export function createVolumes(directory: string, volumes: readonly Volume[], context: VolumeContext): PodVolumes {
+export function createVolumes(directory: string, volumes: readonly V1Volume[], context: VolumeContext): PodVolumes {
   /** What is published, by volume. */
   const published = new Map<string, string>();
   /** Tokens and until when they are used (milliseconds since the epoch), by volume, file and audience. */
@@ -48,7 +59,8 @@ export function createVolumes(directory: string, volumes: readonly Volume[], con
     if (source.secret !== undefined) {
       const name = source.secret.secretName ?? source.secret.name ?? "";
       const object = context.configuration.secret(`${namespace}/${name}`);
-      const data = object && new Map(Object.entries(object.data ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")]));
+      const data =
+        object && new Map(Object.entries(object.data ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")]));
       select(files, `Secret ${namespace}/${name}`, data, source.secret);
     }
     for (const { path, fieldRef, mode } of source.downwardAPI?.items ?? []) {
@@ -71,7 +83,9 @@ export function createVolumes(directory: string, volumes: readonly Volume[], con
 
   const publish = (volume: string, files: Files, defaultMode: number, group: number | undefined): void => {
     const folder = join(directory, volume);
-    const content = JSON.stringify([...files].map(([path, file]) => [path, file.mode, file.content.toString("base64")]).sort());
+    const content = JSON.stringify(
+      [...files].map(([path, file]) => [path, file.mode, file.content.toString("base64")]).sort(),
+    );
     if (published.get(volume) === content) return;
     mkdirSync(folder, { recursive: true });
     generation += 1;
@@ -130,7 +144,7 @@ export function createVolumes(directory: string, volumes: readonly Volume[], con
   };
 }
 
-function select(files: Files, what: string, data: ReadonlyMap<string, Buffer> | undefined, source: KeyedSource): void {
+function select(files: Files, what: string, data: ReadonlyMap<string, Buffer> | undefined, source: Keyed): void {
   if (data === undefined) {
     if (source.optional === true) return;
     throw new Error(`${what} does not exist`);

@@ -152,7 +152,7 @@ describe("problems are for people", () => {
   });
 });
 
-describe("path templates that end Envoy's process", () => {
+describe("what is no path template", () => {
   test.each(["/a{*}", "/{*}a", "/a|b/{*}", "/a^/{*}", "a/{*}", "/{**}/{*}", "/a//{*}", "/{a}", '/a"/{*}'])(
     "%s is refused",
     (path) => {

@@ -89,13 +89,13 @@ export class FakeEnvoy {
   receive(response: DiscoveryResponse): void {
     const { type } = response;
     const errors: string[] = [];
+    for (const name of response.removed) this.#remove(type, name);
     for (const resource of response.resources) {
       if (isBad(resource)) {
         errors.push(resource.config["anonymous"] === true ? "missing ]" : `Error adding ${resource.name}`);
         if (type === "endpoint") this.#warming.delete(resource.name);
       } else this.#apply(type, resource);
     }
-    for (const name of response.removed) this.#remove(type, name);
     if (errors.length === 0) {
       for (const { name, version } of response.resources)
         if (this.#wants(type, name)) this.versions[type].set(name, version);

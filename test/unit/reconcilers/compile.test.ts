@@ -1,0 +1,251 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { ProxyState, ResourceState } from "../../../src/model/acknowledgement.ts";
+import type { Compilation } from "../../../src/reconcilers/compile.ts";
+import { compile, createCompileCache } from "../../../src/reconcilers/compile.ts";
+import { objectStatus } from "../../../src/reconcilers/programmed.ts";
+import type { GivenObject } from "../../support/objects.ts";
+import {
+  authorizationPolicy,
+  clusterOf,
+  meshTLS,
+  pod,
+  service,
+  snapshotOf,
+  testSettings,
+  trafficSplit,
+} from "../../support/objects.ts";
+import { clusters, policySpecs, tlsSpecs } from "../../support/random-cluster.ts";
+import { brokenInvariants } from "../../support/status-invariants.ts";
+
+const compileObjects = (objects: readonly GivenObject[]) => compile(clusterOf(objects), testSettings);
+
+/** Everything that a compilation says, with orders kept, as text. */
+function textOf(compilation: Compilation): string {
+  return JSON.stringify(compilation, (_key, value: unknown) => {
+    if (value instanceof Map) return [...value];
+    if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
+    return value;
+  });
+}
+
+const shuffled = clusters.chain((objects) =>
+  fc.tuple(
+    fc.constant(objects),
+    fc.shuffledSubarray([...objects], { minLength: objects.length, maxLength: objects.length }),
+  ),
+);
+
+describe("compile", () => {
+  test("does not depend on the order of objects", () => {
+    fc.assert(
+      fc.property(shuffled, ([objects, others]) => {
+        expect(textOf(compileObjects(others))).toBe(textOf(compileObjects(objects)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("gives the same with a cache, whatever was compiled before", () => {
+    fc.assert(
+      fc.property(fc.array(clusters, { minLength: 2, maxLength: 4 }), (history) => {
+        const cache = createCompileCache();
+        for (const objects of history) {
+          const cached = compile(clusterOf(objects), testSettings, cache);
+          expect(textOf(cached)).toBe(textOf(compileObjects(objects)));
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test("with a cache, makes nothing anew when nothing changed", () => {
+    fc.assert(
+      fc.property(clusters, (objects) => {
+        const cache = createCompileCache();
+        const first = compile(clusterOf(objects), testSettings, cache);
+        const second = compile(clusterOf(objects), testSettings, cache);
+        for (const [key, target] of second.targets) expect(target).toBe(first.targets.get(key));
+        for (const [key, resources] of second.serviceResources) expect(resources).toBe(first.serviceResources.get(key));
+        for (const [index, output] of second.outputs.entries()) expect(output).toBe(first.outputs[index]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("a policy or MeshTLS of one namespace changes nothing of another's workloads", () => {
+    const added = fc.oneof(
+      policySpecs.map((spec) => authorizationPolicy("store/added", spec)),
+      tlsSpecs.map((spec) => meshTLS("store/added", spec)),
+    );
+    fc.assert(
+      fc.property(clusters, added, (objects, more) => {
+        const before = compileObjects(objects);
+        const after = compileObjects([...objects, more]);
+        for (const [id, workload] of before.mesh.classes) {
+          if (workload.namespace !== "store") expect(after.mesh.classes.get(id)).toEqual(workload);
+        }
+        for (const [key, known] of before.mesh.services) {
+          if (known.namespace !== "store") expect(after.mesh.services.get(key)).toEqual(known);
+        }
+        const inOthers = ({ outputs }: Compilation) =>
+          outputs.filter(
+            ({ metadata }) => metadata.namespace !== "store" && !metadata.name.startsWith("heddle-reach-"),
+          );
+        expect(inOthers(after)).toEqual(inOthers(before));
+        const ofOthers = ({ decisions }: Compilation) => decisions.filter(({ object }) => object.name !== "added");
+        const elsewhere = (compilation: Compilation) =>
+          ofOthers(compilation).filter(({ object }) => object.kind !== more.kind && object.namespace !== "store");
+        const statusFree = (compilation: Compilation) =>
+          elsewhere(compilation).map(({ object, accepted, resolvedRefs }) => ({ object, accepted, resolvedRefs }));
+        expect(statusFree(after)).toEqual(statusFree(before));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("every status holds together, whatever the proxies say", () => {
+    const said = fc.constantFrom<"nothing" | "old" | "current" | "refused">("nothing", "old", "current", "refused");
+    const proxy = fc.record({ connected: fc.boolean(), since: fc.constantFrom(0, 50_000), said: fc.infiniteStream(said) });
+    fc.assert(
+      fc.property(clusters, fc.infiniteStream(fc.option(proxy)), (objects, proxies) => {
+        const compilation = compileObjects(objects);
+        const states = new Map<string, ProxyState>();
+        for (const [key, target] of compilation.targets) {
+          const state = proxies.next().value;
+          if (state === null || state === undefined) continue;
+          const known = new Map<string, ResourceState>();
+          for (const { byType } of target.groups) {
+            for (const resource of Object.values(byType).flatMap((ofType) => [...ofType.values()])) {
+              const { version } = resource;
+              const answers = {
+                nothing: {},
+                old: { acknowledged: "old" },
+                current: { acknowledged: version },
+                refused: { acknowledged: "old", rejected: { version, message: "no" } },
+              };
+              known.set(`${resource.type} ${resource.name}`, answers[state.said.next().value ?? "current"]);
+            }
+          }
+          const resource = (type: string, name: string) => known.get(`${type} ${name}`);
+          states.set(key, { connected: state.connected, since: state.since, resource });
+        }
+        for (const decision of compilation.decisions) {
+          const status = objectStatus(decision, compilation, states, 60_000, 0);
+          expect(brokenInvariants(status, decision.object.generation)).toEqual([]);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("nothing that is stored makes it throw, and what a policy selects is closed when the policy is broken", () => {
+    const junk = fc.oneof(fc.jsonValue(), fc.dictionary(fc.constantFrom("selector", "rules", "mode", "ports"), fc.jsonValue()));
+    fc.assert(
+      fc.property(junk, fc.constantFrom("TrafficSplit", "AuthorizationPolicy", "MeshTLS"), (spec, kind) => {
+        const broken = { apiVersion: "heddle.dev/v1alpha1", kind, metadata: { namespace: "shop", name: "x" }, spec };
+        const compilation = compileObjects([
+          pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"] }),
+          service("shop/a", { selector: { app: "a" } }),
+          broken as GivenObject,
+        ]);
+        expect(compilation.decisions).toHaveLength(1);
+        expect(compilation.targets.size).toBe(1);
+        const [workload] = compilation.mesh.classes.values();
+        const isInvalid = compilation.decisions[0]?.accepted.reason === "Invalid";
+        if (kind === "AuthorizationPolicy" && isInvalid) expect(workload?.deny).toHaveLength(1);
+        if (kind === "MeshTLS" && isInvalid) expect(workload?.mode).toBe("Strict");
+        expect(isInvalid || compilation.decisions[0]?.accepted.status === "True").toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("the shares of a port are the weights of the backends that have it", () => {
+    const weight = fc.integer({ min: 0, max: 1_000_000 });
+    const state = fc.constantFrom<"there" | "missing" | "without port">("there", "missing", "without port");
+    const backends = fc.array(fc.record({ weight, state }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(backends, (given) => {
+        const named = given.map((backend, index) => ({ ...backend, service: `b${index}` }));
+        const compilation = compileObjects([
+          pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"] }),
+          service("shop/root", { addresses: ["10.96.1.1"] }),
+          ...named
+            .filter((backend) => backend.state !== "missing")
+            .map((backend, index) =>
+              service(`shop/${backend.service}`, {
+                addresses: [`10.96.0.${index + 1}`],
+                ports: [{ port: backend.state === "there" ? 80 : 81 }],
+              }),
+            ),
+          trafficSplit("shop/split", {
+            service: "root",
+            backends: named.map((backend) => ({ service: backend.service, weight: backend.weight })),
+          }),
+        ]);
+        const shares = compilation.mesh.services.get("shop/root")?.ports[0]?.routing.routes[0]?.backends ?? [];
+        const total = (of: typeof named) => of.reduce((sum, backend) => sum + backend.weight, 0);
+        const ofState = (wanted: string) => named.filter((backend) => backend.state === wanted);
+        const byName = new Map(
+          shares.map(({ target, weight: share }) => [target.kind === "service" ? target.service : target.reason, share]),
+        );
+        for (const share of shares) expect(share.weight).toBeGreaterThan(0);
+        if (total(named) === 0) expect([...byName]).toEqual([["no-weight", 1]]);
+        else if (total(ofState("there")) + total(ofState("missing")) === 0) {
+          expect([...byName]).toEqual([["missing-port", 1]]);
+        } else {
+          for (const backend of ofState("there")) expect(byName.get(backend.service) ?? 0).toBe(backend.weight);
+          expect(byName.get("missing-backend") ?? 0).toBe(total(ofState("missing")));
+          expect(shares.reduce((sum, share) => sum + share.weight, 0)).toBe(
+            total(ofState("there")) + total(ofState("missing")),
+          );
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test("an object that cannot be encoded harms no other of its service or workload", () => {
+    const notUnicode = "\ud800";
+    const method = (of: string) => ({ rules: [{ to: [{ operation: { methods: [of] } }] }] });
+    const compilation = compileObjects([
+      pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"] }),
+      service("shop/a", { selector: { app: "a" } }),
+      trafficSplit("shop/bad", {
+        service: "a",
+        backends: [{ service: "a", weight: 1 }],
+        matches: [{ headers: [{ type: "Exact", name: "x", value: notUnicode }] }],
+      }),
+      trafficSplit("shop/good", { service: "a", backends: [{ service: "a", weight: 1 }], matches: [{ method: "GET" }] }),
+      authorizationPolicy("shop/bad", method(notUnicode)),
+      authorizationPolicy("shop/good", method("GET")),
+    ]);
+    const verdicts = compilation.decisions.map(({ object, accepted }) => [object.kind, object.name, accepted.reason]);
+    expect(verdicts).toEqual([
+      ["AuthorizationPolicy", "bad", "Invalid"],
+      ["AuthorizationPolicy", "good", "Accepted"],
+      ["TrafficSplit", "bad", "Invalid"],
+      ["TrafficSplit", "good", "Accepted"],
+    ]);
+    const [target] = compilation.targets.values();
+    const byName = (type: "route" | "extension", name: string) =>
+      JSON.stringify(target?.groups.map(({ byType }) => byType[type].get(name)?.config).find((found) => found));
+    expect(byName("route", "outbound/shop/a/80")).toContain("GET");
+    expect(byName("extension", "authorization-http-deny")).toContain("shop/bad");
+    expect(byName("extension", "authorization-http-allow")).toContain("shop/good");
+  });
+
+  test("pods whose ReplicaSet was replaced stay one class", () => {
+    const replica = (name: string, hash: string, host: number) =>
+      pod(`shop/${name}`, { labels: { app: "a", "pod-template-hash": hash }, addresses: [`10.1.0.${host}`] });
+    const { mesh } = compileObjects([replica("a-1", "1", 1), replica("a-2", "2", 2)]);
+    expect([...mesh.classes.values()].map(({ pods }) => pods)).toEqual([["shop/a-1", "shop/a-2"]]);
+  });
+
+  test("a snapshot without objects compiles to nothing", () => {
+    const { mesh, targets, outputs, decisions, identities } = compile(snapshotOf([]), testSettings);
+    expect([mesh.services.size, mesh.classes.size, targets.size]).toEqual([0, 0, 0]);
+    expect([outputs, decisions, identities]).toEqual([[], [], []]);
+  });
+});
