@@ -14,6 +14,7 @@ export default defineConfig({
             "test/golden/**/*.test.ts",
             "test/envoy/**/*.test.ts",
             "test/xds/**/*.test.ts",
+            "test/redirect/**/*.test.ts",
           ],
           testTimeout: 20_000,
           hookTimeout: 60_000,
@@ -28,14 +29,27 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      // The last two change the network that they run in, and so come one after another.
+      {
+        test: {
+          name: "node",
+          include: ["test/node/**/*.test.ts"],
+          sequence: { groupOrder: 1 },
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
       {
         test: {
           name: "dataplane",
-          include: ["test/node/**/*.test.ts", "test/dataplane/**/*.test.ts"],
-          // Each file starts a cluster of its own and changes the network of the outer namespace.
+          include: ["test/dataplane/**/*.test.ts"],
+          sequence: { groupOrder: 2 },
+          // All files share one mesh, in one process.
           fileParallelism: false,
+          isolate: false,
           testTimeout: 120_000,
-          hookTimeout: 120_000,
+          hookTimeout: 180_000,
         },
       },
     ],

@@ -1,5 +1,5 @@
 /** Counts proxies: which of those that an object concerns are live with it. */
-import type { EnvoyResource, ProxyTarget } from "../envoy/resource.ts";
+import type { EnvoyResource } from "../envoy/resource.ts";
 import type { ProxyState, ProxyStates } from "../model/acknowledgement.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
@@ -37,15 +37,15 @@ export function countProxies(
   let rejected = 0;
   let disconnected = 0;
   let refusal: Refusal | undefined;
+  const neededOf = neededResources(decision, compilation);
   for (const pod of decision.pods) {
     const state = states.get(pod);
     if (state?.connected !== true && now - (state?.since ?? listeningSince) >= disconnectedAfter) {
       disconnected += 1;
       continue;
     }
-    const target = compilation.targets.get(pod);
-    if (state === undefined || target === undefined) continue;
-    const needed = neededResources(decision, compilation, target);
+    if (state === undefined || !compilation.targets.has(pod)) continue;
+    const needed = neededOf(pod);
     const message = refusalOf(needed, state);
     if (message !== undefined) {
       rejected += 1;
@@ -65,24 +65,20 @@ export function countProxies(
 function neededResources(
   { need }: StatusDecision,
   { mesh, classResources, serviceResources }: Compilation,
-  target: ProxyTarget,
-): readonly EnvoyResource[] {
-  if (need.kind === "class") return classResources.get(mesh.classOfPod.get(target.pod) ?? "") ?? [];
-  const root = mesh.services.get(need.service);
+): (pod: ObjectKey) => readonly EnvoyResource[] {
+  if (need.kind === "class") return (pod) => classResources.get(mesh.classOfPod.get(pod) ?? "") ?? [];
+  const routes = (mesh.services.get(need.service)?.ports ?? []).flatMap(({ routing }) => routing.routes);
   const backends = new Set<ObjectKey>();
-  for (const { routing } of root?.ports ?? []) {
-    for (const { backends: shares } of routing.routes) {
-      for (const share of shares) {
-        if (share.target.kind === "service") backends.add(`${share.target.namespace}/${share.target.service}`);
-      }
-    }
+  for (const { target } of routes.flatMap((route) => route.backends)) {
+    if (target.kind === "service") backends.add(`${target.namespace}/${target.service}`);
   }
   backends.delete(need.service);
   const isDestination = ({ type }: EnvoyResource) => type === "cluster" || type === "endpoint";
-  return [
+  const needed = [
     ...(serviceResources.get(need.service) ?? []),
     ...[...backends].flatMap((key) => (serviceResources.get(key) ?? []).filter(isDestination)),
   ];
+  return () => needed;
 }
 
 /**

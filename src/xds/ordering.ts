@@ -90,19 +90,24 @@ export function isComplete(view: StreamView): boolean {
   for (const state of Object.values(types)) {
     for (const [name, entry] of state.open) {
       if (state.type === "listener" && name === target.readiness.name) continue;
-      if (!isEntryComplete(state, entry, lookup(target, state.type, name))) return false;
+      if (!isEntryComplete(state, name, entry, lookup(target, state.type, name))) return false;
     }
   }
   return (["endpoint", "route", "extension"] as const).every((type) => declaresAll(view, type));
 }
 
-function isEntryComplete(state: TypeState, entry: OpenEntry, desired: EnvoyResource | undefined): boolean {
+function isEntryComplete(
+  state: TypeState,
+  name: string,
+  entry: OpenEntry,
+  desired: EnvoyResource | undefined,
+): boolean {
   if (desired !== undefined && isSettled(state, entry, desired)) return true;
   switch (state.type) {
     case "cluster":
     case "listener":
-      // A removal that is pending takes nothing from the configuration.
-      return desired === undefined;
+      // A removal that is pending takes nothing from the configuration; what is on its way may still be warming.
+      return desired === undefined && state.inFlight?.sent.has(name) !== true;
     case "endpoint":
       // Any version will do: endpoints change all the time, and a proxy that starts must not wait for a quiet moment.
       return entry.held !== undefined || (desired === undefined && entry.toldMissing);

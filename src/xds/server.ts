@@ -78,8 +78,10 @@ const methodPath = "/envoy.service.discovery.v3.AggregatedDiscoveryService/Delta
 /** Milliseconds for which a publication may hold the event loop before others get their turn. */
 const sliceMs = 5;
 
+/** A stream that is not admitted yet. */
 interface Waiting {
-  readonly named: NamedPod;
+  /** Absent until the first request. */
+  readonly named?: NamedPod;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -132,12 +134,25 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     stream.end(status, message);
   };
 
-  const tryAdmit = (stream: AdsStream, named: NamedPod): boolean => {
-    const target = targets.get(named.pod);
-    if (admit(stream.peer, named, target) === "later" || target === undefined) return false;
+  /** Ends the stream if it is not admitted in time. */
+  const wait = (stream: AdsStream, named: NamedPod | undefined, milliseconds: number, message: string): void => {
+    stopWaiting(stream);
+    const timer = setTimeout(() => {
+      logger.info({ pod: named?.pod, address: stream.peer.address, reason: message }, "proxy turned away");
+      end(stream, grpcStatus.unavailable, named === undefined ? "silent" : "unknown", message);
+    }, milliseconds);
+    waiting.set(stream, { timer, ...(named && { named }) });
+  };
+  const stopWaiting = (stream: AdsStream): void => {
     const pending = waiting.get(stream);
     if (pending !== undefined) clearTimeout(pending.timer);
     waiting.delete(stream);
+  };
+
+  const tryAdmit = (stream: AdsStream, named: NamedPod): boolean => {
+    const target = targets.get(named.pod);
+    if (admit(stream.peer, named, target) === "later" || target === undefined) return false;
+    stopWaiting(stream);
     const older = open.get(named.pod);
     if (older !== undefined) end(older, grpcStatus.aborted, "replaced", "a newer stream of this pod took its place");
     const session = new Session(target, index, ledger.session(named.pod));
@@ -153,11 +168,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     first: (stream, request: DeltaDiscoveryRequest) => {
       const named = parseNodeId(request.node?.id ?? "");
       if (tryAdmit(stream, named)) return;
-      const timer = setTimeout(() => {
-        logger.info({ pod: named.pod, address: stream.peer.address }, "proxy of an unknown pod turned away");
-        end(stream, grpcStatus.unavailable, "unknown", `pod ${named.pod} with uid ${named.uid} is not known here`);
-      }, limits.admissionMs);
-      waiting.set(stream, { named, timer });
+      wait(stream, named, limits.admissionMs, `pod ${named.pod} with uid ${named.uid} is not known here`);
     },
     changed: (stream) => {
       if (stream.pod !== undefined) ledger.changed(stream.pod);
@@ -169,9 +180,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     closed: (stream) => {
       all.delete(stream);
       dirty.delete(stream);
-      const pending = waiting.get(stream);
-      if (pending !== undefined) clearTimeout(pending.timer);
-      waiting.delete(stream);
+      stopWaiting(stream);
       const { pod, session } = stream;
       if (pod === undefined || session === undefined) return;
       ledger.disconnected(pod, session);
@@ -204,7 +213,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       );
       return;
     }
-    all.add(new AdsStream(http2, connection, events, metrics, limits, now));
+    const stream = new AdsStream(http2, connection, events, metrics, limits, now);
+    all.add(stream);
+    wait(stream, undefined, limits.firstRequestMs, "no request came");
   });
   server.on("tlsClientError", (error: Error) => {
     metrics.ended("tls");
@@ -258,7 +269,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     publish: (next) => {
       targets = next;
       ledger.retain((pod) => next.has(pod));
-      for (const [stream, { named }] of [...waiting]) stream.guard(() => tryAdmit(stream, named));
+      for (const [stream, { named }] of [...waiting]) {
+        if (named !== undefined) stream.guard(() => tryAdmit(stream, named));
+      }
       for (const [pod, stream] of [...open]) {
         const target = next.get(pod);
         if (target === stream.session?.target) continue;

@@ -232,7 +232,7 @@ export class Session {
       return;
     }
     const { message } = request.errorDetail;
-    if (inFlight.sent.size > 1) {
+    if (inFlight.sent.size + inFlight.overtaken.size > 1) {
       for (const [name, resource] of inFlight.sent) {
         const entry = state.open.get(name);
         if (entry === undefined) continue;

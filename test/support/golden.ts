@@ -162,5 +162,7 @@ export function findUnused(objects: readonly GivenObject[]): readonly string[] {
   const whole = resultOf(objects);
   return objects
     .filter((object) => resultOf(objects.filter((other) => other !== object)) === whole)
-    .map(({ kind, metadata: { namespace, name } }) => `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`);
+    .map(
+      ({ kind, metadata: { namespace, name } }) => `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`,
+    );
 }

@@ -104,8 +104,18 @@ export const policySpecs: fc.Arbitrary<AuthorizationPolicySpec> = fc
     rules: fc.array(
       fc
         .record({
-          from: optional(fc.array(source.map((one) => ({ source: one })), { minLength: 1, maxLength: 2 })),
-          to: optional(fc.array(operation.map((one) => ({ operation: one })), { minLength: 1, maxLength: 2 })),
+          from: optional(
+            fc.array(
+              source.map((one) => ({ source: one })),
+              { minLength: 1, maxLength: 2 },
+            ),
+          ),
+          to: optional(
+            fc.array(
+              operation.map((one) => ({ operation: one })),
+              { minLength: 1, maxLength: 2 },
+            ),
+          ),
         })
         .map(defined),
       { minLength: 1, maxLength: 2 },

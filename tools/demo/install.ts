@@ -7,22 +7,26 @@ import { type Cluster, type Image, startCluster } from "../cluster.ts";
 import { Mesh, repository } from "./mesh.ts";
 
 /** The images that the manifests and examples name, as the local node runs them. */
-function images(): ReadonlyMap<string, Image> {
-  const node = { "/usr/local/bin/node": process.execPath };
-  return new Map<string, Image>([
-    ["heddle:dev", { mounts: { ...node, "/app": join(repository, "dist") }, entrypoint: ["node", "/app/heddle.mjs"] }],
-    [
-      "heddle-proxy:dev",
-      { mounts: { "/usr/local/bin/envoy": binary("envoy"), "/usr/local/bin/heddle-redirect": join(repository, "images/proxy/heddle-redirect") }, entrypoint: [] },
-    ],
-    ["heddle-demo-app:dev", { mounts: { ...node, "/app": repository }, entrypoint: ["node", "/app/tools/demo/app.ts"] }],
-  ]);
+async function images(): Promise<ReadonlyMap<string, Image>> {
+  const node = { source: process.execPath, target: "/usr/local/bin/node" };
+  const proxy = [
+    { source: await binary("envoy"), target: "/usr/local/bin/envoy" },
+    { source: join(repository, "images/proxy/heddle-redirect"), target: "/usr/local/bin/heddle-redirect" },
+  ];
+  const bundle = { source: join(repository, "dist"), target: "/app" };
+  const sources = { source: repository, target: "/app" };
+  const images: [string, Image][] = [
+    ["heddle:dev", { mounts: [node, bundle], entrypoint: ["node", "/app/heddle.mjs"] }],
+    ["heddle-proxy:dev", { mounts: proxy }],
+    ["heddle-demo-app:dev", { mounts: [node, sources], entrypoint: ["node", "/app/tools/demo/app.ts"] }],
+  ];
+  return new Map(images);
 }
 
 /** Starts a cluster in the present (outer) namespace and installs the CRDs and the operator; resolves when it is ready. */
 export async function startMesh(log: (line: string) => void): Promise<Mesh> {
   const directory = mkdtempSync(join(tmpdir(), "heddle-"));
-  const cluster: Cluster = await startCluster({ directory, images: images() });
+  const cluster: Cluster = await startCluster({ directory, images: await images() });
   log(`control plane and node are up (${directory})`);
   const mesh = new Mesh(cluster);
   const kubectl = async (...args: string[]): Promise<void> => {

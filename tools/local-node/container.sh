@@ -12,7 +12,7 @@ echo "$hostname" >/proc/sys/kernel/hostname
 mount -t tmpfs -o mode=755 tmpfs "$root"
 cd "$root"
 mkdir -p usr etc proc dev tmp run root home var/tmp var/lib app
-ln -s /run var/run
+ln -s ../run var/run
 chmod 1777 tmp var/tmp
 mount -o bind,ro /usr usr
 mount -t tmpfs -o mode=755 tmpfs usr/local

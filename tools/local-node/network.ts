@@ -24,13 +24,14 @@ export async function prepareNodeNetwork(serviceCIDR: string): Promise<void> {
     throw new Error("the local node changes the network: run it inside tools/outer-namespace.sh");
   }
   await run("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
-  // Service addresses are routed to an interface that drops everything; what is left to it was not translated.
-  await ip([
-    `link add node type dummy`,
-    `addr add ${nodeAddress}/32 dev node`,
-    `link set node up`,
-    `route add ${serviceCIDR} dev node`,
-  ]);
+  // What is left to the route of service addresses was not translated; services.ts refuses it.
+  await ip([`addr add ${nodeAddress}/32 dev lo`, `route add ${serviceCIDR} dev lo src ${nodeAddress}`]);
+}
+
+/** Takes back what {@link prepareNodeNetwork} and the rules of services.ts did. */
+export async function resetNodeNetwork(serviceCIDR: string): Promise<void> {
+  await ip([`route del ${serviceCIDR} dev lo`, `addr del ${nodeAddress}/32 dev lo`]);
+  await run("iptables-restore", [], { input: "*nat\nCOMMIT\n*filter\nCOMMIT\n" });
 }
 
 /** Creates the namespace `name` with the address of pod `number`. */
@@ -38,7 +39,10 @@ export async function createPodNetwork(name: string, number: number): Promise<vo
   const address = podAddress(number);
   const outside = `p${number}`;
   await ip([`netns add ${name}`, `link add ${outside} type veth peer name eth0 netns ${name}`]);
-  await ip([`link set ${outside} address ${gatewayMac} up`, `route add ${address}/32 dev ${outside}`]);
+  await ip([
+    `link set ${outside} address ${gatewayMac} up`,
+    `route add ${address}/32 dev ${outside} src ${nodeAddress}`,
+  ]);
   const inside = [
     "link set lo up",
     "link set eth0 up",

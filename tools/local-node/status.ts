@@ -55,17 +55,16 @@ export function podStatus(
   times: Map<string, { readonly status: string; readonly since: string }>,
 ): Record<string, unknown> {
   const now = new Date().toISOString();
-  const condition = (
-    type: string,
-    met: boolean,
-    waitingFor: readonly ContainerState[] = [],
-  ): Record<string, string> => {
+  const condition = (type: string, met: boolean, waitingFor: readonly ContainerState[] = []): object => {
     const status = met ? "True" : "False";
     const before = times.get(type);
     const since = before?.status === status ? before.since : now;
     times.set(type, { status, since });
     const names = waitingFor.map((each) => each.spec.name).join(" ");
-    const why = met ? {} : { reason: over ? "PodCompleted" : "ContainersNotReady", message: `not ready: ${names}` };
+    // null takes away what an earlier status said.
+    const why = met
+      ? { reason: null, message: null }
+      : { reason: over ? "PodCompleted" : "ContainersNotReady", message: `not ready: ${names}` };
     return { type, status, lastTransitionTime: since, ...why };
   };
   const before = states.filter(

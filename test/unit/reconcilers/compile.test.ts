@@ -29,6 +29,13 @@ function textOf(compilation: Compilation): string {
   });
 }
 
+/** The next of a stream without an end. */
+function nextOf<T>(stream: Iterator<T>): T {
+  const { value, done } = stream.next();
+  if (done === true) throw new Error("the stream has ended");
+  return value;
+}
+
 const shuffled = clusters.chain((objects) =>
   fc.tuple(
     fc.constant(objects),
@@ -93,12 +100,8 @@ describe("compile", () => {
             ({ metadata }) => metadata.namespace !== "store" && !metadata.name.startsWith("heddle-reach-"),
           );
         expect(inOthers(after)).toEqual(inOthers(before));
-        const ofOthers = ({ decisions }: Compilation) => decisions.filter(({ object }) => object.name !== "added");
-        const elsewhere = (compilation: Compilation) =>
-          ofOthers(compilation).filter(({ object }) => object.kind !== more.kind && object.namespace !== "store");
-        const statusFree = (compilation: Compilation) =>
-          elsewhere(compilation).map(({ object, accepted, resolvedRefs }) => ({ object, accepted, resolvedRefs }));
-        expect(statusFree(after)).toEqual(statusFree(before));
+        const ofShop = ({ decisions }: Compilation) => decisions.filter(({ object }) => object.namespace === "shop");
+        expect(ofShop(after)).toEqual(ofShop(before));
       }),
       { numRuns: 60 },
     );
@@ -106,14 +109,18 @@ describe("compile", () => {
 
   test("every status holds together, whatever the proxies say", () => {
     const said = fc.constantFrom<"nothing" | "old" | "current" | "refused">("nothing", "old", "current", "refused");
-    const proxy = fc.record({ connected: fc.boolean(), since: fc.constantFrom(0, 50_000), said: fc.infiniteStream(said) });
+    const proxy = fc.record({
+      connected: fc.boolean(),
+      since: fc.constantFrom(0, 50_000),
+      said: fc.infiniteStream(said),
+    });
     fc.assert(
       fc.property(clusters, fc.infiniteStream(fc.option(proxy)), (objects, proxies) => {
         const compilation = compileObjects(objects);
         const states = new Map<string, ProxyState>();
         for (const [key, target] of compilation.targets) {
-          const state = proxies.next().value;
-          if (state === null || state === undefined) continue;
+          const state = nextOf(proxies);
+          if (state === null) continue;
           const known = new Map<string, ResourceState>();
           for (const { byType } of target.groups) {
             for (const resource of Object.values(byType).flatMap((ofType) => [...ofType.values()])) {
@@ -124,7 +131,7 @@ describe("compile", () => {
                 current: { acknowledged: version },
                 refused: { acknowledged: "old", rejected: { version, message: "no" } },
               };
-              known.set(`${resource.type} ${resource.name}`, answers[state.said.next().value ?? "current"]);
+              known.set(`${resource.type} ${resource.name}`, answers[nextOf(state.said)]);
             }
           }
           const resource = (type: string, name: string) => known.get(`${type} ${name}`);
@@ -140,7 +147,10 @@ describe("compile", () => {
   });
 
   test("nothing that is stored makes it throw, and what a policy selects is closed when the policy is broken", () => {
-    const junk = fc.oneof(fc.jsonValue(), fc.dictionary(fc.constantFrom("selector", "rules", "mode", "ports"), fc.jsonValue()));
+    const junk = fc.oneof(
+      fc.jsonValue(),
+      fc.dictionary(fc.constantFrom("selector", "rules", "mode", "ports"), fc.jsonValue()),
+    );
     fc.assert(
       fc.property(junk, fc.constantFrom("TrafficSplit", "AuthorizationPolicy", "MeshTLS"), (spec, kind) => {
         const broken = { apiVersion: "heddle.dev/v1alpha1", kind, metadata: { namespace: "shop", name: "x" }, spec };
@@ -188,7 +198,10 @@ describe("compile", () => {
         const total = (of: typeof named) => of.reduce((sum, backend) => sum + backend.weight, 0);
         const ofState = (wanted: string) => named.filter((backend) => backend.state === wanted);
         const byName = new Map(
-          shares.map(({ target, weight: share }) => [target.kind === "service" ? target.service : target.reason, share]),
+          shares.map(({ target, weight: share }) => [
+            target.kind === "service" ? target.service : target.reason,
+            share,
+          ]),
         );
         for (const share of shares) expect(share.weight).toBeGreaterThan(0);
         if (total(named) === 0) expect([...byName]).toEqual([["no-weight", 1]]);
@@ -217,7 +230,11 @@ describe("compile", () => {
         backends: [{ service: "a", weight: 1 }],
         matches: [{ headers: [{ type: "Exact", name: "x", value: notUnicode }] }],
       }),
-      trafficSplit("shop/good", { service: "a", backends: [{ service: "a", weight: 1 }], matches: [{ method: "GET" }] }),
+      trafficSplit("shop/good", {
+        service: "a",
+        backends: [{ service: "a", weight: 1 }],
+        matches: [{ method: "GET" }],
+      }),
       authorizationPolicy("shop/bad", method(notUnicode)),
       authorizationPolicy("shop/good", method("GET")),
     ]);
