@@ -12,7 +12,7 @@ help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
 demo: setup build root ## Six scenes on a mesh of this one machine; KEEP=1 leaves it running
-	@$(RUN) node tools/demo.ts
+	@$(RUN) tools/outer-namespace.sh -- node tools/demo/demo.ts
 
 test: setup build root ## All tests but those that need kind
 	@$(OUTER) vitest run $(VITEST)

@@ -33,7 +33,7 @@ export interface Cluster {
   kubectl(args: readonly string[], input?: string): Promise<CommandResult>;
   /** Applies a file, a folder or YAML text (more than one line). Fails with kubectl's message. */
   apply(fileOrText: string): Promise<void>;
-  /** Waits until `check` gives something other than `undefined` or `false`, and gives that; at most 60 s by default. */
+  /** Waits until `check` gives something other than `undefined` or `false`, and gives that; at most 30 s by default. */
   waitFor<T>(what: string, check: () => Promise<T | undefined | false>, timeout?: number): Promise<T>;
   /** Runs a program in a container, or in the network of the pod when none is named. */
   exec(
@@ -98,7 +98,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       const result = await kubectl(["apply", "-f", text ? "-" : fileOrText], text ? fileOrText : undefined);
       if (result.status !== 0) throw new Error(`kubectl apply: ${result.stderr.trim()}`);
     },
-    waitFor: (what, check, timeout = 60_000) => until(what, check, { timeout }),
+    waitFor: (what, check, timeout = 30_000) => until(what, check, { timeout }),
     async exec(namespace, pod, container, command) {
       const running = node.start(`${namespace}/${pod}`, container, command);
       running.endInput();

@@ -80,6 +80,8 @@ export interface CommandOptions {
 export interface Running {
   /** Resolves when it has ended and closed its output; rejects only when it could not be started. */
   readonly result: Promise<CommandResult>;
+  /** Resolves when it has written something to its standard error, or has ended. */
+  readonly firstNote: Promise<void>;
   /** Ends its standard input, after `text`. */
   endInput(text?: string): void;
 }
@@ -98,6 +100,10 @@ export function start(command: string, args: readonly string[], options: Omit<Co
   // A program that does not read its input may end before it is written.
   child.stdin.on("error", () => {});
   return {
+    firstNote: new Promise((resolve) => {
+      child.stderr.once("data", () => resolve());
+      child.once("close", () => resolve());
+    }),
     endInput: (input = "") => void child.stdin.end(input),
     result: new Promise((resolve, reject) => {
       child.once("error", (error) => reject(new Error(`${command} cannot be run: ${error.message}`)));

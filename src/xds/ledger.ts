@@ -31,8 +31,9 @@ export function createLedger(now: () => number, defer: (run: () => void) => void
   let changedPods = new Set<string>();
 
   const note = (pod: string): void => {
+    const isDue = changedPods.size > 0;
     changedPods.add(pod);
-    if (changedPods.size > 1) return;
+    if (isDue) return;
     defer(() => {
       const told = changedPods;
       changedPods = new Set();

@@ -153,12 +153,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const target = targets.get(named.pod);
     if (admit(stream.peer, named, target) === "later" || target === undefined) return false;
     stopWaiting(stream);
-    const older = open.get(named.pod);
-    if (older !== undefined) end(older, grpcStatus.aborted, "replaced", "a newer stream of this pod took its place");
     const session = new Session(target, index, ledger.session(named.pod));
-    open.set(named.pod, stream);
-    metrics.streams(open.size);
     ledger.connected(named.pod, session);
+    const older = open.get(named.pod);
+    open.set(named.pod, stream);
+    if (older !== undefined) end(older, grpcStatus.aborted, "replaced", "a newer stream of this pod took its place");
+    metrics.streams(open.size);
     logger.debug({ pod: named.pod, address: stream.peer.address }, "proxy connected");
     stream.open(named.pod, session, versionOf(target));
     return true;

@@ -21,6 +21,12 @@ const typesByUrl: ReadonlyMap<string, ResourceType> = new Map(resourceTypes.map(
 /** The type that a URL names, if it is one that is served. */
 export const typeOfUrl = (url: string): ResourceType | undefined => typesByUrl.get(url);
 
+/** Characters of a refusal that are kept: Envoy may quote the whole resource. */
+const maxMessageLength = 2_048;
+
+/** A refusal as it is kept and shown. */
+export const refusalMessage = (message: string): string => message.trim().slice(0, maxMessageLength);
+
 /** What to do about one name now. */
 type Step =
   | { readonly kind: "settle" }
@@ -174,7 +180,8 @@ export class Session {
   #subscribe(state: TypeState, request: DiscoveryRequest): void {
     for (const name of request.resourceNamesUnsubscribe) {
       if (name === "*") state.wildcard = false;
-      else if (!state.wildcard) state.drop(name);
+      else if (state.wildcard) state.subscribed.delete(name);
+      else state.drop(name);
       this.changes++;
     }
     if (!state.wildcard && request.resourceNamesUnsubscribe.includes("*")) {
@@ -231,7 +238,7 @@ export class Session {
       for (const [name, resource] of inFlight.sent) this.#accepted(state, name, resource);
       return;
     }
-    const { message } = request.errorDetail;
+    const message = refusalMessage(request.errorDetail.message);
     if (inFlight.sent.size + inFlight.overtaken.size > 1) {
       for (const [name, resource] of inFlight.sent) {
         const entry = state.open.get(name);
@@ -340,7 +347,8 @@ export class Session {
     if (state.type !== "cluster") return { kind: "remove" };
     if (this.#declared) return isClusterInUse(this, name) ? wait : { kind: "remove" };
     // With nothing else to say of listeners, an empty response asks for the answer.
-    this.types.listener.owesAnswer = true;
+    const { listener } = this.types;
+    listener.owesAnswer ||= listener.inFlight === undefined;
     return wait;
   }
 

@@ -9,7 +9,7 @@ import type { Peer } from "./admission.ts";
 import type { Connection } from "./connections.ts";
 import { encodeResponse, encodeStatusMessage, FrameReader } from "./frames.ts";
 import type { Session } from "./session.ts";
-import { typeOfUrl } from "./session.ts";
+import { refusalMessage, typeOfUrl } from "./session.ts";
 import type { DiscoveryResponse, GrpcStatus, XdsMetrics } from "./types.ts";
 import { grpcStatus, StreamError } from "./types.ts";
 
@@ -56,7 +56,8 @@ export class AdsStream {
   readonly #limits: StreamLimits;
   readonly #now: () => number;
   readonly #frames: FrameReader;
-  readonly #early: DeltaDiscoveryRequest[] = [];
+  /** Requests that came before the proxy was admitted, or while it takes no more bytes; no more are read meanwhile. */
+  readonly #queue: DeltaDiscoveryRequest[] = [];
   #session: Session | undefined;
   #pod: string | undefined;
   #version = "";
@@ -93,7 +94,7 @@ export class AdsStream {
     http2.on("close", () => this.#close());
     http2.on("data", (chunk: Buffer) => this.guard(() => this.#read(chunk)));
     http2.on("end", () => this.end(grpcStatus.ok, ""));
-    http2.on("drain", () => this.#resume());
+    http2.on("drain", () => this.#proceed());
     http2.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
   }
 
@@ -116,10 +117,7 @@ export class AdsStream {
     this.#pod = pod;
     this.#session = session;
     this.#version = version;
-    this.guard(() => {
-      for (const request of this.#early.splice(0)) this.#handle(session, request);
-    });
-    this.#resume();
+    this.#proceed();
   }
 
   /** Sends responses of the session. */
@@ -175,33 +173,40 @@ export class AdsStream {
     for (const message of this.#frames.push(chunk)) {
       this.#spend();
       const request = decode(message);
-      if (this.#session !== undefined) {
-        this.#handle(this.#session, request);
-      } else {
-        this.#early.push(request);
-        if (!this.#sawFirst) {
-          this.#sawFirst = true;
-          this.#http2.pause();
-          this.#events.first(this, request);
-        }
+      this.#queue.push(request);
+      if (!this.#sawFirst) {
+        this.#sawFirst = true;
+        this.#events.first(this, request);
+        if (this.isClosed) return;
       }
-      if (this.isClosed) return;
     }
-    if (this.#http2.writableNeedDrain) this.#http2.pause();
+    this.#proceed();
+  }
+
+  /** Answers requests for as long as the proxy takes the answers. */
+  #proceed(): void {
+    const session = this.#session;
+    const mayAnswer = (): boolean => session !== undefined && !this.isClosed && !this.#http2.writableNeedDrain;
+    this.guard(() => {
+      while (session !== undefined && mayAnswer()) {
+        const request = this.#queue.shift();
+        if (request === undefined) break;
+        this.#handle(session, request);
+      }
+    });
+    if (this.isClosed) return;
+    if (mayAnswer()) this.#http2.resume();
+    else this.#http2.pause();
   }
 
   #handle(session: Session, request: DeltaDiscoveryRequest): void {
     const before = session.changes;
     const type = typeOfUrl(request.typeUrl);
     if (type !== undefined && request.errorDetail !== undefined) {
-      this.#events.refused(this, type, request.errorDetail.message);
+      this.#events.refused(this, type, refusalMessage(request.errorDetail.message));
     }
     this.send(session.onRequest(request), this.#version);
     if (session.changes !== before) this.#events.changed(this);
-  }
-
-  #resume(): void {
-    if (this.#session !== undefined && !this.#http2.writableNeedDrain) this.#http2.resume();
   }
 
   /** A proxy needs few requests; one that floods is cut off. */

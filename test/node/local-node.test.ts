@@ -12,6 +12,7 @@ interface PodView {
     readonly containerStatuses?: readonly {
       readonly name: string;
       readonly ready: boolean;
+      readonly started?: boolean;
       readonly restartCount: number;
       readonly state: { readonly waiting?: { readonly reason: string; readonly message?: string } };
     }[];
@@ -35,7 +36,7 @@ beforeAll(async () => {
     throw new Error("these tests change the network: run `make test`, or vitest inside tools/outer-namespace.sh");
   }
   directory = mkdtempSync(join(tmpdir(), "heddle-test-node-"));
-  const images = new Map([["tools:dev", { mounts: { "/usr/local/bin/node": process.execPath } }]]);
+  const images = new Map([["tools:dev", { mounts: [{ source: process.execPath, target: "/usr/local/bin/node" }] }]]);
   cluster = await startCluster({ directory, images });
 });
 
@@ -308,8 +309,8 @@ spec:
   - name: app
     image: tools:dev
     command: ${server('"here"', 8080)}
-    readinessProbe: {exec: {command: [test, -e, /tmp/ready]}, periodSeconds: 1, failureThreshold: 1}
-    livenessProbe: {exec: {command: [test, "!", -e, /tmp/dead]}, periodSeconds: 1, failureThreshold: 1}
+    readinessProbe: {exec: {command: [test, -e, /tmp/ready]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1}
+    livenessProbe: {exec: {command: [test, "!", -e, /tmp/dead]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1}
 ---
 apiVersion: v1
 kind: Pod
@@ -320,6 +321,10 @@ spec:
 `,
   );
   await ready("probes", "client");
+  // It runs, and is not ready.
+  await cluster.waitFor("probes/web has started", async () => {
+    return (await pod("probes", "web"))?.status.containerStatuses?.[0]?.started === true;
+  });
   const answers = (text: string) => async (): Promise<boolean> =>
     (await call("probes", "client", "http://web")) === text;
   await cluster.waitFor("no endpoint", answers("ECONNREFUSED"));

@@ -293,6 +293,33 @@ describe("admission", () => {
     expect([...server.states.keys()]).toEqual(["shop/cart-1"]);
   });
 
+  test("no connection resumes the session of an earlier one, whose certificate would not be verified again", async () => {
+    const open = (session?: Buffer) => {
+      const socket = connectTLS({
+        port: server.address?.port ?? 0,
+        host: "127.0.0.1",
+        ...clientPair,
+        ca: ca.ca,
+        ALPNProtocols: ["h2"],
+        checkServerIdentity: () => undefined,
+        ...(session && { session }),
+      });
+      socket.on("error", () => undefined).resume();
+      return socket;
+    };
+    const first = open();
+    let session: Buffer | undefined;
+    first.on("session", (given) => {
+      session = given;
+    });
+    await until("the settings of the server", () => first.bytesRead > 1_000);
+    first.destroy();
+    const second = open(session ?? first.getSession());
+    await until("the handshake", () => second.alpnProtocol === "h2" && second.bytesRead > 100);
+    expect(second.isSessionReused()).toBe(false);
+    second.destroy();
+  });
+
   test("a stream ends when the certificate that opened it expires", async () => {
     await server.close(0);
     await start({ keepaliveMs: 150 });
@@ -447,7 +474,7 @@ describe("slow and dead peers", () => {
     const probe = client();
     probe.subscribe("cluster", [], "shop/unknown/uid");
     await probe.ended();
-    expect(sent.length).toBeLessThanOrEqual(3);
+    expect(sent.length).toBe(1);
   });
 
   test("a peer that answers no ping is cut", async () => {

@@ -32,6 +32,8 @@ export interface CallReport {
   readonly firstAnswer: Readonly<Record<string, number>>;
   /** Errors by message. */
   readonly errors: Readonly<Record<string, number>>;
+  /** Answers other than 200 by the beginning of their body. */
+  readonly bodies: Readonly<Record<string, number>>;
 }
 
 interface CallOptions {
@@ -44,6 +46,8 @@ interface CallOptions {
   /** Ends the run early when it settles. */
   readonly until?: Promise<void>;
   readonly fresh: boolean;
+  /** Called when answers have begun to come. */
+  readonly onFirst?: () => void;
 }
 
 const name = process.env["APP_NAME"] ?? "app";
@@ -135,7 +139,8 @@ function callHttp2(url: URL, options: CallOptions): Promise<{ status: number; bo
 
 /** Calls until `count` is reached or `until` settles. */
 async function call(options: CallOptions): Promise<CallReport> {
-  const tallies = { statuses: new Map<string, number>(), servers: new Map<string, number>(), peers: new Map<string, number>(), errors: new Map<string, number>() };
+  const tally = (): Map<string, number> => new Map();
+  const tallies = { statuses: tally(), servers: tally(), peers: tally(), errors: tally(), bodies: tally() };
   const firstAnswer = new Map<string, number>();
   const bump = (tally: Map<string, number>, key: string): void => void tally.set(key, (tally.get(key) ?? 0) + 1);
   const start = performance.now();
@@ -162,6 +167,8 @@ async function call(options: CallOptions): Promise<CallReport> {
         const { status, body } = await callOnce(options, agent);
         bump(tallies.statuses, String(status));
         lastBody = body;
+        options.onFirst?.();
+        if (status !== 200) bump(tallies.bodies, body.slice(0, 100));
         if (status === 200) {
           const { server, peer } = JSON.parse(body) as { server: string; peer: string };
           bump(tallies.servers, server);
@@ -184,8 +191,17 @@ async function call(options: CallOptions): Promise<CallReport> {
     servers: plain(tallies.servers),
     peers: plain(tallies.peers),
     errors: plain(tallies.errors),
+    bodies: plain(tallies.bodies),
     lastBody: lastBody.slice(0, 2000),
     firstAnswer: plain(firstAnswer),
+  };
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
   };
 }
 
@@ -201,6 +217,8 @@ async function main(): Promise<void> {
     },
   });
   const [command, argument] = positionals;
+  // As process 1 of a container it gets no default handling of signals.
+  process.once("SIGTERM", () => process.exit(0));
   if (command === "serve") return serveHttp(Number(argument));
   if (command === "serve-http2") return serveHttp2(Number(argument));
   if (command === "serve-tcp") return serveTcp(Number(argument));
@@ -217,7 +235,7 @@ async function main(): Promise<void> {
     count: values.count === undefined ? (command === "watch" ? Number.MAX_SAFE_INTEGER : 1) : Number(values.count),
     rate: Number(values.rate),
     fresh: values.fresh,
-    ...(until === undefined ? {} : { until }),
+    ...(until === undefined ? {} : { until, onFirst: once(() => console.error("answers come")) }),
   });
   console.log(JSON.stringify(report));
 }

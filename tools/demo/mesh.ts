@@ -103,13 +103,13 @@ export class Mesh {
   }
 
   /**
-   * Waits until every sidecar has acknowledged what the API server holds now: a mesh-wide policy that denies nothing that
-   * anybody asks for is changed, and is programmed only with all that came before it.
+   * Waits until every sidecar has acknowledged what the API server holds now: a mesh-wide policy that denies a port
+   * on which nobody listens is changed, and is programmed only with all that came before it.
    */
   async settle(): Promise<void> {
     this.#settled += 1;
     await this.applyAndWait(
-      `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: settle, namespace: heddle-system}\nspec: {action: DENY, rules: [{to: [{operation: {methods: [SETTLE${this.#settled}]}}]}]}\n`,
+      `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: settle, namespace: heddle-system}\nspec: {action: DENY, rules: [{to: [{operation: {ports: ["${60000 + this.#settled}"]}}]}]}\n`,
     );
   }
 
@@ -150,10 +150,11 @@ export class Mesh {
     return JSON.parse(result.stdout) as CallReport;
   }
 
-  /** Starts a steady load from a pod. */
+  /** Starts a steady load from a pod; resolves when its first answer has come. */
   async load(namespace: string, deployment: string, url: string, options: CallOptions = {}): Promise<Load> {
     const pod = await this.podOf(namespace, deployment);
     const running: Running = this.cluster.start(namespace, pod, "app", ["node", "/app/tools/demo/app.ts", "watch", url, ...flags(options)]);
+    await running.firstNote;
     return {
       finish: async () => {
         running.endInput();

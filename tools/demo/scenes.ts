@@ -7,7 +7,7 @@ const checkout = "http://checkout.shop/";
 const total = (report: CallReport): number => Object.values(report.statuses).reduce((sum, count) => sum + count, 0);
 const share = (report: CallReport, server: string): number => (100 * (report.servers[server] ?? 0)) / Math.max(1, total(report));
 const answers = (report: CallReport): string =>
-  [...Object.entries(report.statuses).map(([status, count]) => `${count} x ${status}`), ...(report.failures > 0 ? [`${report.failures} failed (${Object.keys(report.errors).join(", ")})`] : [])].join(", ") || "nothing";
+  [...Object.entries(report.statuses).map(([status, count]) => `${count} x ${status}`), ...Object.entries(report.bodies).map(([body, count]) => `${count} said '${body.trim()}'`), ...(report.failures > 0 ? [`${report.failures} failed (${Object.keys(report.errors).join(", ")})`] : [])].join(", ") || "nothing";
 const only = (report: CallReport, status: number): boolean => report.failures === 0 && total(report) > 0 && report.statuses[status] === total(report);
 const milliseconds = (value: number): string => `${value.toFixed(0)} ms`;
 

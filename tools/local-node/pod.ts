@@ -309,11 +309,7 @@ export class PodRunner {
       network: this.network,
       hostname: this.#pod.metadata.name,
       root: join(directory, "roots", `${spec.name}-${restartCount}`),
-      mounts: [
-        hosts,
-        ...Object.entries(image.mounts ?? {}).map(([target, source]) => ({ source, target, writable: false })),
-        ...volumes,
-      ],
+      mounts: [hosts, ...(image.mounts ?? []).map((mount) => ({ ...mount, writable: false })), ...volumes],
       command: commandOf(spec, image, environment),
       environment,
       directory: spec.workingDir ?? "/",

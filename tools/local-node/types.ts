@@ -16,9 +16,6 @@ export interface Image {
   /** Used when the container has neither `command` nor `args`. */
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /**
-   * Files and folders of this machine by where they appear, read-only, below the container's root (in `/usr` only below
-   * `/usr/local`).
-   */
-  readonly mounts?: Readonly<Record<string, string>>;
+  /** Files and folders of this machine, read-only, below the container's root (in `/usr` only below `/usr/local`). */
+  readonly mounts?: readonly { readonly source: string; readonly target: string }[];
 }
