@@ -7,12 +7,15 @@ SHELL := bash
 NODE_BIN = $(eval NODE_BIN := $$(shell tools/node.sh))$(NODE_BIN)
 RUN = env PATH="$(NODE_BIN):$(CURDIR)/node_modules/.bin:$(PATH):/usr/sbin:/sbin"
 OUTER = $(RUN) tools/outer-namespace.sh --
+# With KEEP=1 the demo's API server is at this port of 127.0.0.1.
+PORT ?= 16443
+FORWARD = --forward $(PORT)=$$(mktemp -u --suffix=.heddle-api)
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
 demo: setup build root ## Six scenes on a mesh of this one machine; KEEP=1 leaves it running
-	@$(RUN) tools/outer-namespace.sh -- node tools/demo/demo.ts
+	@$(RUN) tools/outer-namespace.sh $(if $(filter 1,$(KEEP)),$(FORWARD)) -- node tools/demo/demo.ts
 
 test: setup build root ## All tests but those that need kind
 	@$(OUTER) vitest run $(VITEST)

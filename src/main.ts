@@ -11,6 +11,7 @@ import { watches } from "./controllers/watches.ts";
 import { createWebhookBundle, type WebhookConfiguration, webhookConfiguration } from "./controllers/webhook-bundle.ts";
 import type { WriterOptions } from "./controllers/writer.ts";
 import { createKubeClient } from "./kube/client.ts";
+import { createEventRecorder } from "./kube/events.ts";
 import { createLeaderElection } from "./kube/lease.ts";
 import { systemClock } from "./ops/clock.ts";
 import { createHealthServer } from "./ops/health.ts";
@@ -42,7 +43,14 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     logger,
     metrics,
     onError: (key, error) => logger.warn({ key, error }, "a write failed and is tried again"),
+    record: (object, note) => events.record(object, note),
   };
+  const events = createEventRecorder({
+    client,
+    controller: "heddle.dev/operator",
+    instance: settings.replica,
+    onError: (error) => logger.debug({ error }, "an event could not be written"),
+  });
   const state = { webhookReady: false, credentials: false, serving: false };
 
   const observations = createObservations({ client, watches, logger, onChange: (changes) => onChange(changes) });
@@ -159,6 +167,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       await observations.stop();
       await mesh.stop();
       await Promise.all([publisher.stop(), statusWriter.stop(), identities.stop(), bundle.stop()]);
+      await events.stop(1000);
       await Promise.all([election.stop(), webhook.close(), xds.close(drainTime)]);
       await health.close();
       client.close();

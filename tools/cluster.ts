@@ -119,7 +119,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       if (port === undefined || socket === undefined) {
         throw new Error("the host cannot reach this cluster: start it with `outer-namespace.sh --forward PORT=SOCKET`");
       }
-      await forward(`unix:${socket}`, `tcp:127.0.0.1:${controlPlane.port}`);
+      const server = await forward(`unix:${socket}`, `tcp:127.0.0.1:${controlPlane.port}`);
+      server.unref();
       const path = join(options.directory, "kubeconfig");
       const text = readFileSync(kubeconfig, "utf8").replace(controlPlane.url, `https://127.0.0.1:${port}`);
       writeFileSync(path, text, { mode: 0o600 });

@@ -52,8 +52,10 @@ case "${1:-}" in
     export HEDDLE_FORWARD=$2
     shift 2
     setpriv --pdeathsig KILL "${NODE:-node}" "$here/forward.ts" "tcp:127.0.0.1:$port" "unix:$socket" &
-    trap 'kill "$forwarder" 2>/dev/null || true' EXIT
     forwarder=$!
+    trap 'kill "$forwarder" 2>/dev/null; rm -f "$socket"' EXIT
+    sleep 0.5
+    kill -0 "$forwarder" 2>/dev/null || { echo "127.0.0.1:$port cannot be used; choose another port." >&2; exit 1; }
   fi
   [ "${1:-}" != -- ] || shift
   setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc \

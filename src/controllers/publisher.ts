@@ -62,6 +62,11 @@ export function createPublisher(
     if (wanted === undefined) return collect(key, observed);
     unwanted.delete(key);
     if (observed !== undefined && isSame(wanted, observed)) return "done";
+    // Its annotation says that it is what we want, and it is not: somebody changed it.
+    if (observed?.metadata.annotations?.[keys.revision] === wanted.metadata.annotations[keys.revision]) {
+      const note = "Somebody changed this ConfigMap, which records what the operator compiled; it is put back. Sidecars take nothing from it but their bootstrap.";
+      if (observed !== undefined) options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
+    }
     const body = { ...wanted, metadata: { ...wanted.metadata, ...decidedOn(observed) } };
     return retryConflicts(options, kinds.ConfigMap.kind, () => options.client.apply(kinds.ConfigMap, body));
   };

@@ -1,5 +1,6 @@
 import type { KubernetesObject, ObjectMeta } from "../api/kubernetes.ts";
 import { ApiError } from "../kube/error.ts";
+import type { EventRecorder } from "../kube/events.ts";
 import type { Clock, Random } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
@@ -13,6 +14,8 @@ export interface WriterOptions {
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "writes">;
   readonly onError: (key: string, error: unknown) => void;
+  /** Says something of an object to people who look at it. */
+  readonly record: EventRecorder["record"];
 }
 
 /**

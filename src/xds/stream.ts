@@ -195,7 +195,8 @@ export class AdsStream {
       }
     });
     if (this.isClosed) return;
-    if (mayAnswer()) this.#http2.resume();
+    // Until the first request is whole, there is nothing to wait for.
+    if (mayAnswer() || !this.#sawFirst) this.#http2.resume();
     else this.#http2.pause();
   }
 

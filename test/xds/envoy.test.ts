@@ -163,12 +163,8 @@ describe("with the real Envoy", () => {
       authorization("authorization", "GET"),
     ];
     publish(...all);
-    const started = Date.now();
     await startEnvoy();
     await live(...all, readinessListener(ports.readiness));
-    console.log(
-      `ready ${Date.now() - started} ms after the start of Envoy: ${responses.map(({ type, resources }) => `${type} ${resources}`).join(", ")}`,
-    );
     expect(responses.at(-1)).toEqual({ type: "listener", resources: 1 });
     expect(responses.map(({ type }) => type).slice(0, 3)).toEqual(["cluster", "endpoint", "listener"]);
     expect(responses.length).toBe(6);
@@ -198,7 +194,6 @@ describe("with the real Envoy", () => {
     publish(...base, bad, good);
     await live(good);
     await until("the refusal", () => state("listener", "broken")?.rejected !== undefined);
-    console.log(`refusal: ${JSON.stringify(state("listener", "broken"))} in ${JSON.stringify(responses.slice(5))}`);
     expect(state("listener", "broken")?.rejected?.version).toBe(bad.version);
     expect(state("listener", "broken")?.rejected?.message).toContain("broken");
     expect((await get(ports.second)).body).toBe("a");
@@ -229,9 +224,6 @@ describe("with the real Envoy", () => {
       "the refusals",
       () => ["bad1", "bad2"].every((name) => state("cluster", name)?.rejected !== undefined),
       5_000,
-    );
-    console.log(
-      `cluster refusal: ${state("cluster", "bad1")?.rejected?.message}; responses ${JSON.stringify(responses)}`,
     );
   });
 
@@ -269,9 +261,7 @@ describe("with the real Envoy", () => {
       times.push(performance.now() - started);
     }
     const { total, failed } = await stop();
-    console.log(
-      `changed cluster acknowledged after ${times.map((time) => time.toFixed(1)).join(", ")} ms; ${total} requests, ${failed.length} failed`,
-    );
+    expect(total).toBeGreaterThan(10);
     expect(failed).toEqual([]);
     expect(Math.max(...times)).toBeLessThan(3_000);
   });
@@ -288,26 +278,18 @@ describe("with the real Envoy", () => {
     await startEnvoy();
     await live(...step(0), readinessListener(ports.readiness));
     const stop = pressure(ports.service);
-    const times: number[] = [];
     for (let i = 1; i <= 150; i++) {
-      const started = performance.now();
       publish(...step(i));
       // Every third change comes before the one before it is taken.
       if (i % 3 === 0) continue;
       await live(...step(i));
-      times.push(performance.now() - started);
     }
     await live(...step(150));
     await until("the removal of old clusters", () => state("cluster", "c149") === undefined);
     const { total, failed } = await stop();
-    console.log(
-      `150 moves: ${total} requests, ${failed.length} failed; acknowledged after p50 ${times.sort((x, y) => x - y)[Math.floor(times.length / 2)]?.toFixed(1)} ms, max ${times.at(-1)?.toFixed(1)} ms`,
-    );
+    expect(total).toBeGreaterThan(10);
     expect(failed).toEqual([]);
     const clusters = await envoy?.statistic("cluster_manager.active_clusters");
-    console.log(
-      `active clusters at the end: ${clusters}, warming ${await envoy?.statistic("cluster_manager.warming_clusters")}`,
-    );
     expect(clusters).toBe(2);
     expect(problems).toEqual([]);
   });
@@ -372,7 +354,7 @@ describe("with the real Envoy", () => {
     expect(clusters).toBe(2);
     expect((await get(ports.service)).body).toBe("b");
     const { total, failed } = await stop();
-    console.log(`reconnects: ${total} requests, ${failed.length} failed; sent ${JSON.stringify(responses)}`);
+    expect(total).toBeGreaterThan(10);
     expect(failed).toEqual([]);
   });
 });

@@ -4,6 +4,8 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseAllDocuments } from "yaml";
+import { type Kind, kinds } from "../../src/api/kinds.ts";
+import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { Cluster, Running } from "../cluster.ts";
 import type { CallReport } from "./app.ts";
 
@@ -38,13 +40,17 @@ export interface StatusView {
   };
 }
 
+type OwnKind = "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS";
+
 /** Applies, waits and calls. */
 export class Mesh {
   readonly cluster: Cluster;
+  readonly #client: KubeClient;
   #settled = 0;
 
   constructor(cluster: Cluster) {
     this.cluster = cluster;
+    this.#client = createKubeClient({ kubeconfig: cluster.kubeconfig });
   }
 
   /** `kubectl apply -f` of a file of the repository, or of YAML text. Throws kubectl's message. */
@@ -73,27 +79,28 @@ export class Mesh {
    */
   async applyAndWait(fileOrText: string, seconds = 30): Promise<{ fromStart: number; fromApplied: number }> {
     const text = fileOrText.includes("\n") ? fileOrText : readFileSync(join(repository, fileOrText), "utf8");
-    const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: string; metadata: { name: string; namespace: string } });
+    const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: OwnKind; metadata: { name: string; namespace: string } });
     const start = performance.now();
     await this.apply(text);
     const applied = performance.now();
     for (const { kind, metadata } of objects) {
-      await this.waitProgrammed(`${kind}.v1alpha1.heddle.dev`, metadata.namespace, metadata.name, seconds);
+      await this.waitProgrammed(kinds[kind], metadata.namespace, metadata.name, seconds);
     }
     return { fromStart: performance.now() - start, fromApplied: performance.now() - applied };
   }
 
   /** Waits until the object's `Programmed` is True for its present generation. */
-  async waitProgrammed(kind: string, namespace: string, name: string, seconds = 30): Promise<StatusView> {
+  async waitProgrammed(kind: Kind, namespace: string, name: string, seconds = 30): Promise<StatusView> {
     const deadline = Date.now() + seconds * 1000;
     let seen: StatusView | undefined;
     while (Date.now() < deadline) {
-      const object: StatusView = await this.get(kind, namespace, name);
+      // Straight from the API server: a run of kubectl takes longer than what is measured.
+      const object = (await this.#client.get(kind, { namespace, name })) as StatusView;
       seen = object;
       const programmed = object.status?.conditions?.find((condition) => condition.type === "Programmed");
       if (programmed?.status === "True" && programmed.observedGeneration === object.metadata.generation) return object;
     }
-    throw new Error(`${kind} ${namespace}/${name} is not programmed after ${seconds} s: ${JSON.stringify(seen?.status?.conditions)}`);
+    throw new Error(`${kind.kind} ${namespace}/${name} is not programmed after ${seconds} s: ${JSON.stringify(seen?.status?.conditions)}`);
   }
 
   /** Waits until a condition of the object has this status. */

@@ -1,4 +1,5 @@
 /** The six scenes of the demo. */
+import { kinds } from "../../src/api/kinds.ts";
 import type { CallReport } from "./app.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Report } from "./report.ts";
@@ -65,7 +66,7 @@ async function reactionTimes(mesh: Mesh): Promise<number[]> {
     const load = await mesh.load("shop", "frontend", checkout, { rate: 500 });
     await mesh.apply(all("checkout-v2"));
     const applied = Date.now();
-    await mesh.waitProgrammed("trafficsplits.heddle.dev", "shop", "checkout");
+    await mesh.waitProgrammed(kinds.TrafficSplit, "shop", "checkout");
     const seen = await load.finish();
     times.push(Math.max(0, (seen.firstAnswer["checkout-v2"] ?? Number.POSITIVE_INFINITY) - applied));
   }
@@ -152,7 +153,7 @@ export async function operatorDown(mesh: Mesh, report: Report): Promise<void> {
   report.did("kubectl scale deployment -n heddle-system heddle --replicas=1");
   const start = performance.now();
   await mesh.cluster.kubectl(["scale", "deployment", "-n", "heddle-system", "heddle", "--replicas=1"]);
-  await mesh.waitProgrammed("trafficsplits.heddle.dev", "shop", "checkout", 60);
+  await mesh.waitProgrammed(kinds.TrafficSplit, "shop", "checkout", 60);
   report.note(`Programmed=True ${milliseconds(performance.now() - start)} after the operator was started again`);
   const after = await mesh.call("shop", "frontend", checkout, { count: 200 });
   report.check("the change made meanwhile takes effect: v2 only", JSON.stringify(after.servers), only(after, 200) && share(after, "checkout-v2") === 100);

@@ -66,10 +66,16 @@ export function startContainer(settings: ContainerSettings): RunningContainer {
   return {
     ended,
     signal(name) {
-      const pid = firstProcess(child);
       // Without a first process it is being set up: then nothing but its end can be meant.
-      if (pid !== undefined) process.kill(pid, name);
-      else child.kill("SIGKILL");
+      const pid = firstProcess(child);
+      if (pid === undefined) child.kill("SIGKILL");
+      else {
+        try {
+          process.kill(pid, name);
+        } catch {
+          // It has just ended by itself.
+        }
+      }
     },
     start(command, timeout) {
       const pid = firstProcess(child);

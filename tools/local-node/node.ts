@@ -157,7 +157,6 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<LocalNo
     if (assigned !== nodeName) return;
     const runner = runners.get(uid) ?? create(pod);
     runners.set(uid, runner);
-    void runner.ended.then(() => runners.delete(uid));
     runner.update(pod);
   };
 
@@ -185,8 +184,11 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<LocalNo
   ): void => {
     if (closed) return;
     for (const { before, after } of changes) {
-      if (before !== undefined && before.metadata.uid !== after?.metadata.uid)
-        runners.get(before.metadata.uid ?? "")?.kill();
+      const gone = before?.metadata.uid === after?.metadata.uid ? undefined : before?.metadata.uid;
+      const runner = runners.get(gone ?? "");
+      runner?.kill();
+      // Until then it is known, so that late news of the object does not start it again.
+      void runner?.ended.then(() => runners.delete(gone ?? ""));
       if (after !== undefined) take(after);
     }
   };

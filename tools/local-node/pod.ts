@@ -78,6 +78,7 @@ export class PodRunner {
   /** Ends it at once: its object is gone, or the node is. */
   kill(): void {
     this.#gone = true;
+    this.#ending.abort();
     this.#deleted.abort();
     for (const { running } of this.#states) running?.container.signal("SIGKILL");
   }
@@ -102,13 +103,11 @@ export class PodRunner {
 
   async #run(): Promise<void> {
     const deleted = new Promise<void>((resolve) => this.#deleted.signal.addEventListener("abort", () => resolve()));
-    try {
-      mkdirSync(this.#context.directory, { recursive: true });
-      await Promise.race([this.#live(), deleted]);
-      await this.#terminate();
-    } catch (error) {
-      this.#context.onError(error);
-    }
+    mkdirSync(this.#context.directory, { recursive: true });
+    const live = this.#live().catch(this.#context.onError);
+    await Promise.race([live, deleted]);
+    await this.#terminate();
+    await live;
     this.#over = true;
     await this.#tell();
     if (this.#networked) await deletePodNetwork(this.network).catch(this.#context.onError);
@@ -126,7 +125,7 @@ export class PodRunner {
         await this.#supervise(state);
         if (state.terminated?.exitCode !== 0) return;
       } else if (state.kind === "sidecar") {
-        await new Promise<void>((resolve) => void this.#supervise(state, resolve));
+        await new Promise<void>((resolve, reject) => void this.#supervise(state, resolve).catch(reject));
       }
     }
     await Promise.all(this.#states.filter((each) => each.kind === "app").map((each) => this.#supervise(each)));

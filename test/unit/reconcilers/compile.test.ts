@@ -54,16 +54,44 @@ describe("compile", () => {
   });
 
   test("gives the same with a cache, whatever was compiled before", () => {
+    const edits = clusters.chain((objects) =>
+      fc.tuple(fc.constant(objects), fc.infiniteStream(fc.subarray([...objects], { minLength: objects.length - 1 }))),
+    );
     fc.assert(
-      fc.property(fc.array(clusters, { minLength: 2, maxLength: 4 }), (history) => {
+      fc.property(edits, ([objects, versions]) => {
         const cache = createCompileCache();
-        for (const objects of history) {
-          const cached = compile(clusterOf(objects), testSettings, cache);
-          expect(textOf(cached)).toBe(textOf(compileObjects(objects)));
+        for (const version of [objects, nextOf(versions), nextOf(versions), objects]) {
+          const cached = compile(clusterOf(version), testSettings, cache);
+          expect(textOf(cached)).toBe(textOf(compileObjects(version)));
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 30 },
     );
+  });
+
+  test("with a cache, sees every change of a workload's policies and modes", () => {
+    const cache = createCompileCache();
+    const workload = pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"] });
+    const versions = [
+      [],
+      [authorizationPolicy("shop/x", {})],
+      [authorizationPolicy("shop/x", { rules: [{}] })],
+      [authorizationPolicy("shop/x", { action: "DENY", rules: [{}] })],
+      [meshTLS("shop/x", { mode: "Strict" })],
+      [meshTLS("shop/x", { ports: [{ port: "http", mode: "Strict" }] })],
+    ].map((objects) => [...compile(clusterOf([workload, ...objects]), testSettings, cache).targets.values()][0]);
+    const hashes = versions.map((target) => target?.groups.map(({ hash }) => hash).join());
+    expect(new Set(hashes).size).toBe(versions.length);
+  });
+
+  test("a cache forgets what is not there any more", () => {
+    const cache = createCompileCache();
+    const snapshot = clusterOf([pod("shop/a-1", { addresses: ["10.1.0.1"] })]);
+    const targetOf = () => compile(snapshot, testSettings, cache).targets.get("shop/a-1");
+    const first = targetOf();
+    expect(targetOf()).toBe(first);
+    compile(snapshotOf([]), testSettings, cache);
+    expect(targetOf()).not.toBe(first);
   });
 
   test("with a cache, makes nothing anew when nothing changed", () => {
