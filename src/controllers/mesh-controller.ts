@@ -40,6 +40,8 @@ export interface MeshController {
 
 /** The hold-off of a compile and of a status pass, in milliseconds. */
 const compileHoldOff = { minimum: 1, maximum: 100 } as const;
+/** Sidecars have the time: what is recorded is what they were sent. A new pod waits for its ConfigMap, though. */
+const recordHoldOff = { minimum: 20, maximum: 250 } as const;
 const statusHoldOff = { minimum: 5, maximum: 250 } as const;
 
 /** Builds the loop. Nothing runs until the first {@link MeshController.dirty}. */
@@ -64,10 +66,14 @@ export function createMeshController(options: {
     const start = clock.monotonic();
     compilation = compile(takeSnapshot(options.observed), options.settings, cache);
     options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);
+    logger.debug({ milliseconds: clock.monotonic() - start }, "compiled");
     options.publish(compilation.targets);
     options.identities.setIdentities(compilation.identities);
-    options.publisher.setDesired(compilation.outputs);
     statuses.trigger();
+    records.trigger();
+  };
+  const writeRecords = (): void => {
+    if (compilation !== undefined) options.publisher.setDesired(compilation.outputs);
   };
   const writeStatuses = (): void => {
     if (compilation === undefined) return;
@@ -83,6 +89,7 @@ export function createMeshController(options: {
   };
   const report = (what: string) => (error: unknown) => logger.error({ error }, `${what} failed; what was served before stays`);
   const compiles = createHoldOff({ run: pass, onError: report("the compile"), clock, ...compileHoldOff });
+  const records = createHoldOff({ run: writeRecords, onError: report("the record of a compile"), clock, ...recordHoldOff });
   const statuses = createHoldOff({ run: writeStatuses, onError: report("the status pass"), clock, ...statusHoldOff });
   return {
     dirty: () => compiles.trigger(),
@@ -92,7 +99,7 @@ export function createMeshController(options: {
     },
     stop: async () => {
       deadlineTimer?.cancel();
-      await Promise.all([compiles.stop(), statuses.stop()]);
+      await Promise.all([compiles.stop(), records.stop(), statuses.stop()]);
     },
   };
 }

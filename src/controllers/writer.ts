@@ -32,8 +32,10 @@ export function decidedOn(observed: KubernetesObject | undefined): Partial<Pick<
  * caught up. An object that is gone needs no write. Other failures are thrown, to be retried later each time.
  */
 export async function retryConflicts(options: WriterOptions, kind: string, write: () => Promise<unknown>): Promise<Outcome> {
+  const start = options.clock.monotonic();
   try {
     await write();
+    options.logger.debug({ kind, milliseconds: options.clock.monotonic() - start }, "written");
     options.metrics.writes.inc({ kind, outcome: "success" });
     return "done";
   } catch (error) {

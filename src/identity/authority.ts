@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { createHash, webcrypto } from "node:crypto";
+import { webcrypto } from "node:crypto";
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -112,9 +112,4 @@ async function pem(key: webcrypto.CryptoKey): Promise<string> {
 
 function fromPem(key: string): Buffer {
   return Buffer.from(key.replace(/-----[A-Z ]+-----/g, "").replace(/\s/g, ""), "base64");
-}
-
-/** Short name of a root for logs: 16 hex digits of the SHA-256 of its PEM. Never use it to compare trust. */
-export function rootName(root: string): string {
-  return createHash("sha256").update(root).digest("hex").slice(0, 16);
 }

@@ -53,7 +53,7 @@ export function createCompileCache(): CompileCache {
   };
 }
 
-/** Ends a compile. */
+/** Begins a compile: what the one before did not ask for, its record included, is forgotten. */
 export function sweep(cache: CompileCache): void {
   for (const memo of Object.values(cache)) memo.sweep();
 }

@@ -35,7 +35,10 @@ export interface Compilation {
   readonly mesh: Mesh;
   /** What each injected pod is to be served. */
   readonly targets: ReadonlyMap<ObjectKey, ProxyTarget>;
-  /** The ConfigMaps that are to exist, sorted by namespace and name. An unchanged one is the same value as before. */
+  /**
+   * The ConfigMaps that are to exist, sorted by namespace and name. An unchanged one is the same value as before. They
+   * are made when they are first asked for, so that proxies are served before anything is written down.
+   */
   readonly outputs: readonly DesiredObject[];
   readonly identities: readonly WorkloadIdentity[];
   /** One for each object of ours, sorted by kind, namespace and name. */
@@ -52,6 +55,7 @@ export function compile(
   settings: MeshSettings,
   cache: CompileCache = createCompileCache(),
 ): Compilation {
+  sweep(cache);
   // 1. Who is in the mesh: injected pods, grouped by what makes them alike; namespaces that are labelled or have one.
   const workloads = findWorkloads(snapshot, settings);
   const enrolled = enrolledNamespaces(snapshot, workloads);
@@ -84,15 +88,17 @@ export function compile(
   // 8. Envoy's words for it, encoded once; what each proxy is sent; what is recorded in the cluster.
   const encoding = encodeMesh(mesh, cache);
   const targets = targetsOf(mesh, encoding, snapshot, cache);
-  const outputs = recordMesh(mesh, encoding, snapshot, settings, cache);
-  sweep(cache);
+  let outputs: readonly DesiredObject[] | undefined;
   const decisions = [...tls.decisions, ...authorization.decisions, ...splits.decisions]
     .map((decision) => withFaults(decision, encoding.faults))
     .sort((a, b) => compareReferences(a.object, b.object));
   return {
     mesh,
     targets,
-    outputs,
+    get outputs() {
+      outputs ??= recordMesh(mesh, encoding, snapshot, settings, cache);
+      return outputs;
+    },
     identities: mesh.identities,
     decisions,
     serviceResources: new Map([...encoding.services].map(([key, { resources }]) => [key, resources])),

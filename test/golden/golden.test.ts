@@ -61,7 +61,10 @@ describe.each(cases)("$name", ({ folder, objects }: GoldenCase) => {
   const compilation = compileObjects(objects);
 
   test("gives what its files say", () => {
-    for (const [file, text] of Object.entries(renderCase(compilation))) compareWith(folder, file, text);
+    const files = renderCase(compilation);
+    for (const [file, text] of Object.entries(files)) compareWith(folder, file, text);
+    const names = [...compilation.serviceResources.values(), ...compilation.classResources.values()].flat();
+    for (const { name } of names) expect(files["envoy.yaml"]).toContain(JSON.stringify(name));
   });
 
   test("has no object that changes nothing", () => {

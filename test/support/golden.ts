@@ -99,12 +99,16 @@ export function renderCase(compilation: Compilation): GoldenFiles {
 const readable = (value: unknown): string =>
   stringify(value, { compat: "yaml-1.1", lineWidth: 0, aliasDuplicateObjects: false });
 
-function grouped(units: ReadonlyMap<string, readonly EnvoyResource[]>): ReadonlyMap<string, unknown> {
-  return new Map(
+/** Resources of each unit by type, as JSON. */
+function grouped(units: ReadonlyMap<string, readonly EnvoyResource[]>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
     [...units].map(([key, resources]) => {
       const byType = Map.groupBy(resources, ({ type }) => type);
       const types = resourceTypes.filter((type) => byType.has(type));
-      return [key, new Map(types.map((type) => [`${type}s`, byType.get(type)?.map(({ config }) => config)]))];
+      return [
+        key,
+        Object.fromEntries(types.map((type) => [`${type}s`, byType.get(type)?.map(({ config }) => config)])),
+      ];
     }),
   );
 }

@@ -65,4 +65,6 @@ if [ "$read_only" = true ]; then
   mount -o remount,bind,ro "$root/usr/local"
   mount -o remount,bind,ro "$root"
 fi
-exec chroot "$root" env -i -C "$directory" "$@"
+# A line on descriptor 3 says that the container is there and its program is next.
+# shellcheck disable=SC2016
+exec chroot "$root" sh -c 'echo >&3; exec 3>&-; exec "$@"' sh env -i -C "$directory" "$@"

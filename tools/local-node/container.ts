@@ -27,6 +27,8 @@ export interface ContainerSettings {
 
 /** A container that has been started. */
 export interface RunningContainer {
+  /** Resolves once its file system is made and its program is next, or once it has ended. */
+  readonly created: Promise<unknown>;
   /** Resolves with its exit code (128 and the signal's number when one ended it) once all its processes are gone. */
   readonly ended: Promise<number>;
   /** Sends a signal to its first process; without effect before that runs and after it ended. */
@@ -56,14 +58,16 @@ export function startContainer(settings: ContainerSettings): RunningContainer {
       ...["--pdeathsig", "KILL", "nsenter", `--net=/run/netns/${settings.network}`, ...program],
       ...[settings.root, settings.hostname, readOnly, ...mounts, "--", settings.directory, ...inside],
     ],
-    { stdio: ["ignore", log, log], detached: true },
+    { stdio: ["ignore", log, log, "pipe"], detached: true },
   );
   closeSync(log);
   const ended = new Promise<number>((resolve) => {
     child.once("error", () => resolve(128));
     child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   });
+  const created = new Promise<void>((resolve) => child.stdio[3]?.once("data", () => resolve()).once("error", () => {}));
   return {
+    created: Promise.race([created, ended]),
     ended,
     signal(name) {
       // Without a first process it is being set up: then nothing but its end can be meant.

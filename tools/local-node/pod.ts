@@ -186,6 +186,7 @@ export class PodRunner {
     const startedAt = new Date().toISOString();
     state.running = { container, startedAt };
     const probes = new AbortController();
+    await container.created;
     void this.#probe(state, container, probes.signal, onStarted);
     void this.#tell();
     const exitCode = await container.ended;
