@@ -18,9 +18,19 @@ await mesh.waitDeployments("outside");
 const client = createKubeClient({ kubeconfig: mesh.cluster.kubeconfig });
 
 const split = (backend: string): ObjectToWrite =>
-  ({ metadata: { name: "checkout", namespace: "shop" }, spec: { service: "checkout", backends: [{ service: backend, weight: 1 }] } }) as ObjectToWrite;
+  ({
+    metadata: { name: "checkout", namespace: "shop" },
+    spec: { service: "checkout", backends: [{ service: backend, weight: 1 }] },
+  }) as ObjectToWrite;
 const policy = (path: string): ObjectToWrite =>
-  ({ metadata: { name: "probe", namespace: "shop" }, spec: { selector: { matchLabels: { app: "cart" } }, action: "DENY", rules: [{ to: [{ operation: { paths: [path] } }] }] } }) as ObjectToWrite;
+  ({
+    metadata: { name: "probe", namespace: "shop" },
+    spec: {
+      selector: { matchLabels: { app: "cart" } },
+      action: "DENY",
+      rules: [{ to: [{ operation: { paths: [path] } }] }],
+    },
+  }) as ObjectToWrite;
 
 await client.apply(kinds.TrafficSplit, split("checkout-v1"), { fieldManager: "bench" });
 await mesh.waitProgrammed(kinds.TrafficSplit, "shop", "checkout");
@@ -48,10 +58,13 @@ for (let round = 0; round < rounds; round++) {
 }
 const row = (what: string, values: readonly number[]): string => {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN).toFixed(0).padStart(6);
+  const at = (share: number): string =>
+    (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN).toFixed(0).padStart(6);
   return `${what.padEnd(58)} ${at(0.5)} ${at(0.9)} ${at(1)}`;
 };
-console.log(`\n${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, ${rounds} rounds; milliseconds after the API server's answer`);
+console.log(
+  `\n${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, ${rounds} rounds; milliseconds after the API server's answer`,
+);
 console.log(`${"".padEnd(58)} ${"p50".padStart(6)} ${"p90".padStart(6)} ${"max".padStart(6)}`);
 console.log(row("split: first request that obeys (under 400 requests/s)", obeyed));
 console.log(row("split: Programmed=True", splitProgrammed));

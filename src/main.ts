@@ -1,7 +1,7 @@
 /**
  * The operator: settings -> construct (no IO) -> start in order -> drain on a signal.
  */
-import type { ObjectReference } from "./model/mesh.ts";
+
 import { createIdentityController, ownSecrets } from "./controllers/identity-controller.ts";
 import { configMapsOf, createMeshController, secretsOf, statusKinds } from "./controllers/mesh-controller.ts";
 import { createObservations, type Observation } from "./controllers/observations.ts";
@@ -13,6 +13,7 @@ import type { WriterOptions } from "./controllers/writer.ts";
 import { createKubeClient } from "./kube/client.ts";
 import { createEventRecorder } from "./kube/events.ts";
 import { createLeaderElection } from "./kube/lease.ts";
+import type { ObjectReference } from "./model/mesh.ts";
 import { systemClock } from "./ops/clock.ts";
 import { createHealthServer } from "./ops/health.ts";
 import { createLogger, type Logger } from "./ops/logger.ts";
@@ -72,7 +73,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const bundle = createWebhookBundle({
     ...writer,
     client,
-    observed: () => observed("MutatingWebhookConfiguration").get(webhookConfiguration) as WebhookConfiguration | undefined,
+    observed: () =>
+      observed("MutatingWebhookConfiguration").get(webhookConfiguration) as WebhookConfiguration | undefined,
   });
   const identities = createIdentityController({
     ...writer,
@@ -140,7 +142,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   }
   /** The port of ADS opens once there is something complete to serve and a certificate to serve it with. */
   async function serve(): Promise<void> {
-    if (state.serving || !state.credentials || mesh.passes === 0 && !observations.synced) return;
+    if (state.serving || !state.credentials || (mesh.passes === 0 && !observations.synced)) return;
     state.serving = true;
     await xds.listen(settings.xdsPort);
     logger.info({ port: settings.xdsPort }, "serving proxies");
@@ -175,7 +177,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   };
 }
 
-const isStatusKind = (kind: string): kind is ObjectReference["kind"] => statusKinds.some((candidate) => candidate === kind);
+const isStatusKind = (kind: string): kind is ObjectReference["kind"] =>
+  statusKinds.some((candidate) => candidate === kind);
 
 async function main(): Promise<void> {
   const flags = process.argv.slice(2);
@@ -207,6 +210,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(error instanceof SettingsError ? `heddle: ${error.message}\nSee --help.\n` : `heddle: ${String(error)}\n`);
+  process.stderr.write(
+    error instanceof SettingsError ? `heddle: ${error.message}\nSee --help.\n` : `heddle: ${String(error)}\n`,
+  );
   process.exit(1);
 });

@@ -91,12 +91,20 @@ export function createIdentityController(
     const secret = options.observed().get(authorityKey);
     if (secret === undefined) {
       if (!options.isLeader()) return "done";
-      const root = await createRoot(`Heddle ${settings.trustDomain}`, { notBefore: clock.now() - clockSlack, notAfter: clock.now() + rootLife });
+      const root = await createRoot(`Heddle ${settings.trustDomain}`, {
+        notBefore: clock.now() - clockSlack,
+        notAfter: clock.now() + rootLife,
+      });
       // Created, never applied: should one exist after all, it stays.
       return retryConflicts(options, "Secret", () =>
         options.client.create(kinds.Secret, {
           ...secretBody(settings.rootNamespace, ownSecrets.authority, { ...root, root: root.certificate }),
-          metadata: { name: ownSecrets.authority, namespace: settings.rootNamespace, labels, annotations: { [trustDomainKey]: settings.trustDomain } },
+          metadata: {
+            name: ownSecrets.authority,
+            namespace: settings.rootNamespace,
+            labels,
+            annotations: { [trustDomainKey]: settings.trustDomain },
+          },
         }),
       );
     }
@@ -112,7 +120,10 @@ export function createIdentityController(
             ? `it was made for another trust domain than '${settings.trustDomain}'`
             : undefined;
     if (problem !== undefined) {
-      options.logger.error({ secret: authorityKey }, `The authority cannot be used: ${problem}. Restore the Secret; nothing is issued until then.`);
+      options.logger.error(
+        { secret: authorityKey },
+        `The authority cannot be used: ${problem}. Restore the Secret; nothing is issued until then.`,
+      );
       return "done";
     }
     authority = { opened: await openAuthority(root), text: root.certificate + root.key };
@@ -145,7 +156,9 @@ export function createIdentityController(
     // The type of a Secret cannot be changed: one of another type goes first.
     if (decision.reason === "WrongType" && secret !== undefined) {
       const { uid = "", resourceVersion = "" } = secret.metadata;
-      return retryConflicts(options, "Secret", () => options.client.delete(kinds.Secret, { name, namespace }, { preconditions: { uid, resourceVersion } }));
+      return retryConflicts(options, "Secret", () =>
+        options.client.delete(kinds.Secret, { name, namespace }, { preconditions: { uid, resourceVersion } }),
+      );
     }
     const issued = await opened.issue(wanted.names, validity());
     options.logger.info({ secret: key, reason: decision.reason }, "certificate issued");
@@ -162,7 +175,11 @@ export function createIdentityController(
     const text = decode(secret, "tls.crt") + decode(secret, "tls.key");
     if (text === webhookText) return;
     webhookText = text;
-    options.onWebhookCredentials({ certificate: decode(secret, "tls.crt"), key: decode(secret, "tls.key"), root: decode(secret, "ca.crt") });
+    options.onWebhookCredentials({
+      certificate: decode(secret, "tls.crt"),
+      key: decode(secret, "tls.key"),
+      root: decode(secret, "ca.crt"),
+    });
   };
 
   const collect = async (key: ObjectKey): Promise<Outcome> => {
@@ -179,7 +196,9 @@ export function createIdentityController(
     }
     unwanted.delete(key);
     const { namespace = "", uid = "", resourceVersion = "" } = secret.metadata;
-    return retryConflicts(options, "Secret", () => options.client.delete(kinds.Secret, { name, namespace }, { preconditions: { uid, resourceVersion } }));
+    return retryConflicts(options, "Secret", () =>
+      options.client.delete(kinds.Secret, { name, namespace }, { preconditions: { uid, resourceVersion } }),
+    );
   };
 
   const work = async (key: string): Promise<Outcome> => {
@@ -207,7 +226,8 @@ export function createIdentityController(
     },
     observe: (key) => queue.add(key),
     resync: () => {
-      for (const key of new Set([authorityKey, webhookKey, ownKey, ...identities.keys(), ...options.observed().keys()])) queue.add(key);
+      for (const key of new Set([authorityKey, webhookKey, ownKey, ...identities.keys(), ...options.observed().keys()]))
+        queue.add(key);
     },
     stop: () => queue.stop(),
   };
@@ -225,6 +245,10 @@ function secretBody(namespace: string, name: string, credentials: Credentials) {
     kind: "Secret",
     type: "kubernetes.io/tls",
     metadata: { name, namespace },
-    data: { "tls.crt": encode(credentials.certificate), "tls.key": encode(credentials.key), "ca.crt": encode(credentials.root) },
+    data: {
+      "tls.crt": encode(credentials.certificate),
+      "tls.key": encode(credentials.key),
+      "ca.crt": encode(credentials.root),
+    },
   };
 }

@@ -5,11 +5,12 @@
  *                                                                 +--> ConfigMaps, Secrets (the leader)
  *                                     acknowledgements --> status +--> status (the leader)
  */
-import type { KindName } from "../api/kinds.ts";
-import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, Pod, Secret, Service } from "../api/kubernetes.ts";
+
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
 import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
+import type { KindName } from "../api/kinds.ts";
+import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, Pod, Secret, Service } from "../api/kubernetes.ts";
 import type { ProxyTarget } from "../envoy/resource.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import type { ObjectReference } from "../model/mesh.ts";
@@ -59,6 +60,8 @@ export function createMeshController(options: {
 }): MeshController {
   const { clock, logger } = options;
   const cache: CompileCache = createCompileCache();
+  /** Proxies that are missing are given their time from here. */
+  const started = clock.now();
   let compilation: Compilation | undefined;
   let deadlineTimer: Timer | undefined;
 
@@ -81,15 +84,25 @@ export function createMeshController(options: {
     const states = options.states();
     const now = clock.now();
     options.statusWriter.setStatuses(
-      current.decisions.map((decision) => ({ object: decision.object, status: objectStatus(decision, current, states, now) })),
+      current.decisions.map((decision) => ({
+        object: decision.object,
+        status: objectStatus(decision, current, states, now, started),
+      })),
     );
     deadlineTimer?.cancel();
-    const deadline = nextDeadline(current, states, now);
-    deadlineTimer = deadline === undefined ? undefined : clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1);
+    const deadline = nextDeadline(current, states, now, started);
+    deadlineTimer =
+      deadline === undefined ? undefined : clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1);
   };
-  const report = (what: string) => (error: unknown) => logger.error({ error }, `${what} failed; what was served before stays`);
+  const report = (what: string) => (error: unknown) =>
+    logger.error({ error }, `${what} failed; what was served before stays`);
   const compiles = createHoldOff({ run: pass, onError: report("the compile"), clock, ...compileHoldOff });
-  const records = createHoldOff({ run: writeRecords, onError: report("the record of a compile"), clock, ...recordHoldOff });
+  const records = createHoldOff({
+    run: writeRecords,
+    onError: report("the record of a compile"),
+    clock,
+    ...recordHoldOff,
+  });
   const statuses = createHoldOff({ run: writeStatuses, onError: report("the status pass"), clock, ...statusHoldOff });
   return {
     dirty: () => compiles.trigger(),

@@ -38,7 +38,11 @@ export function createObservations(options: {
     const store = createStore<KubernetesObject>();
     store.listen((changes) =>
       options.onChange(
-        changes.map(({ key, before, after }) => ({ kind: watch.kind, key, compiled: isCompiledChange(watch, before, after) })),
+        changes.map(({ key, before, after }) => ({
+          kind: watch.kind,
+          key,
+          compiled: isCompiledChange(watch, before, after),
+        })),
       ),
     );
     const { labelSelector, fieldSelector } = watch;
@@ -52,7 +56,8 @@ export function createObservations(options: {
       ...(watch.custom ? { isLeaving: (signal) => isKindLeaving(options.client, kinds[watch.kind], signal) } : {}),
       onState: (state, error) => {
         const fields = { kind: watch.kind, state, ...(error === undefined ? {} : { error }) };
-        if (state === "retrying" || state === "waiting" || state === "forbidden") options.logger.warn(fields, "a watch is interrupted; what was seen last stays");
+        if (state === "retrying" || state === "waiting" || state === "forbidden")
+          options.logger.warn(fields, "a watch is interrupted; what was seen last stays");
         else options.logger.debug(fields, "a watch changed its state");
       },
       onError: (error) => options.logger.error({ kind: watch.kind, error }, "an event of a watch could not be handled"),

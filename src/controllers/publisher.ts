@@ -64,8 +64,10 @@ export function createPublisher(
     if (observed !== undefined && isSame(wanted, observed)) return "done";
     // Its annotation says that it is what we want, and it is not: somebody changed it.
     if (observed?.metadata.annotations?.[keys.revision] === wanted.metadata.annotations[keys.revision]) {
-      const note = "Somebody changed this ConfigMap, which records what the operator compiled; it is put back. Sidecars take nothing from it but their bootstrap.";
-      if (observed !== undefined) options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
+      const note =
+        "Somebody changed this ConfigMap, which records what the operator compiled; it is put back. Sidecars take nothing from it but their bootstrap.";
+      if (observed !== undefined)
+        options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
     }
     const body = { ...wanted, metadata: { ...wanted.metadata, ...decidedOn(observed) } };
     return retryConflicts(options, kinds.ConfigMap.kind, () => options.client.apply(kinds.ConfigMap, body));
@@ -90,7 +92,9 @@ export function createPublisher(
 
 /** Written by this operator's publisher; other objects with our label are left alone. */
 function isOurs(object: ConfigMap): boolean {
-  return object.metadata.labels?.[keys.managedBy] === manager && object.metadata.annotations?.[keys.revision] !== undefined;
+  return (
+    object.metadata.labels?.[keys.managedBy] === manager && object.metadata.annotations?.[keys.revision] !== undefined
+  );
 }
 
 /** Whether all that we set is there, and no data that we did not write. */
@@ -103,6 +107,11 @@ function isSame(wanted: DesiredObject, observed: ConfigMap): boolean {
   );
 }
 
-function hasEntries(wanted: Readonly<Record<string, string>>, observed: Readonly<Record<string, string>> | undefined): boolean {
-  return Object.entries(wanted).every(([key, value]) => observed !== undefined && Object.hasOwn(observed, key) && observed[key] === value);
+function hasEntries(
+  wanted: Readonly<Record<string, string>>,
+  observed: Readonly<Record<string, string>> | undefined,
+): boolean {
+  return Object.entries(wanted).every(
+    ([key, value]) => observed !== undefined && Object.hasOwn(observed, key) && observed[key] === value,
+  );
 }

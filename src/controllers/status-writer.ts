@@ -63,7 +63,10 @@ export function createStatusWriter(
   return {
     setStatuses: (statuses) => {
       const next = new Map(
-        statuses.map((entry) => [keyOf(entry.object.kind, objectKey({ metadata: entry.object })), { ...entry, text: canonical(entry) }]),
+        statuses.map((entry) => [
+          keyOf(entry.object.kind, objectKey({ metadata: entry.object })),
+          { ...entry, text: canonical(entry) },
+        ]),
       );
       const changed = [...next].filter(([key, entry]) => computed.get(key)?.text !== entry.text).map(([key]) => key);
       computed = next;
@@ -82,9 +85,11 @@ export function createStatusWriter(
 
 /** JSON with sorted keys: the API server may hand fields back in another order. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, field: unknown) =>
-    typeof field === "object" && field !== null && !Array.isArray(field)
-      ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : field,
-  ) ?? "";
+  return (
+    JSON.stringify(value, (_key, field: unknown) =>
+      typeof field === "object" && field !== null && !Array.isArray(field)
+        ? Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : field,
+    ) ?? ""
+  );
 }

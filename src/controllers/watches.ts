@@ -3,9 +3,18 @@
  * Service, an annotation, status, managedFields) wakes nobody.
  */
 import type { KindName } from "../api/kinds.ts";
-import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, ObjectMeta, Pod, Secret, Service } from "../api/kubernetes.ts";
-import { webhookConfiguration } from "./webhook-bundle.ts";
+import type {
+  ConfigMap,
+  EndpointSlice,
+  KubernetesObject,
+  Namespace,
+  ObjectMeta,
+  Pod,
+  Secret,
+  Service,
+} from "../api/kubernetes.ts";
 import { containers, keys, manager } from "../model/sidecar.ts";
+import { webhookConfiguration } from "./webhook-bundle.ts";
 
 /** One watched kind. */
 export interface Watch {
@@ -60,7 +69,15 @@ function trimPod(object: KubernetesObject): Pod {
   const { apiVersion, kind, metadata, spec, status } = object as Pod;
   const container = ({ name, ports, restartPolicy }: Pod["spec"]["containers"][number]) => ({
     name,
-    ...(ports === undefined ? {} : { ports: ports.map(({ name, containerPort, protocol }) => ({ ...(name === undefined ? {} : { name }), containerPort, ...(protocol === undefined ? {} : { protocol }) })) }),
+    ...(ports === undefined
+      ? {}
+      : {
+          ports: ports.map(({ name, containerPort, protocol }) => ({
+            ...(name === undefined ? {} : { name }),
+            containerPort,
+            ...(protocol === undefined ? {} : { protocol }),
+          })),
+        }),
     ...(restartPolicy === undefined ? {} : { restartPolicy }),
   });
   return {
@@ -105,7 +122,8 @@ export const watches: readonly Watch[] = [
   },
   {
     kind: "EndpointSlice",
-    trim: (object) => ({ ...(object as EndpointSlice), metadata: trimMeta(object.metadata, { labels: true }) }) as EndpointSlice,
+    trim: (object) =>
+      ({ ...(object as EndpointSlice), metadata: trimMeta(object.metadata, { labels: true }) }) as EndpointSlice,
     compiled: (object) => {
       const { metadata, addressType, endpoints, ports } = object as EndpointSlice;
       return [metadata.labels?.["kubernetes.io/service-name"], addressType, endpoints, ports];
@@ -124,7 +142,12 @@ export const watches: readonly Watch[] = [
     labelSelector: `${keys.managedBy}=${manager}`,
     trim: (object) => {
       const { apiVersion, kind, metadata, data } = object as ConfigMap;
-      return { apiVersion, kind, metadata: trimMeta(metadata, { labels: true, annotations: "all" }), data: data ?? {} } as ConfigMap;
+      return {
+        apiVersion,
+        kind,
+        metadata: trimMeta(metadata, { labels: true, annotations: "all" }),
+        data: data ?? {},
+      } as ConfigMap;
     },
   },
   {
@@ -132,7 +155,13 @@ export const watches: readonly Watch[] = [
     labelSelector: `${keys.managedBy}=${manager}`,
     trim: (object) => {
       const { apiVersion, kind, metadata, type, data } = object as Secret;
-      return { apiVersion, kind, metadata: trimMeta(metadata, { labels: true, annotations: "all" }), type, data: data ?? {} } as Secret;
+      return {
+        apiVersion,
+        kind,
+        metadata: trimMeta(metadata, { labels: true, annotations: "all" }),
+        type,
+        data: data ?? {},
+      } as Secret;
     },
   },
   {
@@ -143,9 +172,12 @@ export const watches: readonly Watch[] = [
 ];
 
 /** Whether a compile may come out differently. */
-export function isCompiledChange(watch: Watch, before: KubernetesObject | undefined, after: KubernetesObject | undefined): boolean {
+export function isCompiledChange(
+  watch: Watch,
+  before: KubernetesObject | undefined,
+  after: KubernetesObject | undefined,
+): boolean {
   if (watch.compiled === undefined) return false;
   if (before === undefined || after === undefined) return before !== after;
   return JSON.stringify(watch.compiled(before)) !== JSON.stringify(watch.compiled(after));
 }
-

@@ -22,7 +22,9 @@ export interface WriterOptions {
  * What makes a write conflict unless the object still is the one that was looked at: without the uid, a server-side apply
  * to an object that is gone would bring it back, whatever its resourceVersion says.
  */
-export function decidedOn(observed: KubernetesObject | undefined): Partial<Pick<ObjectMeta, "uid" | "resourceVersion">> {
+export function decidedOn(
+  observed: KubernetesObject | undefined,
+): Partial<Pick<ObjectMeta, "uid" | "resourceVersion">> {
   const { uid, resourceVersion } = observed?.metadata ?? {};
   return uid === undefined || resourceVersion === undefined ? {} : { uid, resourceVersion };
 }
@@ -31,7 +33,11 @@ export function decidedOn(observed: KubernetesObject | undefined): Partial<Pick<
  * Runs one write. A conflict means that the decision was made on an old version: it is made anew once the watch has
  * caught up. An object that is gone needs no write. Other failures are thrown, to be retried later each time.
  */
-export async function retryConflicts(options: WriterOptions, kind: string, write: () => Promise<unknown>): Promise<Outcome> {
+export async function retryConflicts(
+  options: WriterOptions,
+  kind: string,
+  write: () => Promise<unknown>,
+): Promise<Outcome> {
   const start = options.clock.monotonic();
   try {
     await write();

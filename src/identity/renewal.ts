@@ -50,7 +50,10 @@ const checks: readonly { readonly reason: RenewalReason; readonly violated: (inp
   { reason: "WrongBundle", violated: ({ bundle, expected }) => bundle.trim() !== expected.root.trim() },
   // Five minutes of slack for clocks that differ.
   { reason: "NotYetValid", violated: ({ facts, now }) => facts !== undefined && facts.notBefore > now + 300_000 },
-  { reason: "Expiring", violated: ({ facts, expected, now }) => facts !== undefined && renewalTime(facts, expected.renewAfter) <= now },
+  {
+    reason: "Expiring",
+    violated: ({ facts, expected, now }) => facts !== undefined && renewalTime(facts, expected.renewAfter) <= now,
+  },
   { reason: "KeyMismatch", violated: ({ certificate, key }) => !belongsTogether(certificate, key) },
   { reason: "WrongIssuer", violated: ({ certificate, expected }) => !isIssuedBy(certificate, expected.root) },
 ];
@@ -85,5 +88,9 @@ function renewalTime(facts: CertificateFacts, share: number): number {
 
 function hasNames(facts: CertificateFacts, names: ExpectedCertificate["names"]): boolean {
   if ("uri" in names) return facts.uris.length === 1 && facts.uris[0] === names.uri && facts.dnsNames.length === 0;
-  return facts.uris.length === 0 && names.dns.length === facts.dnsNames.length && names.dns.every((name) => facts.dnsNames.includes(name));
+  return (
+    facts.uris.length === 0 &&
+    names.dns.length === facts.dnsNames.length &&
+    names.dns.every((name) => facts.dnsNames.includes(name))
+  );
 }

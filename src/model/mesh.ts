@@ -87,7 +87,11 @@ export interface MeshRoute {
 export interface RouteMatch {
   readonly path?: { readonly type: "Exact" | "PathPrefix" | "RegularExpression"; readonly value: string };
   readonly method?: string;
-  readonly headers: readonly { readonly type: "Exact" | "RegularExpression"; readonly name: string; readonly value: string }[];
+  readonly headers: readonly {
+    readonly type: "Exact" | "RegularExpression";
+    readonly name: string;
+    readonly value: string;
+  }[];
 }
 
 /** Why a backend answers 503: the name of an always empty cluster, so that access logs show it. */

@@ -35,7 +35,9 @@ export interface MeshSettings {
 }
 
 /** The key of an object in a {@link Snapshot}. */
-export function objectKey(object: { readonly metadata: { readonly name: string; readonly namespace?: string } }): ObjectKey {
+export function objectKey(object: {
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}): ObjectKey {
   const { name, namespace } = object.metadata;
   return namespace === undefined ? name : `${namespace}/${name}`;
 }

@@ -34,6 +34,7 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
 /** The message of whatever was thrown, with the messages of its causes. Stacks are kept for errors that are defects only. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const own = error instanceof TypeError || error instanceof RangeError ? (error.stack ?? error.message) : error.message;
+  const own =
+    error instanceof TypeError || error instanceof RangeError ? (error.stack ?? error.message) : error.message;
   return error.cause === undefined ? own : `${own}: ${describeError(error.cause)}`;
 }

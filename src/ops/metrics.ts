@@ -25,12 +25,36 @@ export function createMetrics(): Metrics {
   const registers = [new Registry()];
   const fast = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
   return {
-    compileSeconds: new Histogram({ name: "heddle_compile_duration_seconds", help: "Time of one compile pass.", buckets: fast, registers }),
-    writes: new Counter({ name: "heddle_api_writes_total", help: "Writes to the API server.", labelNames: ["kind", "outcome"], registers }),
+    compileSeconds: new Histogram({
+      name: "heddle_compile_duration_seconds",
+      help: "Time of one compile pass.",
+      buckets: fast,
+      registers,
+    }),
+    writes: new Counter({
+      name: "heddle_api_writes_total",
+      help: "Writes to the API server.",
+      labelNames: ["kind", "outcome"],
+      registers,
+    }),
     streams: new Gauge({ name: "heddle_xds_streams", help: "Sidecars with an open stream.", registers }),
-    refusals: new Counter({ name: "heddle_xds_refusals_total", help: "Configurations that a proxy refused.", registers }),
-    reviews: new Counter({ name: "heddle_admission_reviews_total", help: "Admission reviews.", labelNames: ["outcome"], registers }),
-    reviewSeconds: new Histogram({ name: "heddle_admission_duration_seconds", help: "Time of one admission review.", buckets: fast, registers }),
+    refusals: new Counter({
+      name: "heddle_xds_refusals_total",
+      help: "Configurations that a proxy refused.",
+      registers,
+    }),
+    reviews: new Counter({
+      name: "heddle_admission_reviews_total",
+      help: "Admission reviews.",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    reviewSeconds: new Histogram({
+      name: "heddle_admission_duration_seconds",
+      help: "Time of one admission review.",
+      buckets: fast,
+      registers,
+    }),
     leader: new Gauge({ name: "heddle_leader", help: "Whether this replica leads.", registers }),
     text: async () => (await Promise.all(registers.map((registry) => registry.metrics()))).join("\n"),
   };

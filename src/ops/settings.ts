@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import type { MeshSettings } from "../model/snapshot.ts";
 import { ports } from "../model/sidecar.ts";
+import type { MeshSettings } from "../model/snapshot.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 
 /** Everything that can be set about the operator. Parsed once, printed at start, passed in. */
@@ -31,12 +31,22 @@ interface Option {
 
 /** The one table of options: flags, environment, defaults and help are all made from it. */
 const options = [
-  { name: "namespace", environment: "POD_NAMESPACE", fallback: "heddle-system", help: "namespace of the operator: the root namespace of the mesh" },
+  {
+    name: "namespace",
+    environment: "POD_NAMESPACE",
+    fallback: "heddle-system",
+    help: "namespace of the operator: the root namespace of the mesh",
+  },
   { name: "service-account", fallback: "heddle", help: "ServiceAccount of the operator" },
   { name: "trust-domain", fallback: "cluster.local", help: "SPIFFE trust domain" },
   { name: "cluster-domain", fallback: "cluster.local", help: "DNS domain of Services" },
   { name: "xds-address", fallback: "", help: "host:port at which sidecars reach the operator (default: its Service)" },
-  { name: "kubeconfig", environment: "KUBECONFIG", fallback: "", help: "kubeconfig file (default: the pod's ServiceAccount)" },
+  {
+    name: "kubeconfig",
+    environment: "KUBECONFIG",
+    fallback: "",
+    help: "kubeconfig file (default: the pod's ServiceAccount)",
+  },
   { name: "replica", environment: "POD_NAME", fallback: "heddle", help: "name of this replica in leader election" },
   { name: "log-level", fallback: "info", help: `one of ${logLevels.join(", ")}` },
   { name: "xds-port", fallback: String(ports.xds), help: "port of the delta ADS server" },
@@ -59,14 +69,23 @@ export function settingsHelp(): string {
     const variable = variableOf(option);
     return `  --${option.name.padEnd(18)} ${option.help} [${variable}${option.fallback === "" ? "" : `, default ${option.fallback}`}]`;
   });
-  return ["Usage: heddle [options]", "", "Each option is also read from the environment variable in brackets; a flag wins.", ...lines, ""].join("\n");
+  return [
+    "Usage: heddle [options]",
+    "",
+    "Each option is also read from the environment variable in brackets; a flag wins.",
+    ...lines,
+    "",
+  ].join("\n");
 }
 
 /**
  * Settings from flags, then environment, then defaults.
  * @throws SettingsError for an unknown flag or a value out of range.
  */
-export function parseSettings(flags: readonly string[], environment: Readonly<Record<string, string | undefined>>): Settings {
+export function parseSettings(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Settings {
   const values = readFlags(flags);
   const text = (name: OptionName): string => {
     const option: Option | undefined = options.find((candidate) => candidate.name === name);
@@ -75,18 +94,21 @@ export function parseSettings(flags: readonly string[], environment: Readonly<Re
   };
   const port = (name: OptionName): number => {
     const value = Number(text(name));
-    if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new SettingsError(`--${name} must be a port between 1 and 65535, not '${text(name)}'`);
+    if (!Number.isInteger(value) || value < 1 || value > 65_535)
+      throw new SettingsError(`--${name} must be a port between 1 and 65535, not '${text(name)}'`);
     return value;
   };
   const domain = (name: OptionName): string => {
     const value = text(name);
-    if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value)) throw new SettingsError(`--${name} must be a DNS name in lower case, not '${value}'`);
+    if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value))
+      throw new SettingsError(`--${name} must be a DNS name in lower case, not '${value}'`);
     return value;
   };
   const namespace = domain("namespace");
   const xdsPort = port("xds-port");
   const level = logLevels.find((candidate) => candidate === text("log-level"));
-  if (level === undefined) throw new SettingsError(`--log-level must be one of ${logLevels.join(", ")}, not '${text("log-level")}'`);
+  if (level === undefined)
+    throw new SettingsError(`--log-level must be one of ${logLevels.join(", ")}, not '${text("log-level")}'`);
   const kubeconfig = text("kubeconfig");
   return {
     mesh: {
@@ -119,7 +141,9 @@ function readFlags(flags: readonly string[]): ReadonlyMap<string, string> {
       options: Object.fromEntries(options.map((option) => [option.name, { type: "string" as const }])),
       strict: true,
     });
-    return new Map(Object.entries(values).flatMap(([name, value]) => (typeof value === "string" ? [[name, value] as const] : [])));
+    return new Map(
+      Object.entries(values).flatMap(([name, value]) => (typeof value === "string" ? [[name, value] as const] : [])),
+    );
   } catch (error) {
     throw new SettingsError(error instanceof Error ? error.message : String(error));
   }
@@ -129,15 +153,21 @@ function parseAddress(text: string): { host: string; port: number } {
   const separator = text.lastIndexOf(":");
   const port = Number(text.slice(separator + 1));
   const host = text.slice(0, Math.max(separator, 0)).replace(/^\[|\]$/g, "");
-  if (host === "" || !Number.isInteger(port) || port < 1 || port > 65_535) throw new SettingsError(`--xds-address must be host:port, not '${text}'`);
+  if (host === "" || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new SettingsError(`--xds-address must be host:port, not '${text}'`);
   return { host, port };
 }
 
-const units: ReadonlyMap<string, number> = new Map([["s", 1000], ["m", 60_000], ["h", 3_600_000]]);
+const units: ReadonlyMap<string, number> = new Map([
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+]);
 
 function parseDuration(name: string, text: string): number {
   const match = /^(\d{1,6})([smh])$/.exec(text);
   const milliseconds = Number(match?.[1]) * (units.get(match?.[2] ?? "") ?? Number.NaN);
-  if (!(milliseconds >= 10_000)) throw new SettingsError(`--${name} must be a duration of at least 10s, such as 24h or 10m, not '${text}'`);
+  if (!(milliseconds >= 10_000))
+    throw new SettingsError(`--${name} must be a duration of at least 10s, such as 24h or 10m, not '${text}'`);
   return milliseconds;
 }

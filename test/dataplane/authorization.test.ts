@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { call, expectRefused, expectStatus } from "./support.ts";
 import { useMesh } from "./mesh.ts";
+import { call, expectRefused, expectStatus } from "./support.ts";
 
 const mesh = useMesh();
 const cart = "http://cart.shop";
@@ -15,7 +15,8 @@ async function apply(name: string, spec: string, namespace = "shop"): Promise<vo
   await mesh().applyAndWait(policy(name, spec, namespace));
 }
 afterEach(async () => {
-  for (const [namespace, name] of made.splice(0)) await mesh().remove("authorizationpolicies.heddle.dev", namespace, name);
+  for (const [namespace, name] of made.splice(0))
+    await mesh().remove("authorizationpolicies.heddle.dev", namespace, name);
   await mesh().settle();
 });
 
@@ -26,7 +27,10 @@ describe("AuthorizationPolicy", () => {
   });
 
   test("ALLOW by ServiceAccount, method and path: one caller passes; another, and a plaintext one, get 403", async () => {
-    await apply("allow", `${onCart}rules:\n- from: [{source: {serviceAccounts: [frontend]}}]\n  to: [{operation: {methods: [GET], paths: [/cart, /cart/*]}}]`);
+    await apply(
+      "allow",
+      `${onCart}rules:\n- from: [{source: {serviceAccounts: [frontend]}}]\n  to: [{operation: {methods: [GET], paths: [/cart, /cart/*]}}]`,
+    );
     await expectStatus(mesh(), "frontend", `${cart}/cart`, 200);
     await expectStatus(mesh(), "frontend", `${cart}/cart/1?x=/admin`, 200);
     await expectStatus(mesh(), "frontend", `${cart}/cart`, 403, { method: "POST" });
@@ -43,7 +47,8 @@ describe("AuthorizationPolicy", () => {
 
   test("an ALLOW without rules is default deny", async () => {
     await apply("default-deny", onCart);
-    for (const caller of ["frontend", "checkout", "visitor"] as const) await expectStatus(mesh(), caller, `${cart}/`, 403);
+    for (const caller of ["frontend", "checkout", "visitor"] as const)
+      await expectStatus(mesh(), caller, `${cart}/`, 403);
   });
 
   test("a DENY beats the ALLOW", async () => {
@@ -62,7 +67,10 @@ describe("AuthorizationPolicy", () => {
   });
 
   test("a DENY with a negated identity denies plaintext callers too", async () => {
-    await apply("only-frontend", `${onCart}action: DENY\nrules: [{from: [{source: {notPrincipals: [cluster.local/ns/shop/sa/frontend]}}]}]`);
+    await apply(
+      "only-frontend",
+      `${onCart}action: DENY\nrules: [{from: [{source: {notPrincipals: [cluster.local/ns/shop/sa/frontend]}}]}]`,
+    );
     await expectStatus(mesh(), "frontend", `${cart}/`, 200);
     await expectStatus(mesh(), "checkout", `${cart}/`, 403);
     await expectStatus(mesh(), "visitor", `${cart}/`, 403);
@@ -103,7 +111,10 @@ describe("AuthorizationPolicy", () => {
 
   test("a TCP port: one caller is answered, another and a plaintext one are not", async () => {
     await expectStatus(mesh(), "checkout", "tcp://echo.shop:9000", 200, { count: 3 });
-    await apply("echo", "selector:\n  matchLabels: {app: echo}\nrules: [{from: [{source: {serviceAccounts: [frontend]}}]}]");
+    await apply(
+      "echo",
+      "selector:\n  matchLabels: {app: echo}\nrules: [{from: [{source: {serviceAccounts: [frontend]}}]}]",
+    );
     await expectStatus(mesh(), "frontend", "tcp://echo.shop:9000", 200, { count: 3 });
     await expectRefused(mesh(), "checkout", "tcp://echo.shop:9000", { count: 3 });
     await expectRefused(mesh(), "visitor", "tcp://echo.shop:9000", { count: 3 });

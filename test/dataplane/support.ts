@@ -23,15 +23,36 @@ export async function call(mesh: Mesh, caller: Caller, url: string, options: Cal
 }
 
 /** Every one of the calls is answered with this status. */
-export async function expectStatus(mesh: Mesh, caller: Caller, url: string, status: number, options: CallOptions = {}): Promise<CallReport> {
+export async function expectStatus(
+  mesh: Mesh,
+  caller: Caller,
+  url: string,
+  status: number,
+  options: CallOptions = {},
+): Promise<CallReport> {
   const report = await call(mesh, caller, url, options);
-  expect({ caller, url, statuses: report.statuses, errors: report.errors }).toEqual({ caller, url, statuses: { [status]: report.requests }, errors: {} });
+  expect({ caller, url, statuses: report.statuses, errors: report.errors }).toEqual({
+    caller,
+    url,
+    statuses: { [status]: report.requests },
+    errors: {},
+  });
   return report;
 }
 
 /** None of the calls is answered at all. */
-export async function expectRefused(mesh: Mesh, caller: Caller, url: string, options: CallOptions = {}): Promise<CallReport> {
+export async function expectRefused(
+  mesh: Mesh,
+  caller: Caller,
+  url: string,
+  options: CallOptions = {},
+): Promise<CallReport> {
   const report = await call(mesh, caller, url, { fresh: true, ...options });
-  expect({ caller, url, statuses: report.statuses, failures: report.failures }).toEqual({ caller, url, statuses: {}, failures: report.requests });
+  expect({ caller, url, statuses: report.statuses, failures: report.failures }).toEqual({
+    caller,
+    url,
+    statuses: {},
+    failures: report.requests,
+  });
   return report;
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { call, expectRefused, expectStatus } from "./support.ts";
 import { useMesh } from "./mesh.ts";
+import { call, expectRefused, expectStatus } from "./support.ts";
 
 const mesh = useMesh();
 const url = "http://cart.shop/";
@@ -28,7 +28,9 @@ describe("MeshTLS", () => {
   test("a caller cannot claim an identity by header", async () => {
     const forged = { "x-forwarded-client-cert": `URI=${frontend}` };
     expect((await expectStatus(mesh(), "visitor", url, 200, { headers: forged })).peers).toEqual({ none: 10 });
-    expect((await expectStatus(mesh(), "checkout", url, 200, { headers: forged })).peers).toEqual({ "spiffe://cluster.local/ns/shop/sa/checkout": 10 });
+    expect((await expectStatus(mesh(), "checkout", url, 200, { headers: forged })).peers).toEqual({
+      "spiffe://cluster.local/ns/shop/sa/checkout": 10,
+    });
   });
 
   test("Strict refuses plaintext on declared and undeclared ports, and mesh callers notice nothing", async () => {
@@ -40,16 +42,23 @@ describe("MeshTLS", () => {
     await expectStatus(mesh(), "frontend", "tcp://echo.shop:9000", 200, { count: 3 });
     await expectRefused(mesh(), "visitor", "tcp://echo.shop:9000", { count: 3 });
     const report = await load.finish();
-    expect({ failures: report.failures, statuses: Object.keys(report.statuses) }).toEqual({ failures: 0, statuses: ["200"] });
+    expect({ failures: report.failures, statuses: Object.keys(report.statuses) }).toEqual({
+      failures: 0,
+      statuses: ["200"],
+    });
   });
 
   test("Disabled: mesh callers speak plaintext", async () => {
     await apply("cart", "shop", "selector:\n  matchLabels: {app: cart}\nmode: Disabled");
     // The object concerns the server; its clients follow.
-    await expect.poll(async () => (await call(mesh(), "frontend", url)).peers, { timeout: 10_000 }).toEqual({ none: 10 });
+    await expect
+      .poll(async () => (await call(mesh(), "frontend", url)).peers, { timeout: 10_000 })
+      .toEqual({ none: 10 });
     expect((await expectStatus(mesh(), "visitor", url, 200)).peers).toEqual({ none: 10 });
     await mesh().remove("meshtls.heddle.dev", "shop", "cart");
-    await expect.poll(async () => (await call(mesh(), "frontend", url)).peers, { timeout: 10_000 }).toEqual({ [frontend]: 10 });
+    await expect
+      .poll(async () => (await call(mesh(), "frontend", url)).peers, { timeout: 10_000 })
+      .toEqual({ [frontend]: 10 });
   });
 
   test("the narrowest level wins, and a port over its workload", async () => {
@@ -59,7 +68,13 @@ describe("MeshTLS", () => {
     await apply("cart", "shop", "selector:\n  matchLabels: {app: cart}\nmode: Strict");
     await expectRefused(mesh(), "visitor", url, { count: 3 });
     await expectStatus(mesh(), "visitor", "http://checkout.shop/", 200, { count: 3 });
-    await mesh().applyAndWait(object("cart", "shop", "selector:\n  matchLabels: {app: cart}\nmode: Strict\nports: [{port: http, mode: Permissive}]"));
+    await mesh().applyAndWait(
+      object(
+        "cart",
+        "shop",
+        "selector:\n  matchLabels: {app: cart}\nmode: Strict\nports: [{port: http, mode: Permissive}]",
+      ),
+    );
     await expectStatus(mesh(), "visitor", url, 200, { count: 3 });
   });
 

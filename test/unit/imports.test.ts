@@ -39,14 +39,17 @@ const files = sourceFiles(source);
 const imports: readonly Import[] = files.flatMap((file) => {
   const room = relative(source, file).split("/")[0] ?? "";
   const text = readFileSync(file, "utf8");
-  return [...text.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm)].map((match) => ({
+  return [
+    ...text.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm),
+  ].map((match) => ({
     file: relative(source, file),
     room,
     target: match[1] ?? match[2] ?? match[3] ?? "",
   }));
 });
 
-const roomOf = ({ file, target }: Import): string => relative(source, resolve(source, dirname(file), target)).split("/")[0] ?? "";
+const roomOf = ({ file, target }: Import): string =>
+  relative(source, resolve(source, dirname(file), target)).split("/")[0] ?? "";
 
 describe("imports", () => {
   test("the walk sees the tree", () => {
@@ -62,16 +65,27 @@ describe("imports", () => {
   });
 
   test("every folder is a room that the table knows", () => {
-    const rooms = new Set(files.map((file) => relative(source, file)).filter((file) => file.includes("/")).map((file) => file.split("/")[0]));
+    const rooms = new Set(
+      files
+        .map((file) => relative(source, file))
+        .filter((file) => file.includes("/"))
+        .map((file) => file.split("/")[0]),
+    );
     expect([...rooms].filter((room) => !(room !== undefined && room in allowed))).toEqual([]);
   });
 
   test("pure rooms import no Node built-in but node:crypto, and neither clock nor environment", () => {
-    const builtins = imports.filter(({ room, target }) => pure.has(room) && target.startsWith("node:") && target !== "node:crypto");
+    const builtins = imports.filter(
+      ({ room, target }) => pure.has(room) && target.startsWith("node:") && target !== "node:crypto",
+    );
     expect(builtins).toEqual([]);
     const impure = files
       .filter((file) => pure.has(relative(source, file).split("/")[0] ?? ""))
-      .filter((file) => /\b(Date\.now|new Date\(\)|performance\.|process\.|Math\.random|console\.|await )/.test(withoutComments(readFileSync(file, "utf8"))));
+      .filter((file) =>
+        /\b(Date\.now|new Date\(\)|performance\.|process\.|Math\.random|console\.|await )/.test(
+          withoutComments(readFileSync(file, "utf8")),
+        ),
+      );
     expect(impure).toEqual([]);
   });
 
@@ -80,7 +94,9 @@ describe("imports", () => {
   });
 
   test("no file is above 400 lines", () => {
-    const long = files.map((file) => [relative(source, file), readFileSync(file, "utf8").split("\n").length] as const).filter(([, lines]) => lines > 401);
+    const long = files
+      .map((file) => [relative(source, file), readFileSync(file, "utf8").split("\n").length] as const)
+      .filter(([, lines]) => lines > 401);
     expect(long).toEqual([]);
   });
 });

@@ -85,15 +85,19 @@ async function callOnce(options: CallOptions, agent: Agent): Promise<{ status: n
   if (url.protocol === "tcp:") return callTcp(url);
   if (url.protocol === "h2c:") return callHttp2(url, options);
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method: options.method, headers: options.headers, agent, timeout: 10_000 }, (response) => {
-      let body = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => {
-        body += chunk;
-      });
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-      response.on("error", reject);
-    });
+    const outgoing = request(
+      url,
+      { method: options.method, headers: options.headers, agent, timeout: 10_000 },
+      (response) => {
+        let body = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => {
+          body += chunk;
+        });
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+        response.on("error", reject);
+      },
+    );
     outgoing.on("timeout", () => outgoing.destroy(new Error("timeout")));
     outgoing.on("error", reject);
     outgoing.end();
@@ -118,7 +122,11 @@ function callHttp2(url: URL, options: CallOptions): Promise<{ status: number; bo
   return new Promise((resolve, reject) => {
     const session = connectHttp2(`http://${url.host}`);
     session.on("error", reject);
-    const stream = session.request({ ":path": url.pathname + url.search, ":method": options.method, ...options.headers });
+    const stream = session.request({
+      ":path": url.pathname + url.search,
+      ":method": options.method,
+      ...options.headers,
+    });
     let status = 0;
     let body = "";
     stream.setTimeout(10_000, () => session.destroy(new Error("timeout")));
@@ -177,7 +185,10 @@ async function call(options: CallOptions): Promise<CallReport> {
         }
       } catch (error) {
         failures += 1;
-        bump(tallies.errors, error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error));
+        bump(
+          tallies.errors,
+          error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error),
+        );
       }
     }
     agent.destroy();
@@ -226,8 +237,14 @@ async function main(): Promise<void> {
     console.error(readFileSync(import.meta.filename, "utf8").split("*/")[0]);
     process.exit(2);
   }
-  const headers = Object.fromEntries((values.header ?? []).map((header) => [header.slice(0, header.indexOf(":")), header.slice(header.indexOf(":") + 1)]));
-  const until = command === "watch" ? new Promise<void>((resolve) => process.stdin.resume().once("end", resolve)) : undefined;
+  const headers = Object.fromEntries(
+    (values.header ?? []).map((header) => [
+      header.slice(0, header.indexOf(":")),
+      header.slice(header.indexOf(":") + 1),
+    ]),
+  );
+  const until =
+    command === "watch" ? new Promise<void>((resolve) => process.stdin.resume().once("end", resolve)) : undefined;
   const report = await call({
     url: argument,
     method: values.method,

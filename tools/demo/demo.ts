@@ -1,6 +1,7 @@
 /** `make demo`: the six scenes, on a cluster that this run starts and ends. Runs inside the outer namespace. */
-import { Report } from "./report.ts";
+
 import { startMesh } from "./install.ts";
+import { Report } from "./report.ts";
 import { authorization, injection, mutualTLS, operatorDown, testers, weights } from "./scenes.ts";
 
 const start = performance.now();

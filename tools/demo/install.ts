@@ -34,7 +34,13 @@ export async function startMesh(log: (line: string) => void): Promise<Mesh> {
     if (result.status !== 0) throw new Error(`kubectl ${args.join(" ")}: ${result.stderr}`);
   };
   await kubectl("apply", "-f", join(repository, "crds"));
-  await kubectl("wait", "crd", ...["trafficsplits", "authorizationpolicies", "meshtls"].map((plural) => `${plural}.heddle.dev`), "--for=condition=Established", "--timeout=30s");
+  await kubectl(
+    "wait",
+    "crd",
+    ...["trafficsplits", "authorizationpolicies", "meshtls"].map((plural) => `${plural}.heddle.dev`),
+    "--for=condition=Established",
+    "--timeout=30s",
+  );
   await kubectl("apply", "-f", join(repository, "config"));
   await mesh.waitDeployments("heddle-system", 60);
   log("the operator is ready");

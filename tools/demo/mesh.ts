@@ -34,7 +34,13 @@ export interface StatusView {
   readonly metadata: { readonly generation?: number };
   readonly status?: {
     readonly observedGeneration?: number;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string; readonly observedGeneration?: number }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly message: string;
+      readonly observedGeneration?: number;
+    }[];
     readonly proxies?: { readonly summary?: string };
     readonly findings?: readonly { readonly code: string }[];
   };
@@ -62,7 +68,15 @@ export class Mesh {
 
   /** `kubectl delete`, and waits until it is gone. */
   async remove(kind: string, namespace: string, name: string): Promise<void> {
-    const result = await this.cluster.kubectl(["delete", kind, "-n", namespace, name, "--ignore-not-found", "--timeout=30s"]);
+    const result = await this.cluster.kubectl([
+      "delete",
+      kind,
+      "-n",
+      namespace,
+      name,
+      "--ignore-not-found",
+      "--timeout=30s",
+    ]);
     if (result.status !== 0) throw new Error(result.stderr.trim());
   }
 
@@ -79,7 +93,9 @@ export class Mesh {
    */
   async applyAndWait(fileOrText: string, seconds = 30): Promise<{ fromStart: number; fromApplied: number }> {
     const text = fileOrText.includes("\n") ? fileOrText : readFileSync(join(repository, fileOrText), "utf8");
-    const objects = parseAllDocuments(text).map((document) => document.toJS() as { kind: OwnKind; metadata: { name: string; namespace: string } });
+    const objects = parseAllDocuments(text).map(
+      (document) => document.toJS() as { kind: OwnKind; metadata: { name: string; namespace: string } },
+    );
     const start = performance.now();
     await this.apply(text);
     const applied = performance.now();
@@ -100,13 +116,31 @@ export class Mesh {
       const programmed = object.status?.conditions?.find((condition) => condition.type === "Programmed");
       if (programmed?.status === "True" && programmed.observedGeneration === object.metadata.generation) return object;
     }
-    throw new Error(`${kind.kind} ${namespace}/${name} is not programmed after ${seconds} s: ${JSON.stringify(seen?.status?.conditions)}`);
+    throw new Error(
+      `${kind.kind} ${namespace}/${name} is not programmed after ${seconds} s: ${JSON.stringify(seen?.status?.conditions)}`,
+    );
   }
 
   /** Waits until a condition of the object has this status. */
-  async waitCondition(kind: string, namespace: string, name: string, type: string, status: string, seconds = 30): Promise<void> {
-    const result = await this.cluster.kubectl(["wait", kind, "-n", namespace, name, `--for=condition=${type}=${status}`, `--timeout=${seconds}s`]);
-    if (result.status !== 0) throw new Error(`${result.stderr}\n${JSON.stringify((await this.get(kind, namespace, name)).status)}`);
+  async waitCondition(
+    kind: string,
+    namespace: string,
+    name: string,
+    type: string,
+    status: string,
+    seconds = 30,
+  ): Promise<void> {
+    const result = await this.cluster.kubectl([
+      "wait",
+      kind,
+      "-n",
+      namespace,
+      name,
+      `--for=condition=${type}=${status}`,
+      `--timeout=${seconds}s`,
+    ]);
+    if (result.status !== 0)
+      throw new Error(`${result.stderr}\n${JSON.stringify((await this.get(kind, namespace, name)).status)}`);
   }
 
   /**
@@ -122,21 +156,37 @@ export class Mesh {
 
   /** Address of the pod of a Deployment. */
   async addressOf(namespace: string, deployment: string): Promise<string> {
-    const pod = await this.get<{ status: { podIP: string } }>("pod", namespace, await this.podOf(namespace, deployment));
+    const pod = await this.get<{ status: { podIP: string } }>(
+      "pod",
+      namespace,
+      await this.podOf(namespace, deployment),
+    );
     return pod.status.podIP;
   }
 
   /** Waits until every Deployment of a namespace has its pods Ready. */
   async waitDeployments(namespace: string, seconds = 60): Promise<void> {
-    const result = await this.cluster.kubectl(["wait", "deployment", "--all", "-n", namespace, "--for=condition=Available", `--timeout=${seconds}s`]);
-    if (result.status !== 0) throw new Error(`${result.stderr}\n${(await this.cluster.kubectl(["get", "pods", "-A", "-o", "wide"])).stdout}`);
+    const result = await this.cluster.kubectl([
+      "wait",
+      "deployment",
+      "--all",
+      "-n",
+      namespace,
+      "--for=condition=Available",
+      `--timeout=${seconds}s`,
+    ]);
+    if (result.status !== 0)
+      throw new Error(`${result.stderr}\n${(await this.cluster.kubectl(["get", "pods", "-A", "-o", "wide"])).stdout}`);
   }
 
   /** Name of the one Ready pod of a Deployment. */
   async podOf(namespace: string, deployment: string): Promise<string> {
     const result = await this.cluster.kubectl(["get", "pods", "-n", namespace, "-o", "json"]);
     const { items } = JSON.parse(result.stdout) as {
-      items: { metadata: { name: string; deletionTimestamp?: string }; status?: { conditions?: { type: string; status: string }[] } }[];
+      items: {
+        metadata: { name: string; deletionTimestamp?: string };
+        status?: { conditions?: { type: string; status: string }[] };
+      }[];
     };
     const pod = items.find(
       ({ metadata, status }) =>
@@ -152,7 +202,13 @@ export class Mesh {
   /** Calls a URL from the application container of a Deployment's pod. */
   async call(namespace: string, deployment: string, url: string, options: CallOptions = {}): Promise<CallReport> {
     const pod = await this.podOf(namespace, deployment);
-    const result = await this.cluster.exec(namespace, pod, "app", ["node", "/app/tools/demo/app.ts", "call", url, ...flags(options)]);
+    const result = await this.cluster.exec(namespace, pod, "app", [
+      "node",
+      "/app/tools/demo/app.ts",
+      "call",
+      url,
+      ...flags(options),
+    ]);
     if (result.status !== 0) throw new Error(`the client in ${namespace}/${pod} failed: ${result.stderr}`);
     return JSON.parse(result.stdout) as CallReport;
   }
@@ -160,7 +216,13 @@ export class Mesh {
   /** Starts a steady load from a pod; resolves when its first answer has come. */
   async load(namespace: string, deployment: string, url: string, options: CallOptions = {}): Promise<Load> {
     const pod = await this.podOf(namespace, deployment);
-    const running: Running = this.cluster.start(namespace, pod, "app", ["node", "/app/tools/demo/app.ts", "watch", url, ...flags(options)]);
+    const running: Running = this.cluster.start(namespace, pod, "app", [
+      "node",
+      "/app/tools/demo/app.ts",
+      "watch",
+      url,
+      ...flags(options),
+    ]);
     await running.firstNote;
     return {
       finish: async () => {

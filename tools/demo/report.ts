@@ -37,12 +37,23 @@ export class Report {
 
   /** Prints the table; true if every check holds. */
   finish(): boolean {
-    const rows = this.#checks.map(({ scene, expected, measured, holds }) => [scene, expected, measured, holds ? "ok" : "FAIL"]);
+    const rows = this.#checks.map(({ scene, expected, measured, holds }) => [
+      scene,
+      expected,
+      measured,
+      holds ? "ok" : "FAIL",
+    ]);
     const header = ["scene", "expected", "measured", ""];
     const bound = 74;
     const cut = (text: string): string => (text.length > bound ? `${text.slice(0, bound - 1)}…` : text);
-    const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => cut(row[column] ?? "").length)));
-    const line = (row: readonly string[]): string => row.map((cell, column) => cut(cell).padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+    const widths = header.map((title, column) =>
+      Math.max(title.length, ...rows.map((row) => cut(row[column] ?? "").length)),
+    );
+    const line = (row: readonly string[]): string =>
+      row
+        .map((cell, column) => cut(cell).padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd();
     console.log(`\n${line(header)}\n${widths.map((width) => "-".repeat(width)).join("  ")}`);
     for (const row of rows) console.log(line(row));
     const failed = this.#checks.filter((check) => !check.holds).length;

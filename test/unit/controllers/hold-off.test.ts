@@ -73,7 +73,15 @@ test("a run that throws is reported and does not end it", async () => {
 test("after stop nothing runs", async () => {
   const clock = createFakeClock();
   let runs = 0;
-  const holdOff = createHoldOff({ run: () => void (runs += 1), onError: () => {}, clock, minimum: 1, maximum: 100 });
+  const holdOff = createHoldOff({
+    run: () => {
+      runs += 1;
+    },
+    onError: () => {},
+    clock,
+    minimum: 1,
+    maximum: 100,
+  });
   holdOff.trigger();
   const stopped = holdOff.stop();
   await clock.advance(10);

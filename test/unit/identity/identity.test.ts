@@ -29,7 +29,12 @@ describe("the authority", () => {
   });
 
   test("readers agree with it", () => {
-    expect(readCertificate(leaf.certificate)).toEqual({ notBefore: now, notAfter: now + 3 * day, uris: [uri], dnsNames: [] });
+    expect(readCertificate(leaf.certificate)).toEqual({
+      notBefore: now,
+      notAfter: now + 3 * day,
+      uris: [uri],
+      dnsNames: [],
+    });
     expect(belongsTogether(leaf.certificate, leaf.key)).toBe(true);
     expect(belongsTogether(leaf.certificate, root.key)).toBe(false);
     expect(isIssuedBy(leaf.certificate, root.certificate)).toBe(true);
@@ -47,11 +52,19 @@ describe("the authority", () => {
   });
 
   test("a swapped key does not open", async () => {
-    await expect(openAuthority({ certificate: root.certificate, key: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----" })).rejects.toThrow();
+    await expect(
+      openAuthority({
+        certificate: root.certificate,
+        key: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+      }),
+    ).rejects.toThrow();
   });
 
   test("names with a comma or a quote are one name", async () => {
-    const odd = await authority.issue({ uri: 'spiffe://x/a, URI:spiffe://y/"b' }, { notBefore: now, notAfter: now + day });
+    const odd = await authority.issue(
+      { uri: 'spiffe://x/a, URI:spiffe://y/"b' },
+      { notBefore: now, notAfter: now + day },
+    );
     const uris = readCertificate(odd.certificate)?.uris ?? [];
     expect(uris.length).toBeLessThanOrEqual(1);
     expect(uris).not.toContain('spiffe://y/"b');
@@ -60,16 +73,18 @@ describe("the authority", () => {
 
 describe("renewal", () => {
   const expected = (): ExpectedCertificate => ({ names: { uri }, root: root.certificate, renewAfter: 2 / 3 });
-  const secret = (changes: Partial<Record<"tls.crt" | "tls.key" | "ca.crt", string>> = {}, type = "kubernetes.io/tls"): Secret => ({
+  const secret = (
+    changes: Partial<Record<"tls.crt" | "tls.key" | "ca.crt", string>> = {},
+    type = "kubernetes.io/tls",
+  ): Secret => ({
     apiVersion: "v1",
     kind: "Secret",
     type,
     metadata: { name: "heddle-identity-a.b.c", namespace: "shop" },
     data: Object.fromEntries(
-      Object.entries({ "tls.crt": leaf.certificate, "tls.key": leaf.key, "ca.crt": root.certificate, ...changes }).map(([key, text]) => [
-        key,
-        Buffer.from(text).toString("base64"),
-      ]),
+      Object.entries({ "tls.crt": leaf.certificate, "tls.key": leaf.key, "ca.crt": root.certificate, ...changes }).map(
+        ([key, text]) => [key, Buffer.from(text).toString("base64")],
+      ),
     ),
   });
 
@@ -80,9 +95,15 @@ describe("renewal", () => {
   });
 
   test("everything else is issued anew, and says why", async () => {
-    const other = await authority.issue({ uri: "spiffe://cluster.local/ns/shop/sa/other" }, { notBefore: now, notAfter: now + day });
+    const other = await authority.issue(
+      { uri: "spiffe://cluster.local/ns/shop/sa/other" },
+      { notBefore: now, notAfter: now + day },
+    );
     const foreignRoot = await createRoot("Heddle cluster.local", { notBefore: now - day, notAfter: now + 100 * day });
-    const foreign = await (await openAuthority(foreignRoot)).issue({ uri }, { notBefore: now, notAfter: now + 3 * day });
+    const foreign = await (await openAuthority(foreignRoot)).issue(
+      { uri },
+      { notBefore: now, notAfter: now + 3 * day },
+    );
     const future = await authority.issue({ uri }, { notBefore: now + day, notAfter: now + 3 * day });
     const reason = (value: Secret | undefined) => {
       const decision = decideRenewal(value, expected(), now);

@@ -28,7 +28,10 @@ test.each([
   [["--trust-domain", "Upper/case"], "--trust-domain must be a DNS name in lower case, not 'Upper/case'"],
   [["--log-level", "loud"], "--log-level must be one of debug, info, warn, error, not 'loud'"],
   [["--certificate-ttl", "1s"], "--certificate-ttl must be a duration of at least 10s, such as 24h or 10m, not '1s'"],
-  [["--certificate-ttl", "soon"], "--certificate-ttl must be a duration of at least 10s, such as 24h or 10m, not 'soon'"],
+  [
+    ["--certificate-ttl", "soon"],
+    "--certificate-ttl must be a duration of at least 10s, such as 24h or 10m, not 'soon'",
+  ],
   [["--xds-address", "nowhere"], "--xds-address must be host:port, not 'nowhere'"],
   [["--unknown"], "Unknown option '--unknown'"],
 ])("%j is refused", (flags, message) => {
