@@ -263,6 +263,16 @@ describe("changes", () => {
     expect(driver.ask("route", ["ra"])).toEqual(["route ra"]);
   });
 
+  test("who drops a resource while it is on its way, and asks again, is sent it again", () => {
+    const driver = live(serviceA);
+    const changed = serviceA.map((one) => (one.type === "route" ? route("ra", ["a"], { n: 1 }) : one));
+    expect(driver.target(target(changed))).toEqual(["route ra"]);
+    driver.leave("route", "ra");
+    expect(driver.ask("route", ["ra"])).toEqual([]);
+    expect(driver.ack("route")).toEqual(["route ra"]);
+    expect(driver.ack("route")).toEqual([]);
+  });
+
   test("a star is a wildcard for any type", () => {
     const driver = new Driver(target(serviceA, serviceB));
     driver.ask("cluster");
@@ -337,6 +347,21 @@ describe("refusals", () => {
       ),
     ).toEqual(["cluster c"]);
     expect(driver.ack("cluster")).toEqual(["route ra"]);
+  });
+
+  test("routes that were refused together are told apart, even if one leads to a cluster that was refused", () => {
+    const driver = new Driver(target([cluster("c")]));
+    driver.ask("cluster");
+    driver.nack("cluster", "no");
+    driver.ask("route", ["other"]);
+    driver.ack("route");
+    driver.leave("route", "other");
+    driver.target(target([cluster("c"), route("rc", ["c"], { bad: 1 }), route("rd", [])]));
+    expect(driver.ask("route", ["rc", "rd"])).toEqual(["route rc rd"]);
+    expect(driver.nack("route", "no")).toEqual(["route rc"]);
+    expect(driver.nack("route", "no")).toEqual(["route rd"]);
+    expect(driver.ack("route")).toEqual([]);
+    expect(driver.session.resource("route", "rc")?.rejected?.message).toBe("no");
   });
 
   test("a cluster stays while a refused route's last good version names it", () => {
@@ -433,6 +458,15 @@ describe("a new stream", () => {
     const driver = new Driver(target(serviceA), before.session);
     driver.ask("cluster", [], of("cluster"));
     expect(driver.ask("listener", [], [...of("listener"), readiness])).toEqual(["listener la -bad"]);
+  });
+
+  test("is sent again what may have been removed, although the proxy says that it has it", () => {
+    const old = listener("old");
+    const before = live([...serviceA, old]);
+    expect(before.target(target([...serviceA, listener("bad", { bad: 1 })]))).toEqual(["listener bad -old"]);
+    const driver = new Driver(target([...serviceA, old]), before.session);
+    driver.ask("cluster", [], of("cluster"));
+    expect(driver.ask("listener", [], [...of("listener"), old, readiness])).toEqual(["listener old -bad"]);
   });
 
   test("of a proxy that was restarted has no doubts", () => {
