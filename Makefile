@@ -47,7 +47,7 @@ clean: ## Removes what is built in the tree; the cache stays
 	@rm -rf dist node_modules
 
 node_modules: package.json package-lock.json
-	@$(RUN) npm ci --no-audit --no-fund --silent
+	@$(RUN) npm ci --no-audit --no-fund --loglevel=error
 	@touch node_modules
 
 root:
