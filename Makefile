@@ -46,8 +46,9 @@ setup: node_modules ## Node.js, packages and programs that the other targets nee
 clean: ## Removes what is built in the tree; the cache stays
 	@rm -rf dist node_modules
 
+# Not `npm ci`: it refuses a lock file without the packages of other platforms, which not every registry has.
 node_modules: package.json package-lock.json
-	@$(RUN) npm ci --no-audit --no-fund --loglevel=error
+	@$(RUN) npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch node_modules
 
 root:
