@@ -20,6 +20,9 @@ demo: setup build root ## Six scenes on a mesh of this one machine; KEEP=1 leave
 test: setup build root ## All tests but those that need kind
 	@$(OUTER) vitest run $(VITEST)
 
+bench: setup build root ## How long a change takes to reach the sidecars of the demo's mesh
+	@$(OUTER) node bench/propagation.ts $(ROUNDS)
+
 check: node_modules ## Format, lint, types, import rules, generated code, dead code
 	@$(RUN) biome ci --error-on-warnings .
 	@$(RUN) tsc --noEmit
@@ -54,4 +57,4 @@ node_modules: package.json package-lock.json
 root:
 	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
 
-.PHONY: help demo test check format golden generate build setup clean root
+& check format golden generate build setup clean root

@@ -27,6 +27,8 @@ export interface ClusterOptions {
 export interface Cluster {
   /** Path of a kubeconfig with all rights, valid inside the outer namespace. */
   readonly kubeconfig: string;
+  /** For data, certificates, logs and the kubeconfig. */
+  readonly directory: string;
   /** Folder of the containers' logs: `<namespace>_<pod>_<container>.log`. */
   readonly logDirectory: string;
   /** Runs kubectl, with `input` as its standard input; does not fail by its exit code. */
@@ -91,6 +93,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   };
   return {
     kubeconfig,
+    directory: options.directory,
     logDirectory,
     kubectl,
     async apply(fileOrText) {

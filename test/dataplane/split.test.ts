@@ -107,4 +107,16 @@ describe("TrafficSplit", () => {
     expect(servers).toEqual({ "h2-b": 10 });
     expect(peers).toEqual({ "spiffe://cluster.local/ns/shop/sa/frontend": 10 });
   });
+
+  test("the policies of a backend judge the caller: one is served, another and a plaintext one are denied", async () => {
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v2, weight: 1}]");
+    await mesh().applyAndWait(
+      "apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: v2, namespace: shop}\nspec: {selector: {matchLabels: {version: v2}}, rules: [{from: [{source: {serviceAccounts: [frontend]}}]}]}\n",
+    );
+    const { servers } = await expectStatus(mesh(), "frontend", url, 200);
+    expect(servers).toEqual({ "checkout-v2": 10 });
+    await expectStatus(mesh(), "checkout", url, 403);
+    await expectStatus(mesh(), "visitor", "http://checkout-v2.shop/", 403);
+    await mesh().remove("authorizationpolicies.heddle.dev", "shop", "v2");
+  });
 });

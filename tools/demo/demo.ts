@@ -1,5 +1,7 @@
 /** `make demo`: the six scenes, on a cluster that this run starts and ends. Runs inside the outer namespace. */
 
+import { rmSync } from "node:fs";
+import { binary } from "../binaries.ts";
 import { startMesh } from "./install.ts";
 import { Report } from "./report.ts";
 import { authorization, injection, mutualTLS, operatorDown, testers, weights } from "./scenes.ts";
@@ -30,6 +32,7 @@ It goes on running. From another terminal:
   kubectl get configmaps -n shop -l app.kubernetes.io/managed-by=heddle
   kubectl apply -f examples/split-50-50.yaml
   kubectl wait -n shop trafficsplits.heddle.dev/checkout --for=condition=Ready
+kubectl is at ${await binary("kubectl")} if this machine has none of its own.
 Logs of containers are in ${mesh.cluster.logDirectory}
 Ctrl-C ends it; nothing is left behind.`);
   await new Promise((resolve) => {
@@ -38,4 +41,6 @@ Ctrl-C ends it; nothing is left behind.`);
   });
 }
 await mesh.cluster.stop();
+// A failure is looked into with the logs; a success leaves nothing.
+if (holds) rmSync(mesh.cluster.directory, { recursive: true, force: true });
 process.exit(holds ? 0 : 1);
