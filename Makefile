@@ -14,13 +14,13 @@ FORWARD = --forward $(PORT)=$$(mktemp -u --suffix=.heddle-api)
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
-demo: setup build root ## Six scenes on a mesh of this one machine; KEEP=1 leaves it running
+demo: root setup build ## Six scenes on a mesh of this one machine; KEEP=1 leaves it running
 	@$(RUN) tools/outer-namespace.sh $(if $(filter 1,$(KEEP)),$(FORWARD)) -- node tools/demo/demo.ts
 
-test: setup build root ## All tests but those that need kind
+test: root setup build ## All tests but those that need kind
 	@$(OUTER) vitest run $(VITEST)
 
-bench: setup build root ## How long a change takes to reach the sidecars of the demo's mesh
+bench: root setup build ## How long a change takes to reach the sidecars of the demo's mesh
 	@$(OUTER) node bench/propagation.ts $(ROUNDS)
 
 check: node_modules ## Format, lint, types, import rules, generated code, dead code
@@ -57,4 +57,4 @@ node_modules: package.json package-lock.json
 root:
 	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
 
-& check format golden generate build setup clean root
+.PHONY: help demo test bench check format golden generate build setup clean root
