@@ -52,7 +52,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     instance: settings.replica,
     onError: (error) => logger.debug({ error }, "an event could not be written"),
   });
-  const state = { webhookReady: false, credentials: false, serving: false };
+  const state = { webhookReady: false, credentials: false, compiled: false, serving: false };
 
   const observations = createObservations({ client, watches, logger, onChange: (changes) => onChange(changes) });
   const observed = observations.of;
@@ -104,6 +104,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     metrics,
     publish: (targets) => {
       xds.publish(targets);
+      state.compiled = true;
       void serve();
     },
     states: () => xds.states,
@@ -142,7 +143,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   }
   /** The port of ADS opens once there is something complete to serve and a certificate to serve it with. */
   async function serve(): Promise<void> {
-    if (state.serving || !state.credentials || (mesh.passes === 0 && !observations.synced)) return;
+    if (state.serving || !state.credentials || !state.compiled) return;
     state.serving = true;
     await xds.listen(settings.xdsPort);
     logger.info({ port: settings.xdsPort }, "serving proxies");

@@ -74,7 +74,8 @@ export function createIdentityController(
   const service = `heddle.${settings.rootNamespace}.svc`;
   const webhookNames: SubjectNames = { dns: [service, `${service}.${settings.clusterDomain}`] };
   let authority: { readonly opened: Authority; readonly text: string } | undefined;
-  let identities: ReadonlyMap<ObjectKey, Wanted> = new Map();
+  /** Undefined until something was compiled: till then nobody knows who needs one, and nothing is collected. */
+  let identities: ReadonlyMap<ObjectKey, Wanted> | undefined;
   let ownRoot = "";
   let ownExpiry = 0;
   let webhookText = "";
@@ -127,7 +128,7 @@ export function createIdentityController(
       return "done";
     }
     authority = { opened: await openAuthority(root), text: root.certificate + root.key };
-    for (const key of [ownKey, webhookKey, ...identities.keys()]) queue.add(key);
+    for (const key of [ownKey, webhookKey, ...(identities?.keys() ?? [])]) queue.add(key);
     return "done";
   };
 
@@ -205,30 +206,33 @@ export function createIdentityController(
     if (key === authorityKey) return ensureAuthority();
     if (authority === undefined) return "done";
     if (key === ownKey) return ensureOwn(authority.opened);
-    const wanted = key === webhookKey ? { names: webhookNames, renewAfter: options.renewAfter } : identities.get(key);
-    if (wanted === undefined) return collect(key);
+    const wanted = key === webhookKey ? { names: webhookNames, renewAfter: options.renewAfter } : identities?.get(key);
+    if (wanted === undefined) return identities === undefined ? "done" : collect(key);
     unwanted.delete(key);
     return ensureSecret(key, wanted, authority.opened);
   };
   const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 200 });
-
+  const addAll = (): void => {
+    const own = [authorityKey, webhookKey, ownKey];
+    for (const key of new Set([...own, ...(identities?.keys() ?? []), ...options.observed().keys()])) queue.add(key);
+  };
   return {
     setIdentities: (next) => {
       const before = identities;
-      identities = new Map(
+      const after = new Map(
         next.map(({ namespace, serviceAccount, id }) => {
           const key = objectKey({ metadata: { namespace, name: secretOfServiceAccount(serviceAccount) } });
           return [key, { names: { uri: id }, renewAfter: options.renewAfter * (0.95 + 0.05 * fraction(key)) }];
         }),
       );
-      for (const key of identities.keys()) if (!before.has(key)) queue.add(key);
-      for (const key of before.keys()) if (!identities.has(key)) queue.add(key);
+      identities = after;
+      // What was there before the first compile may be wanted no more.
+      if (before === undefined) return addAll();
+      for (const key of after.keys()) if (!before.has(key)) queue.add(key);
+      for (const key of before.keys()) if (!after.has(key)) queue.add(key);
     },
     observe: (key) => queue.add(key),
-    resync: () => {
-      for (const key of new Set([authorityKey, webhookKey, ownKey, ...identities.keys(), ...options.observed().keys()]))
-        queue.add(key);
-    },
+    resync: addAll,
     stop: () => queue.stop(),
   };
 }

@@ -32,7 +32,8 @@ export interface Publisher {
 export function createPublisher(
   options: WriterOptions & { readonly client: KubeClient; readonly observed: () => ReadonlyMap<ObjectKey, ConfigMap> },
 ): Publisher {
-  let desired: ReadonlyMap<ObjectKey, DesiredObject> = new Map();
+  /** Undefined until something was compiled: till then nobody knows what is to exist, and nothing is collected. */
+  let desired: ReadonlyMap<ObjectKey, DesiredObject> | undefined;
   /** When the reason of an object was found gone, by key. */
   const unwanted = new Map<ObjectKey, number>();
 
@@ -56,7 +57,7 @@ export function createPublisher(
     );
   };
   const work = async (key: ObjectKey): Promise<Outcome> => {
-    if (!options.isLeader()) return "done";
+    if (!options.isLeader() || desired === undefined) return "done";
     const wanted = desired.get(key);
     const observed = options.observed().get(key);
     if (wanted === undefined) return collect(key, observed);
@@ -74,14 +75,17 @@ export function createPublisher(
   };
   const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 200 });
   const addAll = (): void => {
-    for (const key of new Set([...desired.keys(), ...options.observed().keys()])) queue.add(key);
+    for (const key of new Set([...(desired?.keys() ?? []), ...options.observed().keys()])) queue.add(key);
   };
   return {
     setDesired: (outputs) => {
       const next = new Map(outputs.map((output) => [objectKey(output), output]));
-      const changed = [...next].filter(([key, output]) => desired.get(key) !== output).map(([key]) => key);
-      const gone = [...desired.keys()].filter((key) => !next.has(key));
+      const before = desired;
       desired = next;
+      // What was there before the first compile may be wanted no more.
+      if (before === undefined) return addAll();
+      const changed = [...next].filter(([key, output]) => before.get(key) !== output).map(([key]) => key);
+      const gone = [...before.keys()].filter((key) => !next.has(key));
       for (const key of [...changed, ...gone]) queue.add(key);
     },
     observe: (key) => queue.add(key),
