@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { binary } from "./binaries.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { forward } from "./forward.ts";
-import { nodeAddress, prepareNodeNetwork, resetNodeNetwork } from "./local-node/network.ts";
+import { nodeAddress, prepareNodeNetwork } from "./local-node/network.ts";
 import { type LocalNode, startLocalNode } from "./local-node/node.ts";
 import type { Image } from "./local-node/types.ts";
 import { type CommandResult, collect, type Running, until } from "./processes.ts";
@@ -133,7 +133,6 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     async stop() {
       await node.stop();
       await controlPlane.stop();
-      await resetNodeNetwork(serviceCIDR);
     },
   };
 }

@@ -1,107 +1,57 @@
 /** What a container is told: environment variables, its command line, and fields of its own pod (the downward API). */
 import type { V1Container } from "@kubernetes/client-node";
-import type { ConfigMap, Secret } from "../../src/api/kubernetes.ts";
-import { nodeAddress } from "./network.ts";
 import type { Image, NodePod } from "./types.ts";
 
-/** ConfigMaps and Secrets as the node sees them now. */
-export interface Configuration {
-  configMap(key: string): ConfigMap | undefined;
-  secret(key: string): Secret | undefined;
-}
-
 /** Value of a `fieldPath` of the downward API; the address is the pod's. Fails on a path that is not supported. */
-export function fieldOf(pod: NodePod, address: string, fieldPath: string): string {
-  const { metadata, spec } = pod;
-  const keyed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(fieldPath);
-  if (keyed?.[2] !== undefined) return metadata[keyed[1] === "labels" ? "labels" : "annotations"]?.[keyed[2]] ?? "";
-  switch (fieldPath) {
-    case "metadata.name":
-      return metadata.name;
-    case "metadata.namespace":
-      return metadata.namespace ?? "";
-    case "metadata.uid":
-      return metadata.uid ?? "";
-    case "metadata.labels":
-      return lines(metadata.labels);
-    case "metadata.annotations":
-      return lines(metadata.annotations);
-    case "spec.nodeName":
-      return spec.nodeName ?? "";
-    case "spec.serviceAccountName":
-      return spec.serviceAccountName ?? "default";
-    case "status.podIP":
-    case "status.podIPs":
-      return address;
-    case "status.hostIP":
-    case "status.hostIPs":
-      return nodeAddress;
-    default:
-      throw new Error(`the local node knows no field ${fieldPath}`);
-  }
-}
-
-function lines(record: Readonly<Record<string, string>> = {}): string {
-  return Object.entries(record)
-    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
-    .sort()
-    .join("\n");
-}
-
-/** The environment of a container. Fails when a ConfigMap, Secret or key that it needs is missing. */
-export function environmentOf(
-  pod: NodePod,
-  container: V1Container,
-  image: Image,
-  context: { readonly address: string; readonly configuration: Configuration; readonly kubernetesService: string },
-): Map<string, string> {
-  const result = new Map<string, string>([
-    ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-    ["HOME", "/root"],
-    ["HOSTNAME", pod.metadata.name],
-    ["KUBERNETES_SERVICE_HOST", context.kubernetesService],
-    ["KUBERNETES_SERVICE_PORT", "443"],
-    ...Object.entries(image.environment ?? {}),
+export function fieldOf({ metadata, spec }: NodePod, address: string, fieldPath = ""): string {
+  const labels = Object.entries(metadata.labels ?? {}).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  const fields = new Map([
+    ["metadata.name", metadata.name],
+    ["metadata.namespace", metadata.namespace],
+    ["metadata.uid", metadata.uid],
+    ["metadata.labels", labels.sort().join("\n")],
+    ["spec.serviceAccountName", spec.serviceAccountName],
+    ["status.podIP", address],
   ]);
-  for (const { name, value, valueFrom } of container.env ?? []) {
-    const { fieldRef, configMapKeyRef, secretKeyRef } = valueFrom ?? {};
-    const reference = configMapKeyRef ?? secretKeyRef;
-    if (fieldRef !== undefined) {
-      result.set(name, fieldOf(pod, context.address, fieldRef.fieldPath));
-    } else if (reference !== undefined) {
-      const key = `${pod.metadata.namespace}/${reference.name}`;
-      const found =
-        configMapKeyRef === undefined
-          ? decoded(context.configuration.secret(key)?.data?.[reference.key])
-          : context.configuration.configMap(key)?.data?.[reference.key];
-      if (found !== undefined) result.set(name, found);
-      else if (reference.optional !== true) throw new Error(`${name}: ${key} has no key ${reference.key}`);
-    } else if (valueFrom !== undefined) {
-      throw new Error(`${name}: the local node knows no ${Object.keys(valueFrom).join()}`);
-    } else {
-      result.set(name, expand(value ?? "", result));
-    }
+  const value = fields.get(fieldPath);
+  if (value === undefined) throw new Error(`the local node knows no field ${fieldPath}`);
+  return value;
+}
+
+/** What runs in a container. Fails when neither it nor its image has a command. */
+export function programOf(pod: NodePod, address: string, container: V1Container, image: Image) {
+  const environment = environmentOf(pod, address, container);
+  const words = [...(container.command ?? image.entrypoint ?? []), ...(container.args ?? [])];
+  if (words.length === 0) throw new Error(`neither the container nor its image ${container.image} has a command`);
+  const { runAsUser = 0, runAsGroup = runAsUser } = { ...pod.spec.securityContext, ...container.securityContext };
+  const { drop = [], add = [] } = container.securityContext?.capabilities ?? {};
+  const bounding = ["-all", ...add.map((name) => `+${name.toLowerCase()}`)].join();
+  return {
+    /** What `env` is given in front of a program: variables, and setpriv to become its user with its capabilities. */
+    context: [
+      ...[...environment].map(([name, value]) => `${name}=${value}`),
+      ...["/usr/bin/setpriv", "--reuid", String(runAsUser), "--regid", String(runAsGroup), "--clear-groups"],
+      ...(drop.includes("ALL") ? ["--inh-caps", "-all", "--bounding-set", bounding] : []),
+    ],
+    command: words.map((word) => expand(word, environment)),
+  };
+}
+
+function environmentOf(pod: NodePod, address: string, container: V1Container): Map<string, string> {
+  const result = new Map([
+    ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    // A name in its certificate, which the hosts file leads to its Service.
+    ["KUBERNETES_SERVICE_HOST", "kubernetes.default.svc"],
+    ["KUBERNETES_SERVICE_PORT", "443"],
+  ]);
+  for (const { name, value = "", valueFrom } of container.env ?? []) {
+    const given = valueFrom && fieldOf(pod, address, valueFrom.fieldRef?.fieldPath);
+    result.set(name, given ?? expand(value, result));
   }
   return result;
 }
 
-function decoded(base64: string | undefined): string | undefined {
-  return base64 === undefined ? undefined : Buffer.from(base64, "base64").toString();
-}
-
-/** The command line of a container. Fails when neither it nor its image has one. */
-export function commandOf(container: V1Container, image: Image, environment: ReadonlyMap<string, string>): string[] {
-  const command = container.command ?? image.entrypoint ?? [];
-  const args = container.args ?? (container.command === undefined ? (image.command ?? []) : []);
-  if (command.length + args.length === 0)
-    throw new Error(`image ${container.image} has no command, and neither has the container`);
-  return [...command, ...args].map((word) => expand(word, environment));
-}
-
-/** Replaces `$(NAME)` by the variable, unless it is unknown; `$$(NAME)` stays as `$(NAME)`. */
+/** Replaces `$(NAME)` by the variable, unless it is unknown. */
 function expand(text: string, environment: ReadonlyMap<string, string>): string {
-  return text.replace(/\$\$|\$\(([^()]+)\)/g, (whole, name?: string) => {
-    if (name === undefined) return "$";
-    return environment.get(name) ?? whole;
-  });
+  return text.replace(/\$\(([^()]+)\)/g, (whole, name: string) => environment.get(name) ?? whole);
 }

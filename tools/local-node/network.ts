@@ -2,16 +2,12 @@
  * Networks of pods: a namespace and a pair of interfaces each, routed and not bridged, so that the outer namespace's
  * rules (services.ts) see both directions of every connection.
  *
- *   pod: eth0 10.244.x.y/32 --default via 169.254.1.1--> outer namespace: p<number>, route to 10.244.x.y
+ *   pod: eth0 10.244.x.y/32 --default via 10.244.0.1--> outer namespace: p<number>, route to 10.244.x.y
  */
 import { run } from "../processes.ts";
 
-/** Address of the node, and of the API server as pods see it. */
+/** Address of the node, of the API server as pods see it, and of every pod's gateway. */
 export const nodeAddress = "10.244.0.1";
-
-/** The gateway that every pod has; it exists in neighbour tables only. */
-const gateway = "169.254.1.1";
-const gatewayMac = "ee:ee:ee:ee:ee:ee";
 
 /** Address of the pod with this number, counted from 1. */
 export function podAddress(number: number): string {
@@ -25,36 +21,27 @@ export async function prepareNodeNetwork(serviceCIDR: string): Promise<void> {
   }
   await run("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
   // What is left to the route of service addresses was not translated; services.ts refuses it.
-  await ip([`addr add ${nodeAddress}/32 dev lo`, `route add ${serviceCIDR} dev lo src ${nodeAddress}`]);
-}
-
-/** Takes back what {@link prepareNodeNetwork} and the rules of services.ts did. */
-export async function resetNodeNetwork(serviceCIDR: string): Promise<void> {
-  await ip([`route del ${serviceCIDR} dev lo`, `addr del ${nodeAddress}/32 dev lo`]);
-  await run("iptables-restore", [], { input: "*nat\nCOMMIT\n*filter\nCOMMIT\n" });
+  await ip([`addr replace ${nodeAddress}/32 dev lo`, `route replace ${serviceCIDR} dev lo src ${nodeAddress}`]);
 }
 
 /** Creates the namespace `name` with the address of pod `number`. */
 export async function createPodNetwork(name: string, number: number): Promise<void> {
   const address = podAddress(number);
   const outside = `p${number}`;
-  await ip([`netns add ${name}`, `link add ${outside} type veth peer name eth0 netns ${name}`]);
   await ip([
-    `link set ${outside} address ${gatewayMac} up`,
+    `netns add ${name}`,
+    `link add ${outside} type veth peer name eth0 netns ${name}`,
+    `link set ${outside} up`,
     `route add ${address}/32 dev ${outside} src ${nodeAddress}`,
   ]);
   const inside = [
     "link set lo up",
     "link set eth0 up",
     `addr add ${address}/32 dev eth0`,
-    `route add ${gateway} dev eth0 scope link`,
-    `neigh add ${gateway} lladdr ${gatewayMac} dev eth0 nud permanent`,
-    `route add default via ${gateway} dev eth0`,
+    `route add ${nodeAddress} dev eth0 scope link`,
+    `route add default via ${nodeAddress} dev eth0`,
   ];
   await ip(inside, ["-n", name]);
-  // As container runtimes do: ports below 1024 need no capability.
-  const unprivileged = "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start";
-  await run("nsenter", [`--net=/run/netns/${name}`, "sh", "-c", unprivileged]);
 }
 
 /** Removes the namespace; its interfaces and rules go with it. */

@@ -3,322 +3,175 @@
  *
  *   volumes -> network -> init containers and sidecars, one by one -> containers -> [containers, then sidecars end] -> gone
  */
-import { mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type ContainerSettings, type RunningContainer, startContainer } from "./container.ts";
-import { commandOf, environmentOf } from "./environment.ts";
+import type { Api } from "./api.ts";
+import { startContainer } from "./container.ts";
+import { programOf } from "./environment.ts";
 import { createPodNetwork, deletePodNetwork, podAddress } from "./network.ts";
-import { pause, runHandler, runProbe } from "./probes.ts";
+import { pause, probeResults } from "./probes.ts";
+import { hostsFile } from "./services.ts";
 import { type ContainerState, initialStates, podStatus } from "./status.ts";
-import type { Image, NodePod } from "./types.ts";
-import { createVolumes, type PodVolumes, type VolumeContext } from "./volumes.ts";
+import type { NodeOptions, NodePod } from "./types.ts";
+import { createVolumes } from "./volumes.ts";
 
-/** What a pod needs of its node. */
-export interface PodContext extends VolumeContext {
-  /** Number of the pod on this node, from which its address and the names of its networks derive. */
-  readonly number: number;
-  /** A folder in memory, for it alone. */
-  readonly directory: string;
-  readonly images: ReadonlyMap<string, Image>;
-  logFile(container: string): string;
-  /** Address of the Service `kubernetes`. */
-  kubernetesService(): string;
-  hosts(pod: NodePod, address: string): string;
-  /** Resolves once it is told, or the pod does not exist any more; rejects when it must be told again. */
-  tell(pod: NodePod, status: Record<string, unknown>): Promise<void>;
-  /** Deletes the object of a pod that has ended. */
-  remove(pod: NodePod): Promise<void>;
-  onError(error: unknown): void;
-}
+/** A pod that runs. */
+export type PodRunner = ReturnType<typeof runPod>;
 
-/** Seconds that a sidecar has to end even when the containers used up the grace period. */
-const minimumGrace = 2;
-const longestBackoff = 30_000;
-
-/** Runs one pod. */
-export class PodRunner {
-  readonly address: string;
-  readonly network: string;
-  /** Resolves once nothing of the pod is left on this node. */
-  readonly ended: Promise<void>;
-  readonly #context: PodContext;
-  readonly #states: ContainerState[];
-  readonly #volumes: PodVolumes;
+/** Runs a pod once it is synced. Its address and network derive from its number; the directory is its own, in memory. */
+export function runPod(first: NodePod, number: number, directory: string, options: NodeOptions, api: Api) {
+  let pod = first;
+  const address = podAddress(number);
+  const network = `pod${number}`;
+  const states = initialStates(pod);
+  const refreshVolumes = createVolumes(join(directory, "volumes"), api);
+  /** Volumes and names are complete. */
+  const prepared = Promise.withResolvers<void>();
   /** Its object is being deleted, or gone. */
-  readonly #deleted = new AbortController();
+  const deleted = Promise.withResolvers<void>();
   /** Nothing is started any more. */
-  readonly #ending = new AbortController();
-  readonly #times = new Map<string, { readonly status: string; readonly since: string }>();
-  #pod: NodePod;
-  #networked = false;
-  #over = false;
-  #gone = false;
-  #untold = false;
-  #telling: Promise<void> | undefined;
-  #refreshing: Promise<void> = Promise.resolve();
+  const ending = new AbortController();
+  let networked = false;
+  let over = false;
+  let hosts = "";
+  let told = "";
 
-  constructor(pod: NodePod, context: PodContext) {
-    this.#pod = pod;
-    this.#context = context;
-    this.#states = initialStates(pod);
-    this.address = podAddress(context.number);
-    this.network = `pod${context.number}`;
-    this.#volumes = createVolumes(join(context.directory, "volumes"), pod.spec.volumes ?? [], context);
-    this.ended = this.#run();
-  }
+  const settingsOf = ({ spec }: ContainerState): Parameters<typeof startContainer>[0] => {
+    const image = options.images.get(spec.image ?? "");
+    const known = [...options.images.keys()].join(", ");
+    if (image === undefined) throw new Error(`there is no image ${spec.image}; there are ${known}`);
+    const given = [{ source: join(directory, "hosts"), target: "/etc/hosts" }, ...(image.mounts ?? [])];
+    const volumes = (spec.volumeMounts ?? []).map(({ name, mountPath, readOnly }) => {
+      return [join(directory, "volumes", name), mountPath, readOnly ? "ro" : "rw"];
+    });
+    return {
+      network,
+      root: join(directory, "root"),
+      mounts: [...given.map(({ source, target }) => [source, target, "ro"]), ...volumes],
+      ...programOf(pod, address, spec, image),
+      logFile: join(options.logDirectory, `${pod.metadata.namespace}_${pod.metadata.name}_${spec.name}.log`),
+    };
+  };
 
-  /** Takes a new version of the object. */
-  update(pod: NodePod): void {
-    this.#pod = pod;
-    if (pod.metadata.deletionTimestamp !== undefined) this.#deleted.abort();
-    else this.refresh();
-  }
+  const refresh = async (): Promise<void> => {
+    mkdirSync(directory, { recursive: true });
+    const text = hostsFile(pod, address, [...api.services.entries().values()]);
+    if (text !== hosts) writeFileSync(join(directory, "hosts"), text);
+    hosts = text;
+    await refreshVolumes(pod, address);
+    // What a container lacks is said before anything starts.
+    states.forEach(settingsOf);
+    prepared.resolve();
+  };
 
-  /** Ends it at once: its object is gone, or the node is. */
-  kill(): void {
-    this.#gone = true;
-    this.#ending.abort();
-    this.#deleted.abort();
-    for (const { running } of this.#states) running?.container.signal("SIGKILL");
-  }
+  /** Ends a container by its hook and, in its turn, SIGTERM; after `grace` seconds by SIGKILL. */
+  const end = async ({ spec, container }: ContainerState, grace: number, turn?: Promise<unknown>): Promise<void> => {
+    const timer = setTimeout(() => container?.signal("SIGKILL"), grace * 1000);
+    const hook = delay((spec.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000, undefined, { ref: false });
+    await Promise.race([hook, container?.ended]);
+    await turn;
+    container?.signal("SIGTERM");
+    await container?.ended;
+    clearTimeout(timer);
+  };
 
-  /** Brings volumes and names up to date. */
-  refresh(): void {
-    if (!this.#networked || this.#ending.signal.aborted) return;
-    writeFileSync(this.#hostsFile, this.#context.hosts(this.#pod, this.address));
-    this.#refreshing = this.#refreshing
-      .then(() => this.#volumes.refresh(this.#pod, this.address))
-      .catch(this.#context.onError);
-  }
-
-  /** A running container by name. */
-  container(name: string): RunningContainer | undefined {
-    return this.#states.find((each) => each.spec.name === name)?.running?.container;
-  }
-
-  get #hostsFile(): string {
-    return join(this.#context.directory, "hosts");
-  }
-
-  async #run(): Promise<void> {
-    const deleted = new Promise<void>((resolve) => this.#deleted.signal.addEventListener("abort", () => resolve()));
-    mkdirSync(this.#context.directory, { recursive: true });
-    const live = this.#live().catch(this.#context.onError);
-    await Promise.race([live, deleted]);
-    await this.#terminate();
-    await live;
-    this.#over = true;
-    await this.#tell();
-    if (this.#networked) await deletePodNetwork(this.network).catch(this.#context.onError);
-    await this.#refreshing;
-    rmSync(this.#context.directory, { recursive: true, force: true });
-    await deleted;
-    if (!this.#gone) await this.#context.remove(this.#pod).catch(this.#context.onError);
-  }
-
-  async #live(): Promise<void> {
-    await this.#prepare();
-    for (const state of this.#states) {
-      if (this.#ending.signal.aborted) return;
-      if (state.kind === "init") {
-        await this.#supervise(state);
-        if (state.terminated?.exitCode !== 0) return;
-      } else if (state.kind === "sidecar") {
-        await new Promise<void>((resolve, reject) => void this.#supervise(state, resolve).catch(reject));
-      }
+  const probe = async (state: ContainerState, signal: AbortSignal, onStarted: () => void): Promise<void> => {
+    const { startupProbe, readinessProbe } = state.spec;
+    for await (const healthy of probeResults(startupProbe, address, state.spec, signal)) {
+      if (healthy) break;
+      void end(state, pod.spec.terminationGracePeriodSeconds ?? 30);
     }
-    await Promise.all(this.#states.filter((each) => each.kind === "app").map((each) => this.#supervise(each)));
-  }
-
-  async #prepare(): Promise<void> {
-    for (let reason = ""; !this.#ending.signal.aborted; await pause(100, this.#ending.signal)) {
-      try {
-        await this.#volumes.refresh(this.#pod, this.address);
-        break;
-      } catch (error) {
-        const message = messageOf(error);
-        if (message === reason) continue;
-        reason = message;
-        for (const state of this.#states) state.waiting = { reason: "ContainerCreating", message };
-        void this.#tell();
-      }
-    }
-    if (this.#ending.signal.aborted) return;
-    await createPodNetwork(this.network, this.#context.number);
-    this.#networked = true;
-    this.refresh();
-    await this.#tell();
-  }
+    if (signal.aborted) return;
+    state.started = true;
+    onStarted();
+    for await (const healthy of probeResults(readinessProbe, address, state.spec, signal)) state.ready = healthy;
+  };
 
   /** Runs a container until it ended for good. `onStarted` is called when it started first, or never will. */
-  async #supervise(state: ContainerState, onStarted: () => void = () => {}): Promise<void> {
-    const policy = this.#pod.spec.restartPolicy ?? "Always";
-    for (let backoff = 1000; !this.#ending.signal.aborted; backoff = Math.min(backoff * 2, longestBackoff)) {
-      const began = performance.now();
-      const exitCode = await this.#runOnce(state, onStarted);
-      const always = state.kind === "sidecar" || (state.kind === "app" && policy === "Always");
-      if (exitCode !== undefined && !always && (exitCode === 0 || policy === "Never")) break;
-      if (this.#ending.signal.aborted) break;
-      if (performance.now() - began > longestBackoff) backoff = 1000;
-      if (exitCode !== undefined) {
-        state.waiting = { reason: "CrashLoopBackOff", message: `exit code ${exitCode}; again in ${backoff / 1000} s` };
-      }
-      void this.#tell();
-      await pause(exitCode === undefined ? 1000 : backoff, this.#ending.signal);
-      if (exitCode !== undefined) state.restartCount += 1;
+  const supervise = async (state: ContainerState, onStarted: () => void = () => {}): Promise<void> => {
+    const { restartPolicy = "Always" } = pod.spec;
+    const always = state.kind === "sidecar" || (state.kind === "app" && restartPolicy === "Always");
+    for (let backoff = 1; !ending.signal.aborted; backoff = Math.min(backoff * 2, 30)) {
+      const container = startContainer(settingsOf(state));
+      const startedAt = new Date().toISOString();
+      Object.assign(state, { container, state: { running: { startedAt } } });
+      await container.created;
+      const probes = new AbortController();
+      void probe(state, probes.signal, onStarted);
+      const exitCode = await container.ended;
+      probes.abort();
+      const terminated = { exitCode, startedAt, finishedAt: new Date().toISOString() };
+      Object.assign(state, { container: undefined, exitCode, started: false, ready: false, state: { terminated } });
+      if (ending.signal.aborted || (!always && (exitCode === 0 || restartPolicy === "Never"))) break;
+      const message = `exit code ${exitCode}; again in ${backoff} s`;
+      Object.assign(state, { state: { waiting: { reason: "CrashLoopBackOff", message } }, lastState: { terminated } });
+      await pause(backoff, ending.signal);
+      state.restartCount += 1;
     }
-    state.done = true;
     onStarted();
-    void this.#tell();
-  }
+  };
 
-  /** Runs a container once. Resolves with its exit code, or with nothing when it cannot be started as things are. */
-  async #runOnce(state: ContainerState, onStarted: () => void): Promise<number | undefined> {
-    let settings: ContainerSettings;
-    try {
-      settings = this.#settings(state);
-    } catch (error) {
-      state.waiting = { reason: "CreateContainerConfigError", message: messageOf(error) };
-      return undefined;
+  /** Starts all containers in their order; resolves when those that are no sidecars have ended for good. */
+  const live = async (): Promise<void> => {
+    await prepared.promise;
+    if (ending.signal.aborted) return;
+    await createPodNetwork(network, number);
+    networked = true;
+    for (const state of states) {
+      if (state.kind === "sidecar") await new Promise<void>((resolve) => void supervise(state, resolve));
+      if (state.kind === "init") await supervise(state);
+      if (state.kind === "init" && state.exitCode !== 0) return;
     }
-    const container = startContainer(settings);
-    const startedAt = new Date().toISOString();
-    state.running = { container, startedAt };
-    const probes = new AbortController();
-    await container.created;
-    void this.#probe(state, container, probes.signal, onStarted);
-    void this.#tell();
-    const exitCode = await container.ended;
-    probes.abort();
-    rmSync(settings.root, { recursive: true, force: true });
-    const finishedAt = new Date().toISOString();
-    state.terminated = { exitCode, startedAt, finishedAt, reason: exitCode === 0 ? "Completed" : "Error" };
-    Object.assign(state, { running: undefined, started: false, ready: false });
-    return exitCode;
-  }
+    await Promise.all(states.filter(({ kind }) => kind === "app").map((each) => supervise(each)));
+  };
 
-  async #probe(
-    state: ContainerState,
-    container: RunningContainer,
-    signal: AbortSignal,
-    onStarted: () => void,
-  ): Promise<void> {
-    const { startupProbe, readinessProbe, livenessProbe, ports } = state.spec;
-    const target = { address: this.address, ports, start: container.start };
-    const restart = (): void => void this.#end(state, Date.now() + this.#gracePeriod * 1000);
-    // While a pod ends, nothing is restarted, but whether it is ready is still asked.
-    const restarting = AbortSignal.any([signal, this.#ending.signal]);
-    if (startupProbe !== undefined) {
-      const passed = new AbortController();
-      await runProbe(startupProbe, target, AbortSignal.any([restarting, passed.signal]), (healthy) => {
-        if (healthy) passed.abort();
-        else restart();
-      });
-      if (!passed.signal.aborted) return;
+  const run = async (): Promise<void> => {
+    const life = live().catch(options.onError);
+    await Promise.race([life, deleted.promise]);
+    ending.abort();
+    prepared.resolve();
+    const grace = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+    // The hooks of all run at once. Sidecars end after the others, the last first, and have 2 s even when those had all.
+    let turn: Promise<unknown> = Promise.resolve();
+    for (const state of states.toReversed()) {
+      turn = state.kind === "sidecar" ? end(state, grace + 2, turn) : Promise.all([turn, end(state, grace)]);
     }
-    state.started = true;
-    state.ready = readinessProbe === undefined;
-    onStarted();
-    void this.#tell();
-    if (livenessProbe !== undefined)
-      void runProbe(livenessProbe, target, restarting, (healthy) => healthy || restart());
-    if (readinessProbe === undefined) return;
-    await runProbe(readinessProbe, target, signal, (healthy) => {
-      if (state.ready === healthy || signal.aborted) return;
-      state.ready = healthy;
-      void this.#tell();
-    });
-  }
+    await Promise.all([turn, life]);
+    over = true;
+    if (networked) await deletePodNetwork(network).catch(options.onError);
+    rmSync(directory, { recursive: true, force: true });
+    await deleted.promise;
+    await api.remove(pod).catch(options.onError);
+  };
 
-  /** Ends all that runs: first the hooks of all, then containers, then sidecars from the last to the first. */
-  async #terminate(): Promise<void> {
-    const grace = this.#deleted.signal.aborted ? this.#pod.metadata.deletionGracePeriodSeconds : undefined;
-    const deadline = Date.now() + (grace ?? this.#gracePeriod) * 1000;
-    this.#ending.abort();
-    const hooks = new Map(this.#states.map((state) => [state, this.#preStop(state, deadline)]));
-    const end = async (state: ContainerState, until: number): Promise<void> => {
-      await hooks.get(state);
-      await this.#end(state, until);
-    };
-    await Promise.all(this.#states.filter((each) => each.kind !== "sidecar").map((each) => end(each, deadline)));
-    for (const sidecar of this.#states.filter((each) => each.kind === "sidecar").reverse()) {
-      await end(sidecar, Math.max(deadline, Date.now() + minimumGrace * 1000));
-    }
-  }
-
-  async #preStop({ spec, running }: ContainerState, deadline: number): Promise<void> {
-    const handler = spec.lifecycle?.preStop;
-    if (handler === undefined || running === undefined || this.#gone) return;
-    const target = { address: this.address, ports: spec.ports, start: running.container.start };
-    const run = runHandler(handler, target, deadline - Date.now()).catch(this.#context.onError);
-    await Promise.race([run, delay(deadline - Date.now(), undefined, { ref: false }), running.container.ended]);
-  }
-
-  /** Asks a container to end, and makes it end at the deadline (milliseconds since the epoch). */
-  async #end({ running }: ContainerState, deadline: number): Promise<void> {
-    if (running === undefined) return;
-    running.container.signal(this.#gone ? "SIGKILL" : "SIGTERM");
-    const timer = setTimeout(() => running.container.signal("SIGKILL"), deadline - Date.now());
-    await running.container.ended;
-    clearTimeout(timer);
-  }
-
-  get #gracePeriod(): number {
-    return this.#pod.spec.terminationGracePeriodSeconds ?? 30;
-  }
-
-  /** Tells the API server how things are, at the latest after what it is being told now. */
-  #tell(): Promise<void> {
-    this.#untold = true;
-    this.#telling ??= this.#tellAll().finally(() => {
-      this.#telling = undefined;
-    });
-    return this.#telling;
-  }
-
-  async #tellAll(): Promise<void> {
-    while (this.#untold && !this.#gone) {
-      this.#untold = false;
-      const address = this.#networked ? this.address : undefined;
-      try {
-        await this.#context.tell(this.#pod, podStatus(this.#states, address, this.#over, this.#times));
-      } catch (error) {
-        this.#context.onError(error);
-        this.#untold = true;
-        await delay(200);
-      }
-    }
-  }
-
-  #settings({ spec, restartCount }: ContainerState): ContainerSettings {
-    const { images, directory, configuration } = this.#context;
-    const image = images.get(spec.image ?? "");
-    if (image === undefined)
-      throw new Error(`there is no image ${spec.image}; there are ${[...images.keys()].join(", ")}`);
-    const context = { address: this.address, configuration, kubernetesService: this.#context.kubernetesService() };
-    const environment = environmentOf(this.#pod, spec, image, context);
-    const volumes = (spec.volumeMounts ?? []).map(({ name, mountPath, subPath, readOnly }) => ({
-      // A part of a volume is what it is now, as with the kubelet: it does not follow changes.
-      source: subPath === undefined ? this.#volumes.path(name) : realpathSync(join(this.#volumes.path(name), subPath)),
-      target: mountPath,
-      writable: readOnly !== true,
-    }));
-    const hosts = { source: this.#hostsFile, target: "/etc/hosts", writable: false };
-    return {
-      network: this.network,
-      hostname: this.#pod.metadata.name,
-      root: join(directory, "roots", `${spec.name}-${restartCount}`),
-      mounts: [hosts, ...(image.mounts ?? []).map((mount) => ({ ...mount, writable: false })), ...volumes],
-      command: commandOf(spec, image, environment),
-      environment,
-      directory: spec.workingDir ?? "/",
-      security: { ...this.#pod.spec.securityContext, ...spec.securityContext },
-      logFile: this.#context.logFile(spec.name),
-    };
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return {
+    /** Name of its network namespace. */
+    network,
+    /** Resolves once nothing of the pod is left on this node. */
+    ended: run(),
+    /** A running container by name. */
+    container: (name: string) => states.find(({ spec }) => spec.name === name)?.container,
+    /** Takes the present object, brings volumes and names up to date, and tells how things are. Never twice at once. */
+    async sync(next: NodePod): Promise<void> {
+      pod = next;
+      if (pod.metadata.deletionTimestamp !== undefined) deleted.resolve();
+      const explain = ({ message }: Error): void => {
+        // What runs goes on with what it has.
+        for (const state of networked ? [] : states)
+          state.state = { waiting: { reason: "ContainerCreating", message } };
+      };
+      if (!ending.signal.aborted) await refresh().catch(explain);
+      const status = podStatus(states, networked ? address : undefined, over);
+      if (JSON.stringify(status) === told) return;
+      await api.tell(pod, status);
+      told = JSON.stringify(status);
+    },
+    /** Ends it at once: its object is gone, or the node is. */
+    kill(): void {
+      ending.abort();
+      deleted.resolve();
+      for (const { container } of states) container?.signal("SIGKILL");
+    },
+  };
 }

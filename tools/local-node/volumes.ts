@@ -1,158 +1,91 @@
 /** Volumes of a pod: folders whose files are swapped all at once, by the same symbolic links as the kubelet's. */
-import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import type {
-  V1ConfigMapProjection,
-  V1SecretVolumeSource,
-  V1Volume,
-  V1VolumeProjection,
-} from "@kubernetes/client-node";
-import { type Configuration, fieldOf } from "./environment.ts";
+import * as fs from "node:fs";
+import { basename, join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { V1ConfigMapProjection, V1SecretVolumeSource, V1VolumeProjection } from "@kubernetes/client-node";
+import type { ConfigMap, Secret } from "../../src/api/kubernetes.ts";
+import type { Store } from "../../src/kube/store.ts";
+import type { Api } from "./api.ts";
+import { fieldOf } from "./environment.ts";
 import type { NodePod } from "./types.ts";
 
-interface File {
-  readonly content: Buffer;
-  readonly mode?: number | undefined;
-}
-
-type Files = Map<string, File>;
-
+/** A name and its content. */
+type File = [string, Buffer];
 /** A ConfigMap or Secret, as a volume (where a Secret has a `secretName`) or as a part of a projected one. */
 type Keyed = V1ConfigMapProjection & Pick<V1SecretVolumeSource, "secretName">;
 /** Kinds of content that a volume has one of, and a projected volume many. */
-type Projection = Omit<V1VolumeProjection, "secret"> & { readonly secret?: Keyed };
+type Source = Omit<V1VolumeProjection, "secret"> & { readonly secret?: Keyed };
 
-/** Gives a token of the pod's ServiceAccount. */
-export type TokenSource = (pod: NodePod, audience: string | undefined, expirationSeconds: number) => Promise<string>;
-
-/** The volumes of one pod. */
-export interface PodVolumes {
-  /** Folder of a volume, or the host's own path. */
-  path(volume: string): string;
-  /** Brings all files up to date; a volume whose content is as it was is not touched. Fails when something is missing. */
-  refresh(pod: NodePod, address: string): Promise<void>;
-}
-
-/** What volumes are made from. */
-export interface VolumeContext {
-  readonly configuration: Configuration;
-  readonly token: TokenSource;
-}
-
-/** The volumes of a pod below `directory`, which must be in memory: Secrets are among them. */
-export function createVolumes(directory: string, volumes: readonly V1Volume[], context: VolumeContext): PodVolumes {
-  /** What is published, by volume. */
-  const published = new Map<string, string>();
-  /** Tokens and until when they are used (milliseconds since the epoch), by volume, file and audience. */
+/**
+ * The volumes of one pod, each a folder by its name below `directory`, which must be in memory: Secrets are among them.
+ *
+ * @returns brings all files up to date, and fails when something is missing; files that are as they were are not touched
+ */
+export function createVolumes(directory: string, api: Api) {
+  /** Tokens and until when they are used (milliseconds since the epoch), by audience and lifetime. */
   const tokens = new Map<string, { readonly token: string; readonly until: number }>();
-  let generation = 0;
 
-  const filesOf = async (volume: string, source: Projection, pod: NodePod, address: string): Promise<Files> => {
-    const files: Files = new Map();
-    const { namespace = "" } = pod.metadata;
-    if (source.configMap !== undefined) {
-      const name = source.configMap.name ?? "";
-      const object = context.configuration.configMap(`${namespace}/${name}`);
-      const data = object && new Map(Object.entries(object.data ?? {}).map(([key, text]) => [key, Buffer.from(text)]));
-      select(files, `ConfigMap ${namespace}/${name}`, data, source.configMap);
+  const filesOf = async (source: Source, pod: NodePod, address: string): Promise<File[]> => {
+    const { configMap, secret, downwardAPI, serviceAccountToken } = source;
+    const object = `${pod.metadata.namespace}/${secret?.secretName ?? secret?.name ?? configMap?.name}`;
+    if (configMap !== undefined) return select(object, configMap, api.configMaps, "utf8");
+    if (secret !== undefined) return select(object, secret, api.secrets, "base64");
+    if (serviceAccountToken !== undefined) {
+      const { path, audience, expirationSeconds = 3600 } = serviceAccountToken;
+      const key = JSON.stringify([audience, expirationSeconds]);
+      const { token, until } = tokens.get(key) ?? { token: "", until: 0 };
+      if (until > Date.now()) return [[path, Buffer.from(token)]];
+      const next = await api.token(pod, audience, expirationSeconds);
+      // As the kubelet: a new one after 80 % of its time.
+      tokens.set(key, { token: next, until: Date.now() + expirationSeconds * 800 });
+      return [[path, Buffer.from(next)]];
     }
-    if (source.secret !== undefined) {
-      const name = source.secret.secretName ?? source.secret.name ?? "";
-      const object = context.configuration.secret(`${namespace}/${name}`);
-      const data =
-        object && new Map(Object.entries(object.data ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")]));
-      select(files, `Secret ${namespace}/${name}`, data, source.secret);
-    }
-    for (const { path, fieldRef, mode } of source.downwardAPI?.items ?? []) {
-      files.set(path, { content: Buffer.from(fieldOf(pod, address, fieldRef?.fieldPath ?? "(resource)")), mode });
-    }
-    if (source.serviceAccountToken !== undefined) {
-      const { path, audience, expirationSeconds = 3600 } = source.serviceAccountToken;
-      const key = JSON.stringify([volume, path, audience]);
-      let entry = tokens.get(key);
-      if (entry === undefined || entry.until < Date.now()) {
-        const token = await context.token(pod, audience, expirationSeconds);
-        // As the kubelet: a new one after 80 % of its time.
-        entry = { token, until: Date.now() + expirationSeconds * 800 };
-        tokens.set(key, entry);
-      }
-      files.set(path, { content: Buffer.from(entry.token) });
-    }
-    return files;
+    const { items } = downwardAPI ?? {};
+    if (items === undefined) throw new Error("the local node does not know the kind of a volume");
+    return items.map(({ path, fieldRef }) => [path, Buffer.from(fieldOf(pod, address, fieldRef?.fieldPath))]);
   };
 
-  const publish = (volume: string, files: Files, defaultMode: number, group: number | undefined): void => {
-    const folder = join(directory, volume);
-    const content = JSON.stringify(
-      [...files].map(([path, file]) => [path, file.mode, file.content.toString("base64")]).sort(),
-    );
-    if (published.get(volume) === content) return;
-    mkdirSync(folder, { recursive: true });
-    generation += 1;
-    const next = `..${generation}`;
-    mkdirSync(join(folder, next));
-    for (const [path, file] of files) {
-      const target = join(folder, next, path);
-      mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, file.content);
-      // A pod's group may read whatever it is given.
-      chmodSync(target, (file.mode ?? defaultMode) | (group === undefined ? 0 : 0o440));
-      if (group !== undefined) chownSync(target, 0, group);
-      const [top = ""] = path.split("/");
-      if (!published.has(volume) || !existsSync(join(folder, top))) {
-        rmSync(join(folder, top), { force: true });
-        symlinkSync(join("..data", top), join(folder, top));
+  return async (pod: NodePod, address: string): Promise<void> => {
+    for (const volume of pod.spec.volumes ?? []) {
+      const folder = join(directory, volume.name);
+      fs.mkdirSync(folder, { recursive: true });
+      if (volume.emptyDir !== undefined) {
+        fs.chmodSync(folder, 0o777);
+      } else {
+        const sources: readonly Source[] = volume.projected?.sources ?? [volume];
+        const files = await Promise.all(sources.map((source) => filesOf(source, pod, address)));
+        publish(folder, new Map(files.flat()));
       }
     }
-    symlinkSync(next, join(folder, "..data_tmp"));
-    renameSync(join(folder, "..data_tmp"), join(folder, "..data"));
-    const before = JSON.parse(published.get(volume) ?? "[]") as [string][];
-    for (const [path] of before) {
-      const [top = ""] = path.split("/");
-      if (!existsSync(join(folder, next, top))) rmSync(join(folder, top), { force: true });
-    }
-    rmSync(join(folder, `..${lastGeneration.get(volume)}`), { recursive: true, force: true });
-    lastGeneration.set(volume, generation);
-    published.set(volume, content);
-  };
-  const lastGeneration = new Map<string, number>();
-
-  return {
-    path(name) {
-      return volumes.find((each) => each.name === name)?.hostPath?.path ?? join(directory, name);
-    },
-    async refresh(pod, address) {
-      const group = pod.spec.securityContext?.fsGroup;
-      for (const volume of volumes) {
-        if (volume.hostPath !== undefined) continue;
-        if (volume.emptyDir !== undefined) {
-          const folder = join(directory, volume.name);
-          if (existsSync(folder)) continue;
-          mkdirSync(folder, { recursive: true });
-          chmodSync(folder, 0o777);
-          continue;
-        }
-        const kind = volume.projected ?? volume.configMap ?? volume.secret ?? volume.downwardAPI;
-        if (kind === undefined) throw new Error(`volume ${volume.name}: the local node knows no such kind`);
-        const files: Files = new Map();
-        for (const source of volume.projected?.sources ?? [volume]) {
-          for (const [path, file] of await filesOf(volume.name, source, pod, address)) files.set(path, file);
-        }
-        publish(volume.name, files, kind.defaultMode ?? 0o644, group);
-      }
-    },
   };
 }
 
-function select(files: Files, what: string, data: ReadonlyMap<string, Buffer> | undefined, source: Keyed): void {
-  if (data === undefined) {
-    if (source.optional === true) return;
-    throw new Error(`${what} does not exist`);
+/** The chosen keys of a ConfigMap or Secret, or all of them. */
+function select(key: string, { items }: Keyed, store: Store<ConfigMap | Secret>, encoding: BufferEncoding): File[] {
+  const object = store.get(key);
+  if (object === undefined) throw new Error(`${encoding === "utf8" ? "ConfigMap" : "Secret"} ${key} does not exist`);
+  const data = new Map(Object.entries(object.data ?? {}));
+  return (items ?? [...data.keys()].map((name) => ({ key: name, path: name }))).map((item) => {
+    const text = data.get(item.key);
+    if (text === undefined) throw new Error(`${key} has no key ${item.key}`);
+    return [item.path, Buffer.from(text, encoding)];
+  });
+}
+
+/** Makes a folder hold these files: `name -> ..data/name`, and `..data` leads to all of one time. */
+function publish(folder: string, files: ReadonlyMap<string, Buffer>): void {
+  const data = join(folder, "..data");
+  const old = fs.existsSync(data) ? fs.realpathSync(data) : undefined;
+  const names = old === undefined ? [] : fs.readdirSync(old);
+  if (isDeepStrictEqual(new Map(names.map((name) => [name, fs.readFileSync(join(data, name))])), files)) return;
+  const next = fs.mkdtempSync(`${folder}/..`);
+  fs.chmodSync(next, 0o755);
+  for (const [name, content] of files) fs.writeFileSync(join(next, name), content, { mode: 0o644 });
+  fs.symlinkSync(basename(next), `${data}_tmp`);
+  fs.renameSync(`${data}_tmp`, data);
+  for (const name of files.keys()) {
+    if (!names.includes(name)) fs.symlinkSync(join("..data", name), join(folder, name));
   }
-  const items = source.items ?? [...data.keys()].map((key) => ({ key, path: key, mode: undefined }));
-  for (const { key, path, mode } of items) {
-    const content = data.get(key);
-    if (content !== undefined) files.set(path, { content, mode });
-    else if (source.optional !== true) throw new Error(`${what} has no key ${key}`);
-  }
+  for (const name of names) if (!files.has(name)) fs.rmSync(join(folder, name));
+  if (old !== undefined) fs.rmSync(old, { recursive: true });
 }
