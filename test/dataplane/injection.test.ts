@@ -17,9 +17,16 @@ describe("injection", () => {
   });
 
   test("a pod that opts out stays out and still reaches the mesh in plaintext", async () => {
-    await mesh().apply(
-      "apiVersion: v1\nkind: Pod\nmetadata: {name: loner, namespace: shop, labels: {heddle.dev/inject: disabled}}\nspec: {containers: [{name: app, image: heddle-demo-app:dev, args: [serve, '8080']}]}\n",
-    );
+    await mesh().apply(`apiVersion: v1
+kind: Pod
+metadata: { name: loner, namespace: shop, labels: { heddle.dev/inject: disabled } }
+spec:
+  containers:
+    - name: app
+      image: heddle-demo-app:dev
+      args: [serve, "8080"]
+      readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }
+`);
     const result = await mesh().cluster.kubectl([
       "wait",
       "pod",
@@ -32,6 +39,9 @@ describe("injection", () => {
     expect(result.stderr).toBe("");
     const pod = await mesh().get<{ spec: { initContainers?: unknown } }>("pod", "shop", "loner");
     expect(pod.spec.initContainers).toBeUndefined();
+    const client = ["node", "/app/tools/demo/app.ts", "call", "http://cart.shop/", "--count", "2"];
+    const { stdout } = await mesh().cluster.exec("shop", "loner", "app", client);
+    expect(JSON.parse(stdout)).toMatchObject({ statuses: { 200: 2 }, peers: {} });
     await mesh().remove("pod", "shop", "loner");
   });
 

@@ -2,20 +2,20 @@
  * What a sidecar stands between, all in one network namespace: an application, the redirect of iptables, and the sidecar
  * itself. For `sidecar-scenario.ts`.
  */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer as createHTTPServer } from "node:http";
 import { createServer as createHTTP2Server } from "node:http2";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { createServer as createTLSServer } from "node:tls";
 import { commonResources, readinessListener } from "../../src/envoy/common.ts";
 import { classResources } from "../../src/envoy/inbound.ts";
 import type { EnvoyResource } from "../../src/envoy/resource.ts";
 import type { WorkloadClass } from "../../src/model/mesh.ts";
 import { proxyUser, ports as sidecarPorts } from "../../src/model/sidecar.ts";
+import { startProcess, until } from "../../tools/processes.ts";
 import { envoyBinary, writeIdentity, writeResources } from "../support/load-envoy.ts";
 import type { TestIdentity } from "../support/test-identity.ts";
 import { statusOf } from "./sidecar-callers.ts";
@@ -139,23 +139,17 @@ export async function withSidecar<T>(
     }
   };
   give(directory);
-  const program = await envoyBinary();
-  const envoy = spawn(
-    "setpriv",
-    ["--reuid", String(proxyUser), "--regid", String(proxyUser), "--clear-groups", "--", program]
-      .concat(["-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "-l", process.env["LEVEL"] ?? "error"])
-      .concat(["--disable-hot-restart"]),
-    { stdio: ["ignore", "inherit", "inherit"] },
-  );
+  const user = ["--reuid", String(proxyUser), "--regid", String(proxyUser), "--clear-groups", "--"];
+  const configuration = ["-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "--disable-hot-restart"];
+  const program = [await envoyBinary(), ...configuration, "-l", process.env["LEVEL"] ?? "error"];
+  const envoy = startProcess("sidecar", "setpriv", [...user, ...program], { logFile: join(directory, "log") });
   try {
-    for (const end = Date.now() + 20_000; ; await delay(20)) {
-      const answer = await statusOf({ port: sidecarPorts.status }, "/ready");
-      if (answer === "200") break;
-      if (Date.now() > end || envoy.exitCode !== null) throw new Error(`the sidecar does not become ready: ${answer}`);
-    }
+    const ready = async (): Promise<boolean> => (await statusOf({ port: sidecarPorts.status }, "/ready")) === "200";
+    await until("the sidecar is ready", ready, { timeout: 20_000, interval: 20, process: envoy });
     return await use();
   } finally {
-    envoy.kill("SIGKILL");
+    // Waits for its end: the next one listens where this one did.
+    await envoy.stop();
     rmSync(directory, { recursive: true, force: true });
   }
 }
