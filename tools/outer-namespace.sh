@@ -53,7 +53,7 @@ case "${1:-}" in
     shift 2
     setpriv --pdeathsig KILL "${NODE:-node}" "$here/forward.ts" "tcp:127.0.0.1:$port" "unix:$socket" &
     forwarder=$!
-    trap 'kill "$forwarder" 2>/dev/null; rm -f "$socket"' EXIT
+    trap 'kill "$forwarder" 2>/dev/null || true; rm -f "$socket"' EXIT
     sleep 0.5
     kill -0 "$forwarder" 2>/dev/null || { echo "127.0.0.1:$port cannot be used; choose another port." >&2; exit 1; }
   fi

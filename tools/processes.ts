@@ -32,6 +32,8 @@ export function startProcess(
   const child = spawn("setpriv", ["--pdeathsig", "KILL", command, ...args], {
     stdio: ["ignore", log, log],
     env: options.environment ?? process.env,
+    // Ctrl-C in the terminal is for this process only, which ends the others in their order.
+    detached: true,
   });
   closeSync(log);
   let reason: string | undefined;
