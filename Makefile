@@ -14,7 +14,7 @@ FORWARD = --forward $(PORT)=$$(mktemp -u --suffix=.heddle-api)
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
-demo: root setup build ## Six scenes on a mesh of this one machine; KEEP=1 leaves it running
+demo: root setup build ## Every scene on a mesh of this one machine; KEEP=1 leaves it running
 	@$(RUN) tools/outer-namespace.sh $(if $(filter 1,$(KEEP)),$(FORWARD)) -- node tools/demo/demo.ts
 
 test: root setup build ## All tests but those that need kind

@@ -1,10 +1,17 @@
-/** `make demo`: the six scenes, on a cluster that this run starts and ends. Runs inside the outer namespace. */
+/** `make demo`: all scenes, on a cluster that this run starts and ends. Runs inside the outer namespace. */
 
 import { rmSync } from "node:fs";
 import { binary } from "../binaries.ts";
 import { startMesh } from "./install.ts";
 import { Report } from "./report.ts";
-import { authorization, injection, mutualTLS, operatorDown, testers, weights } from "./scenes.ts";
+import { authorization } from "./scenes/authorization.ts";
+import { injection } from "./scenes/injection.ts";
+import { mutualTLS } from "./scenes/mutual-tls.ts";
+import { operatorDown } from "./scenes/operator-down.ts";
+import { testers, weights } from "./scenes/split.ts";
+
+/** Each one goes on where the one before has left the mesh. */
+const scenes = [injection, weights, testers, authorization, mutualTLS, operatorDown];
 
 const start = performance.now();
 const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
@@ -12,7 +19,7 @@ const mesh = await startMesh((line) => console.log(`[${seconds()}] ${line}`));
 const report = new Report();
 let failure: unknown;
 try {
-  for (const scene of [injection, weights, testers, authorization, mutualTLS, operatorDown]) await scene(mesh, report);
+  for (const scene of scenes) await scene(mesh, report);
 } catch (error) {
   failure = error;
   report.check("the scene runs to its end", error instanceof Error ? error.message : String(error), false);

@@ -13,10 +13,10 @@ export class Report {
   readonly #checks: Check[] = [];
   #scene = "";
 
-  /** Begins a scene. */
-  scene(number: number, title: string): void {
-    this.#scene = String(number);
-    console.log(`\n=== Scene ${number}: ${title}`);
+  /** Begins the next scene. */
+  scene(title: string): void {
+    this.#scene = String(Number(this.#scene) + 1);
+    console.log(`\n=== Scene ${this.#scene}: ${title}`);
   }
 
   /** What was done, such as a kubectl command. */
