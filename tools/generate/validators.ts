@@ -115,6 +115,8 @@ function jsonSchema(schema: Schema, definitions: Definitions): object {
 /** One module without imports: the few functions that ajv's code calls are put in. */
 function bundle(code: string): string {
   const { outputFiles } = buildSync({
+    // The same text, wherever a link leads to the packages.
+    preserveSymlinks: true,
     stdin: { contents: code, resolveDir: import.meta.dirname, loader: "js" },
     bundle: true,
     format: "esm",
