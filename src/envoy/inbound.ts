@@ -60,7 +60,7 @@ function declaredPorts(workload: WorkloadClass): readonly InboundPort[] {
 function inboundListener(workload: WorkloadClass): ListenerJson {
   const declared = declaredPorts(workload);
   const tcp = tcpFilters(workload);
-  const socket = serverSocket(trustDomainOf(workload.identity));
+  const socket = serverSocket(trustDomainOf(workload.identity), workload.tls);
   return {
     trafficDirection: "INBOUND",
     statPrefix,

@@ -1,9 +1,13 @@
 /** Mutual TLS between sidecars, and from a sidecar to the operator. */
-import type { SpiffeID } from "../model/mesh.ts";
+import type { SpiffeID, TLSParameters, TLSVersion } from "../model/mesh.ts";
 import { packed } from "./extension.ts";
 import type { TransportSocketJson } from "./generated/envoy/config/core/v3/base_pb.js";
 import { RawBufferSchema } from "./generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
-import type { SubjectAltNameMatcherJson } from "./generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
+import type {
+  SubjectAltNameMatcherJson,
+  TlsParameters_TlsProtocolJson,
+  TlsParametersJson,
+} from "./generated/envoy/extensions/transport_sockets/tls/v3/common_pb.js";
 import type { CommonTlsContextJson } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import {
   DownstreamTlsContextSchema,
@@ -39,7 +43,11 @@ export function clientSocket(serverIdentities: readonly SpiffeID[], alpnProtocol
     name: "envoy.transport_sockets.tls",
     typedConfig: packed(UpstreamTlsContextSchema, {
       commonTlsContext: {
-        ...commonContext(accepted.map((identity) => ({ sanType: "URI", matcher: { exact: identity } }))),
+        // Whatever a server's MeshTLS demands is among what clients offer.
+        ...commonContext(
+          accepted.map((identity) => ({ sanType: "URI", matcher: { exact: identity } })),
+          {},
+        ),
         alpnProtocols: [alpnProtocol],
       },
       // A resumed session skips the check of the server's certificate, so it would outlive a change of trust.
@@ -52,11 +60,14 @@ export function clientSocket(serverIdentities: readonly SpiffeID[], alpnProtocol
  * Demands a certificate with an identity of the trust domain. It negotiates no ALPN protocol: the client's ALPN only says
  * that the TLS is the mesh's, and Envoy's codec would not know the names.
  */
-export function serverSocket(trustDomain: string): TransportSocketJson {
+export function serverSocket(trustDomain: string, parameters: TLSParameters): TransportSocketJson {
   return {
     name: "envoy.transport_sockets.tls",
     typedConfig: packed(DownstreamTlsContextSchema, {
-      commonTlsContext: commonContext([{ sanType: "URI", matcher: { prefix: `spiffe://${trustDomain}/` } }]),
+      commonTlsContext: commonContext(
+        [{ sanType: "URI", matcher: { prefix: `spiffe://${trustDomain}/` } }],
+        parameters,
+      ),
       requireClientCertificate: true,
       disableStatelessSessionResumption: true,
       disableStatefulSessionResumption: true,
@@ -64,9 +75,19 @@ export function serverSocket(trustDomain: string): TransportSocketJson {
   };
 }
 
-function commonContext(names: readonly SubjectAltNameMatcherJson[]): CommonTlsContextJson {
+const protocols: Readonly<Record<TLSVersion, TlsParameters_TlsProtocolJson>> = { TLS12: "TLSv1_2", TLS13: "TLSv1_3" };
+
+function tlsParams({ minVersion, maxVersion, cipherSuites }: TLSParameters): TlsParametersJson {
   return {
-    tlsParams: { tlsMinimumProtocolVersion: "TLSv1_2", tlsMaximumProtocolVersion: "TLSv1_3" },
+    tlsMinimumProtocolVersion: protocols[minVersion ?? "TLS12"],
+    tlsMaximumProtocolVersion: protocols[maxVersion ?? "TLS13"],
+    ...(cipherSuites === undefined ? {} : { cipherSuites: [...cipherSuites] }),
+  };
+}
+
+function commonContext(names: readonly SubjectAltNameMatcherJson[], parameters: TLSParameters): CommonTlsContextJson {
+  return {
+    tlsParams: tlsParams(parameters),
     tlsCertificateSdsSecretConfigs: [secretSources.certificate],
     combinedValidationContext: {
       defaultValidationContext: { matchTypedSubjectAltNames: [...names] },

@@ -16,6 +16,25 @@ export type Protocol = "http" | "http2" | "grpc" | "tcp";
 /** Modes of MeshTLS. */
 export type TLSMode = "Strict" | "Permissive" | "Disabled";
 
+/** Versions of TLS that MeshTLS knows. */
+export type TLSVersion = "TLS12" | "TLS13";
+
+/** Suites of TLS 1.2 that MeshTLS knows, by OpenSSL's names. Those of TLS 1.3 cannot be chosen. */
+export type CipherSuite =
+  | "ECDHE-ECDSA-AES128-GCM-SHA256"
+  | "ECDHE-ECDSA-AES256-GCM-SHA384"
+  | "ECDHE-ECDSA-CHACHA20-POLY1305";
+
+/** What a server negotiates. */
+export interface TLSParameters {
+  /** Absent: TLS 1.2. */
+  readonly minVersion?: TLSVersion;
+  /** Absent: TLS 1.3. */
+  readonly maxVersion?: TLSVersion;
+  /** Of TLS 1.2. Absent: Envoy's own choice, which has all of ours. */
+  readonly cipherSuites?: readonly CipherSuite[];
+}
+
 /** A SPIFFE ID, such as `spiffe://cluster.local/ns/shop/sa/frontend`. */
 export type SpiffeID = string;
 
@@ -121,6 +140,8 @@ export interface WorkloadClass {
   readonly ports: readonly InboundPort[];
   /** Effective mode of every other port. */
   readonly mode: TLSMode;
+  /** Of the mesh's TLS on all ports. */
+  readonly tls: TLSParameters;
   /** Policies that deny, sorted by name. */
   readonly deny: readonly MeshPolicy[];
   /** Policies that allow, sorted by name; undefined when none applies, which allows everything. */

@@ -132,6 +132,8 @@ function speaksMutualTLS({ workload, port }: ServiceEndpoint, tls: ReadonlyMap<s
   return modes !== undefined && !sidecarPorts.has(port) && modeOf(modes, port) !== "Disabled";
 }
 
+const closedTLS: WorkloadTLS = { mode: "Strict", ports: [], parameters: {}, origins: [] };
+
 function workloadClass(
   workload: Workload,
   tls: ReadonlyMap<string, WorkloadTLS>,
@@ -139,7 +141,7 @@ function workloadClass(
 ): WorkloadClass {
   const { id, namespace, serviceAccount, identity, labels, families } = workload;
   // Both passes decide for every workload; if one did not, the workload is closed rather than open.
-  const { mode, ports, origins } = tls.get(id) ?? { mode: "Strict", ports: [], origins: [] };
+  const { mode, ports, parameters, origins } = tls.get(id) ?? closedTLS;
   const { deny, allow } = authorization.get(id) ?? { deny: [], allow: [] };
   const policies = [...deny, ...(allow ?? [])].map(({ origin }) => origin);
   return {
@@ -151,6 +153,7 @@ function workloadClass(
     pods: workload.pods.map(objectKey),
     ports,
     mode,
+    tls: parameters,
     deny,
     allow,
     families,

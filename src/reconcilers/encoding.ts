@@ -92,11 +92,11 @@ function encodeService(service: MeshService, cache: CompileCache): EncodedUnit {
 }
 
 function encodeClass(workload: WorkloadClass, cache: CompileCache): EncodedUnit {
-  const { id, namespace, serviceAccount, identity, ports, mode, families } = workload;
+  const { id, namespace, serviceAccount, identity, ports, mode, tls, families } = workload;
   const content = (policies: readonly MeshPolicy[] | undefined) =>
     policies?.map(({ name, rules }) => ({ name, rules }));
   const [deny, allow] = [content(workload.deny), content(workload.allow)];
-  const input = { id, namespace, serviceAccount, identity, ports, mode, families, deny, allow };
+  const input = { id, namespace, serviceAccount, identity, ports, mode, tls, families, deny, allow };
   return encode(["class", input], () => classResources(workload), cache);
 }
 

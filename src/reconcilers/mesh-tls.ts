@@ -2,13 +2,15 @@
  * Pass 3: which ports of which workloads demand mutual TLS.
  *
  *   MeshTLS --selector--> Workload: at each of three levels (mesh, namespace, workload) the oldest object counts; of the
- *   levels the narrowest one governs. What it leaves out is inherited; its ports are never inherited.
+ *   levels the narrowest one governs. What it leaves out (mode, tlsVersion, tlsCiphers) is inherited, each as a whole, from
+ *   the next wider level that has it; its ports are never inherited.
  */
 import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import { validateMeshTLS } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
-import type { InboundPort, ObjectReference, TLSMode } from "../model/mesh.ts";
+import type { InboundPort, ObjectReference, TLSMode, TLSParameters } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
+import { compare } from "../model/workload.ts";
 import { accepted, byAge, demandShape, InvalidObject, invalid, messageOf, referenceTo, resolved } from "./objects.ts";
 import type { Scope, Selection } from "./selector.ts";
 import { findNothing, select, selectAtLeast } from "./selector.ts";
@@ -23,6 +25,7 @@ export interface WorkloadTLS {
   readonly mode: TLSMode;
   /** Served ports, and those that a MeshTLS names; sorted by number. */
   readonly ports: readonly InboundPort[];
+  readonly parameters: TLSParameters;
   /** The MeshTLS that decided, sorted. */
   readonly origins: readonly ObjectReference[];
 }
@@ -46,6 +49,8 @@ interface Claim {
   readonly selection: Selection;
   readonly mode: TLSMode | undefined;
   readonly ports: NonNullable<MeshTLS["spec"]["ports"]>;
+  readonly tlsVersion: MeshTLS["spec"]["tlsVersion"];
+  readonly tlsCiphers: MeshTLS["spec"]["tlsCiphers"];
   /** Why the object is not valid: it then demands Strict of what it selects, which lets in the least. */
   readonly fault?: string;
 }
@@ -90,22 +95,32 @@ function claimOf(object: MeshTLS, settings: MeshSettings, workloads: Workloads):
   const reference = referenceTo("MeshTLS", object);
   try {
     validate(object);
-    const { mode, ports = [] } = object.spec;
-    return { object, reference, selection: select(object, workloads, settings), mode, ports };
+    const { mode, ports = [], tlsVersion, tlsCiphers } = object.spec;
+    return { object, reference, selection: select(object, workloads, settings), mode, ports, tlsVersion, tlsCiphers };
   } catch (error) {
-    const fault = `${messageOf(error)}. Until then, what it selects accepts nothing but mutual TLS.`;
+    const fault = `${messageOf(error)}. Until then, what it selects accepts nothing but mutual TLS, of version 1.3.`;
     const selection = selectAtLeast(object, workloads, settings);
-    return { object, reference, selection, mode: "Strict", ports: [], fault };
+    const tlsVersion = { min: "TLS13" } as const;
+    return { object, reference, selection, mode: "Strict", ports: [], tlsVersion, tlsCiphers: undefined, fault };
   }
 }
 
 /** What the API server checks by CEL is checked again, since a stored object may be older than the rule. */
 function validate(object: MeshTLS): void {
   demandShape(object, validateMeshTLS);
-  if (object.spec.mode === undefined && object.spec.ports === undefined) {
-    throw new InvalidObject("spec: give a mode, or ports with modes: without either the object says nothing");
+  const { mode, ports, tlsVersion, tlsCiphers } = object.spec;
+  if ([mode, ports, tlsVersion, tlsCiphers].every((field) => field === undefined)) {
+    throw new InvalidObject(
+      "spec: give a mode, ports with modes, tlsVersion or tlsCiphers: without any of them the object says nothing",
+    );
   }
-  for (const [index, { port }] of (object.spec.ports ?? []).entries()) {
+  if (tlsVersion?.min === "TLS13" && tlsVersion.max === "TLS12") {
+    throw new InvalidObject("spec.tlsVersion: give a min that is not above max");
+  }
+  if (tlsVersion?.min === "TLS13" && tlsCiphers !== undefined) {
+    throw new InvalidObject("spec.tlsCiphers: remove it, or give a tlsVersion.min of TLS12: it restricts TLS 1.2 only");
+  }
+  for (const [index, { port }] of (ports ?? []).entries()) {
     if (typeof port === "number" && !(port >= 1 && port <= 65_535)) {
       throw new InvalidObject(`spec.ports[${index}].port: give a port between 1 and 65535`);
     }
@@ -136,11 +151,23 @@ function tlsOf(workload: Workload, winners: Winners, served: readonly ServedPort
   const ports = new Map<number, InboundPort>();
   for (const [port, modeOfPort] of explicit) ports.set(port, { port, protocol: "tcp", mode: modeOfPort });
   for (const { port, protocol } of served) ports.set(port, { port, protocol, mode: explicit.get(port) ?? mode });
-  const origins = [...new Set([governing, ofMode])].filter((claim) => claim !== undefined);
+  const ofVersion = narrowestFirst.find((claim) => claim.tlsVersion !== undefined);
+  const ofCiphers = narrowestFirst.find((claim) => claim.tlsCiphers !== undefined);
+  const origins = [...new Set([governing, ofMode, ofVersion, ofCiphers])].filter((claim) => claim !== undefined);
   return {
     mode,
     ports: [...ports.values()].sort((a, b) => a.port - b.port),
+    parameters: parametersOf(ofVersion?.tlsVersion, ofCiphers?.tlsCiphers),
     origins: origins.map(({ reference }) => reference),
+  };
+}
+
+function parametersOf(version: Claim["tlsVersion"], ciphers: Claim["tlsCiphers"]): TLSParameters {
+  return {
+    ...(version?.min === undefined ? {} : { minVersion: version.min }),
+    ...(version?.max === undefined ? {} : { maxVersion: version.max }),
+    // The order has no meaning to users, and must have none for proxies.
+    ...(ciphers === undefined ? {} : { cipherSuites: [...ciphers].sort(compare) }),
   };
 }
 

@@ -73,6 +73,7 @@ export function workloadClass(parts: Partial<WorkloadClass> = {}): WorkloadClass
       { port: 8080, protocol: "http", mode: "Permissive" },
     ],
     mode: "Permissive",
+    tls: {},
     deny: [],
     allow: undefined,
     families: { ipv4: true, ipv6: true },

@@ -33,6 +33,11 @@ export interface MeshTLSSpec {
    * Modes of single container ports. They are not inherited: only those of the narrowest object count.
    */
   readonly ports?: readonly MeshTLSPort[];
+  readonly tlsVersion?: MeshTLSVersion;
+  /**
+   * The cipher suites of TLS 1.2 that the sidecars of the selected workloads accept: those of ECDHE-ECDSA that encrypt and authenticate in one step, which are all that mesh callers offer. The suites of TLS 1.3 cannot be chosen. Absent: inherited, the whole list, from the next wider object that has it. Where none has it, all of them.
+   */
+  readonly tlsCiphers?: readonly ("ECDHE-ECDSA-AES128-GCM-SHA256" | "ECDHE-ECDSA-AES256-GCM-SHA384" | "ECDHE-ECDSA-CHACHA20-POLY1305")[];
 }
 /**
  * Which pods of the namespace. Absent: all of them; in the root namespace, all of the mesh. In the root namespace a selector means pods with those labels in every namespace.
@@ -60,6 +65,19 @@ export interface MeshTLSPort {
    * The mode of this port; the same words as for the mode of all ports.
    */
   readonly mode: "Strict" | "Permissive" | "Disabled";
+}
+/**
+ * Which versions of TLS the sidecars of the selected workloads negotiate with their callers. Absent: inherited, both bounds together, from the next wider object that has it. Where none has it, TLS 1.2 and 1.3. Sidecars offer both versions as clients, so that mesh callers get through in any case.
+ */
+export interface MeshTLSVersion {
+  /**
+   * The oldest version that is accepted. Absent: TLS12.
+   */
+  readonly min?: "TLS12" | "TLS13";
+  /**
+   * The newest version that is accepted. Absent: TLS13.
+   */
+  readonly max?: "TLS12" | "TLS13";
 }
 /**
  * What Heddle says of the object. Written by the operator only.
