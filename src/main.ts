@@ -57,7 +57,13 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const observations = createObservations({ client, watches, logger, onChange: (changes) => onChange(changes) });
   const observed = observations.of;
   const webhook = createWebhookServer({
-    handlers: createInjectionHandlers(defaultInjectionSettings(settings.proxyImage)),
+    handlers: createInjectionHandlers(
+      defaultInjectionSettings(settings.proxyImage, settings.annotationBounds),
+      (namespace) => {
+        const known = observed("Namespace").get(namespace);
+        return known === undefined ? undefined : (known.metadata.annotations ?? {});
+      },
+    ),
     logger,
     metrics,
   });

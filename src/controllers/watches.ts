@@ -13,6 +13,8 @@ import type {
   Secret,
   Service,
 } from "../api/kubernetes.ts";
+import { namespaceBoundKeys } from "../model/annotations.ts";
+import { recordVariable } from "../model/injection-record.ts";
 import { containers, keys, manager } from "../model/sidecar.ts";
 import { webhookConfiguration } from "./webhook-bundle.ts";
 
@@ -67,8 +69,9 @@ function ownKind(kind: "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS"): Watc
 
 function trimPod(object: KubernetesObject): Pod {
   const { apiVersion, kind, metadata, spec, status } = object as Pod;
-  const container = ({ name, ports, restartPolicy }: Pod["spec"]["containers"][number]) => ({
+  const container = ({ name, ports, restartPolicy, env }: Pod["spec"]["containers"][number]) => ({
     name,
+    ...(name === containers.proxy ? { env: env?.filter((variable) => variable.name === recordVariable) ?? [] } : {}),
     ...(ports === undefined
       ? {}
       : {
@@ -109,7 +112,10 @@ export const watches: readonly Watch[] = [
   ownKind("MeshTLS"),
   {
     kind: "Namespace",
-    trim: (object) => ({ ...(object as Namespace), metadata: trimMeta(object.metadata, { labels: true }) }),
+    trim: (object) => ({
+      ...(object as Namespace),
+      metadata: trimMeta(object.metadata, { labels: true, annotations: namespaceBoundKeys }),
+    }),
     compiled: ({ metadata }) => [metadata.labels?.[keys.inject], metadata.deletionTimestamp],
   },
   {

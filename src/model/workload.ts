@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Container, Pod } from "../api/kubernetes.ts";
+import type { InjectionRecord } from "./injection-record.ts";
+import { encodeRecord, isEmptyRecord, readRecord } from "./injection-record.ts";
 import { containers, keys } from "./sidecar.ts";
 
 /** Labels that differ between pods of one workload and so take no part in its class. A trailing slash means a prefix. */
@@ -28,6 +30,7 @@ export interface WorkloadTraits {
   readonly labels: Readonly<Record<string, string>>;
   /** Sorted by number, then name. */
   readonly ports: readonly NamedPort[];
+  readonly record: InjectionRecord;
 }
 
 /** The first 10 hex digits of the SHA-256 of a value's JSON: how names derive from content. */
@@ -63,6 +66,7 @@ export function workloadTraits(pod: Pick<Pod, "metadata" | "spec">, namespace: s
     serviceAccount: pod.spec.serviceAccountName ?? "default",
     labels: Object.fromEntries(labels),
     ports,
+    record: readRecord(pod.spec.initContainers),
   };
 }
 
@@ -73,6 +77,7 @@ export function workloadClassId(traits: WorkloadTraits): string {
     traits.serviceAccount,
     sortedEntries(traits.labels),
     traits.ports.map(({ name, port }) => [name, port]),
+    ...(isEmptyRecord(traits.record) ? [] : [encodeRecord(traits.record)]),
   ]);
   // A name that was cut may end in a dot or a dash, which a name before a dash may not.
   return `${traits.serviceAccount.slice(0, 200).replace(/[.-]+$/, "")}-${hash}`;

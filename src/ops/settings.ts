@@ -1,4 +1,6 @@
 import { parseArgs } from "node:util";
+import type { AnnotationBounds, PodAnnotation } from "../model/annotations.ts";
+import { boundSettings, parseBound } from "../model/annotations.ts";
 import { ports } from "../model/sidecar.ts";
 import type { MeshSettings } from "../model/snapshot.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
@@ -20,6 +22,8 @@ export interface Settings {
   readonly certificateTTL: number;
   /** Share of its life after which a certificate is replaced. */
   readonly renewAfter: number;
+  /** What pods may ask of their sidecars by annotations. */
+  readonly annotationBounds: AnnotationBounds;
 }
 
 interface Option {
@@ -30,7 +34,7 @@ interface Option {
 }
 
 /** The one table of options: flags, environment, defaults and help are all made from it. */
-const options = [
+const fixedOptions = [
   {
     name: "namespace",
     environment: "POD_NAMESPACE",
@@ -56,7 +60,14 @@ const options = [
   { name: "certificate-ttl", fallback: "24h", help: "life of a workload's certificate, such as 24h or 10m" },
 ] as const satisfies readonly Option[];
 
-type OptionName = (typeof options)[number]["name"];
+type OptionName = (typeof fixedOptions)[number]["name"] | (typeof boundSettings)[number]["name"];
+
+const options: readonly Option[] = [
+  ...fixedOptions,
+  ...boundSettings.map(({ name, annotation, fallback }) => {
+    return { name, fallback, help: `bound of the annotation heddle.dev/${annotation} of pods` };
+  }),
+];
 
 /** A setting that cannot be used. The message names the flag and what it takes. */
 export class SettingsError extends Error {
@@ -67,7 +78,7 @@ export class SettingsError extends Error {
 export function settingsHelp(): string {
   const lines = options.map((option) => {
     const variable = variableOf(option);
-    return `  --${option.name.padEnd(18)} ${option.help} [${variable}${option.fallback === "" ? "" : `, default ${option.fallback}`}]`;
+    return `  --${option.name.padEnd(28)} ${option.help} [${variable}${option.fallback === "" ? "" : `, default ${option.fallback}`}]`;
   });
   return [
     "Usage: heddle [options]",
@@ -88,7 +99,7 @@ export function parseSettings(
 ): Settings {
   const values = readFlags(flags);
   const text = (name: OptionName): string => {
-    const option: Option | undefined = options.find((candidate) => candidate.name === name);
+    const option = options.find((candidate) => candidate.name === name);
     const fromEnvironment = option === undefined ? undefined : environment[variableOf(option)];
     return values.get(name) ?? (fromEnvironment === "" ? undefined : fromEnvironment) ?? option?.fallback ?? "";
   };
@@ -127,7 +138,19 @@ export function parseSettings(
     proxyImage: text("proxy-image"),
     certificateTTL: parseDuration("certificate-ttl", text("certificate-ttl")),
     renewAfter: 2 / 3,
+    annotationBounds: new Map(
+      boundSettings.map(({ name, annotation }) => [annotation, readBound(name, annotation, text(name))]),
+    ),
   };
+}
+
+function readBound(name: string, annotation: PodAnnotation, value: string): string {
+  try {
+    return parseBound(annotation, value);
+  } catch (error) {
+    if (error instanceof RangeError) throw new SettingsError(`--${name} ${error.message}`);
+    throw error;
+  }
 }
 
 function variableOf(option: Option): string {

@@ -8,8 +8,8 @@ import type {
   AuthorizationPolicySource,
   AuthorizationPolicySpec,
 } from "../api/generated/AuthorizationPolicy.ts";
+import { parseAddressBlock } from "../model/cidr.ts";
 import type { AuthorizationRule, OperationMatch, SourceMatch, StringMatch, Values } from "../model/mesh.ts";
-import { parseAddressBlock } from "./cidr.ts";
 import { InvalidObject } from "./objects.ts";
 
 /** What a policy says, with its defaults filled in. */

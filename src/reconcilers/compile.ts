@@ -129,7 +129,8 @@ function meshService(
 
 function speaksMutualTLS({ workload, port }: ServiceEndpoint, tls: ReadonlyMap<string, WorkloadTLS>): boolean {
   const modes = workload === undefined ? undefined : tls.get(workload.id);
-  return modes !== undefined && !sidecarPorts.has(port) && modeOf(modes, port) !== "Disabled";
+  const isCaptured = !sidecarPorts.has(port) && workload?.record.excludedPorts.includes(port) !== true;
+  return modes !== undefined && isCaptured && modeOf(modes, port) !== "Disabled";
 }
 
 const closedTLS: WorkloadTLS = { mode: "Strict", ports: [], parameters: {}, origins: [] };

@@ -5,6 +5,7 @@
  *   Namespace (labelled, or with an injected pod) ----------------> enrolled
  */
 import type { Namespace, Pod } from "../api/kubernetes.ts";
+import type { InjectionRecord } from "../model/injection-record.ts";
 import type { SpiffeID, WorkloadClass, WorkloadIdentity } from "../model/mesh.ts";
 import { keys } from "../model/sidecar.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
@@ -22,6 +23,7 @@ export interface Workload {
   readonly labels: Readonly<Record<string, string>>;
   /** Ports that its containers declare. */
   readonly containerPorts: readonly NamedPort[];
+  readonly record: InjectionRecord;
   /** Sorted by key. */
   readonly pods: readonly Pod[];
   readonly families: WorkloadClass["families"];
@@ -69,10 +71,23 @@ export function findWorkloads(snapshot: Snapshot, settings: MeshSettings): Workl
   const all = [...drafts]
     .sort(([a], [b]) => compare(a, b))
     .map(([id, draft]): Workload => {
-      const { namespace, serviceAccount, labels, ports } = workloadTraits(draft.first, namespaceOf(draft.first));
+      const { namespace, serviceAccount, labels, ports, record } = workloadTraits(
+        draft.first,
+        namespaceOf(draft.first),
+      );
       const identity = spiffeId(settings.trustDomain, namespace, serviceAccount);
       const families = familiesOf(draft.pods);
-      return { id, namespace, serviceAccount, identity, labels, containerPorts: ports, pods: draft.pods, families };
+      return {
+        id,
+        namespace,
+        serviceAccount,
+        identity,
+        labels,
+        containerPorts: ports,
+        record,
+        pods: draft.pods,
+        families,
+      };
     });
   const ofNamespace = Map.groupBy(all, ({ namespace }) => namespace);
   const ofPod = new Map(all.flatMap((workload) => workload.pods.map((pod) => [objectKey(pod), workload] as const)));

@@ -1,6 +1,7 @@
 /**
  * Which pods get no sidecar although their namespace asks for it. The one list of them: the API server judges them by
- * the expressions before it calls the webhook, the webhook judges them again, and a test holds the manifests to it.
+ * the expressions before it calls the webhook, the webhook judges them again, and config/40-webhook.yaml is generated
+ * from it.
  */
 import { keys } from "../model/sidecar.ts";
 import type { AdmissionPod } from "./pod.ts";
@@ -12,35 +13,53 @@ export interface Exemption {
   /** CEL over `object`: true for pods that are NOT exempt, as match conditions want it. */
   readonly expression: string;
   readonly reason: string;
+  /** Whether it counts in namespaces labelled `heddle.dev/inject: enforced` too. */
+  readonly isAbsolute: boolean;
   applies(pod: AdmissionPod): boolean;
 }
 
 const mirrorAnnotation = "kubernetes.io/config.mirror";
 const osLabel = "kubernetes.io/os";
+const optedOut = "disabled";
 
-/** Pods that cannot have a sidecar, whatever their namespace says. */
-export const exemptions: readonly Exemption[] = [
+/** Pods that cannot have a sidecar, and pods that ask for none. */
+const all: readonly Exemption[] = [
   {
     name: "not-host-network",
     expression: "!object.spec.?hostNetwork.orValue(false)",
     reason: "it uses the node's network, whose connections must not be redirected",
+    isAbsolute: true,
     applies: (pod) => pod.spec.hostNetwork === true,
   },
   {
     name: "not-mirror",
     expression: `!('${mirrorAnnotation}' in object.metadata.?annotations.orValue({}))`,
     reason: "it mirrors a static pod, which runs on its node as it is",
+    isAbsolute: true,
     applies: (pod) => Object.hasOwn(pod.metadata.annotations ?? {}, mirrorAnnotation),
   },
   {
     name: "not-windows",
     expression: `object.spec.?os.?name.orValue('') != 'windows' && object.spec.?nodeSelector['${osLabel}'].orValue('') != 'windows'`,
     reason: "it runs on Windows",
+    isAbsolute: true,
     applies: (pod) => pod.spec.os?.name === "windows" || pod.spec.nodeSelector?.[osLabel] === "windows",
+  },
+  {
+    name: "not-opted-out",
+    expression: `object.metadata.?labels['${keys.inject}'].orValue('') != '${optedOut}'`,
+    reason: `its label ${keys.inject} is '${optedOut}'`,
+    isAbsolute: false,
+    applies: optsOut,
   },
 ];
 
-/** Whether the pod asks for no sidecar. Only namespaces with `heddle.dev/inject: enabled` grant it. */
+/** The exemptions in a namespace: where injection is enforced, no pod may opt out. */
+export function exemptionsOf(namespace: { readonly enforced: boolean }): readonly Exemption[] {
+  return all.filter(({ isAbsolute }) => isAbsolute || !namespace.enforced);
+}
+
+/** Whether the pod asks for no sidecar. */
 export function optsOut(pod: AdmissionPod): boolean {
-  return pod.metadata.labels?.[keys.inject] === "disabled";
+  return pod.metadata.labels?.[keys.inject] === optedOut;
 }

@@ -1,4 +1,4 @@
-import { injectPod } from "./inject.ts";
+import { type InjectionNamespace, injectPod } from "./inject.ts";
 import { nameOf } from "./metadata.ts";
 import { podPatch } from "./patch.ts";
 import { PodShapeError, parsePod } from "./pod.ts";
@@ -15,32 +15,49 @@ export type AdmissionHandler = (request: AdmissionRequest) => AdmissionDecision 
  */
 export const injectionPaths = { enabled: "/inject", enforced: "/inject/enforced" } as const;
 
+/** The annotations of a Namespace; undefined while it is not known. */
+export type AnnotationsOfNamespace = (namespace: string) => Readonly<Record<string, string>> | undefined;
+
 /** The handlers of {@link injectionPaths}, by path. */
-export function createInjectionHandlers(settings: InjectionSettings): ReadonlyMap<string, AdmissionHandler> {
+export function createInjectionHandlers(
+  settings: InjectionSettings,
+  annotationsOf: AnnotationsOfNamespace,
+): ReadonlyMap<string, AdmissionHandler> {
+  const handler = (enforced: boolean) => (request: AdmissionRequest) => {
+    const { namespace } = request;
+    return decide(request, { name: namespace, enforced, annotations: annotationsOf(namespace) }, settings);
+  };
   return new Map([
-    [injectionPaths.enabled, (request) => decide(request, false, settings)],
-    [injectionPaths.enforced, (request) => decide(request, true, settings)],
+    [injectionPaths.enabled, handler(false)],
+    [injectionPaths.enforced, handler(true)],
   ]);
 }
 
 /** @throws ReviewError when the request is not the creation of a pod. */
-function decide(request: AdmissionRequest, enforced: boolean, settings: InjectionSettings): AdmissionDecision {
-  const { apiVersion, kind, operation, namespace } = request;
+function decide(
+  request: AdmissionRequest,
+  namespace: InjectionNamespace,
+  settings: InjectionSettings,
+): AdmissionDecision {
+  const { apiVersion, kind, operation } = request;
   if (apiVersion !== "v1" || kind !== "Pod" || operation !== "CREATE") {
     throw new ReviewError(
       "only the creation of v1 Pods can be reviewed here; correct the rules of the webhook configuration",
     );
   }
-  if (namespace === "") throw new ReviewError("request.namespace is empty, and a Pod has one");
+  if (namespace.name === "") throw new ReviewError("request.namespace is empty, and a Pod has one");
   const pod = readPod(request.object);
-  const injection = injectPod(pod, { name: namespace, enforced }, settings);
+  const injection = injectPod(pod, namespace, settings);
   switch (injection.kind) {
     case "injected":
       return { allowed: true, patch: podPatch(pod, injection.pod), warnings: injection.warnings };
     case "skipped":
       return { allowed: true, patch: [], warnings: [] };
     case "refused":
-      return { allowed: false, message: `Pod ${quote(nameOf(pod))} in namespace ${namespace}: ${injection.message}` };
+      return {
+        allowed: false,
+        message: `Pod ${quote(nameOf(pod))} in namespace ${namespace.name}: ${injection.message}`,
+      };
   }
 }
 

@@ -2,15 +2,19 @@
  * Injection: a pod in, the pod with its sidecar out. Pure, and idempotent as a set: it may run before or after other
  * admission plugins, and again after them, and the result is the same.
  */
+import type { PodAnnotation } from "../model/annotations.ts";
+import { readAnnotations } from "../model/annotations.ts";
 import { containers } from "../model/sidecar.ts";
-import { exemptions, optsOut } from "./exemptions.ts";
-import { reassert } from "./merge.ts";
+import { exemptionsOf, optsOut } from "./exemptions.ts";
+import { changeableFields, imageFields, reassert } from "./merge.ts";
 import { classOf, serviceAccountOf, stampClass } from "./metadata.ts";
 import type { AdmissionContainer, AdmissionPod, AdmissionPodSpec } from "./pod.ts";
 import { proxyContainer } from "./proxy-container.ts";
+import { contradiction } from "./quantities.ts";
 import { redirectContainer } from "./redirect-container.ts";
 import { refusal, warnings } from "./reserved.ts";
-import type { InjectionSettings } from "./settings.ts";
+import type { InjectionSettings, SidecarSettings } from "./settings.ts";
+import { withAnnotations } from "./settings.ts";
 import { mergeVolumes, proxyVolumes } from "./volumes.ts";
 
 /** The namespace that a pod is created in. */
@@ -18,6 +22,8 @@ export interface InjectionNamespace {
   readonly name: string;
   /** Whether it is labelled `heddle.dev/inject: enforced`: its pods may not opt out. */
   readonly enforced: boolean;
+  /** Undefined while the namespace is not known. */
+  readonly annotations: Readonly<Record<string, string>> | undefined;
 }
 
 /** What becomes of a pod. */
@@ -29,57 +35,86 @@ export type Injection =
 
 /** The pod with sidecar, redirect, volumes and class; or why it has none; or why it may not run. */
 export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, settings: InjectionSettings): Injection {
-  const exemption = exemptions.find((candidate) => candidate.applies(pod));
+  const exemption = exemptionsOf(namespace).find((candidate) => candidate.applies(pod));
   if (exemption !== undefined) return { kind: "skipped", reason: exemption.reason };
-  if (optsOut(pod) && !namespace.enforced)
-    return { kind: "skipped", reason: "its label heddle.dev/inject is 'disabled'" };
   if (pod.spec.containers.length === 0)
     return { kind: "skipped", reason: "it has no containers, which the API server refuses" };
 
-  const message = refusal(pod);
+  const asked = readAnnotations(pod.metadata.annotations ?? {}, namespace, settings.bounds);
+  const own = withAnnotations(settings, asked.values);
+  const message = refusal(pod) ?? asked.problems[0] ?? contradiction(own);
   if (message !== undefined) return { kind: "refused", message };
 
-  const classId = classOf(pod, namespace.name);
+  const withContainers = { ...pod, spec: addContainers(pod.spec, own, asked.values) };
+  // The class is of what the compile will see: the record in the sidecar is part of it.
+  const classId = classOf(withContainers, namespace.name);
+  const volumes = mergeVolumes(pod.spec.volumes ?? [], proxyVolumes(classId, serviceAccountOf(pod)));
   return {
     kind: "injected",
     pod: {
-      ...pod,
+      ...withContainers,
       metadata: stampClass(pod.metadata, classId),
-      spec: injectSpec(pod.spec, classId, serviceAccountOf(pod), settings),
+      spec: { ...withContainers.spec, volumes },
     },
     warnings: [
       ...(optsOut(pod)
         ? [`label heddle.dev/inject: disabled has no effect, since namespace ${namespace.name} is 'enforced'`]
         : []),
+      ...asked.warnings,
       ...warnings(pod),
     ],
   };
 }
 
-function injectSpec(
+function addContainers(
   spec: AdmissionPodSpec,
-  classId: string,
-  serviceAccount: string,
-  settings: InjectionSettings,
+  settings: SidecarSettings,
+  asked: ReadonlyMap<PodAnnotation, string>,
 ): AdmissionPodSpec {
+  const proxy = proxyContainer(settings, { excludedPorts: numbersOf(settings.exclusions.inboundPorts) });
   return {
     ...spec,
-    initContainers: placeFirst(spec.initContainers ?? [], [redirectContainer(settings), proxyContainer(settings)]),
-    volumes: mergeVolumes(spec.volumes ?? [], proxyVolumes(classId, serviceAccount)),
+    initContainers: placeFirst(spec.initContainers ?? [], [
+      { container: redirectContainer(settings), resourcesAreAsked: false },
+      { container: proxy, resourcesAreAsked: resourceAnnotations.some((name) => asked.has(name)) },
+    ]),
   };
+}
+
+const numbersOf = (ports: string): readonly number[] =>
+  ports === ""
+    ? []
+    : ports
+        .split(",")
+        .map(Number)
+        .sort((a, b) => a - b);
+
+const resourceAnnotations: readonly PodAnnotation[] = [
+  "proxy-cpu-request",
+  "proxy-cpu-limit",
+  "proxy-memory-request",
+  "proxy-memory-limit",
+];
+
+interface OwnContainer {
+  readonly container: AdmissionContainer;
+  /** Its resources were asked for by annotations, so that nobody else's count. */
+  readonly resourcesAreAsked: boolean;
 }
 
 /** Ours before all others, in our order: what runs before the redirect would bypass the mesh. */
 function placeFirst(
   existing: readonly AdmissionContainer[],
-  ours: readonly AdmissionContainer[],
+  ours: readonly OwnContainer[],
 ): readonly AdmissionContainer[] {
   const names: ReadonlySet<string> = new Set(Object.values(containers));
   const present = new Map(
     existing.filter(({ name }) => names.has(name)).map((container) => [container.name, container]),
   );
   return [
-    ...ours.map((container) => reassert(present.get(container.name), container)),
+    ...ours.map(({ container, resourcesAreAsked }) =>
+      reassert(present.get(container.name), container, resourcesAreAsked ? imageFields : changeableFields),
+    ),
     ...existing.filter(({ name }) => !names.has(name)),
   ];
 }

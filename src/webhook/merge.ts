@@ -5,8 +5,11 @@
  */
 import type { AdmissionContainer } from "./pod.ts";
 
+/** Fields of our containers that mirrors of images change. */
+export const imageFields: ReadonlySet<string> = new Set(["image", "imagePullPolicy"]);
+
 /** Fields of our containers that others may change: mirrors of images, autoscalers of resources. */
-const changeable: ReadonlySet<string> = new Set(["image", "imagePullPolicy", "resources"]);
+export const changeableFields: ReadonlySet<string> = new Set([...imageFields, "resources"]);
 
 /** Lists of our containers to which others may add, and what names an element. */
 const extensible: ReadonlyMap<string, string> = new Map([
@@ -22,22 +25,28 @@ const tokenMountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Our container with what others did to it, or as it was first if it is not there yet. */
-export function reassert(existing: AdmissionContainer | undefined, wanted: AdmissionContainer): AdmissionContainer {
+/** Our container with what others did to it, in the changeable fields whatever it is, or as it was first if it is not there yet. */
+export function reassert(
+  existing: AdmissionContainer | undefined,
+  wanted: AdmissionContainer,
+  changeable: ReadonlySet<string> = changeableFields,
+): AdmissionContainer {
   if (existing === undefined) return wanted;
   const current: Fields = { ...existing };
   const mounts = existing.volumeMounts?.filter(({ mountPath }) => mountPath !== tokenMountPath);
   const withoutToken: Fields =
     mounts?.length === existing.volumeMounts?.length ? current : { ...current, volumeMounts: mounts };
   const merged = new Map<string, unknown>(Object.entries(withoutToken));
-  for (const [field, value] of Object.entries(wanted)) merged.set(field, mergeField(field, withoutToken[field], value));
+  for (const [field, value] of Object.entries(wanted)) {
+    const found = withoutToken[field] ?? undefined;
+    merged.set(field, found !== undefined && changeable.has(field) ? found : mergeField(field, found, value));
+  }
   const changed = [...merged].some(([field, value]) => value !== current[field]);
   return changed ? { ...wanted, ...Object.fromEntries(merged) } : existing;
 }
 
 function mergeField(field: string, existing: unknown, wanted: unknown): unknown {
-  if (existing === undefined || existing === null) return wanted;
-  if (changeable.has(field)) return existing;
+  if (existing === undefined) return wanted;
   const key = extensible.get(field);
   if (key !== undefined && Array.isArray(existing) && Array.isArray(wanted)) return mergeList(existing, wanted, key);
   if (field === "securityContext") return grantsNoMore(existing, wanted) ? existing : wanted;

@@ -115,7 +115,10 @@ const container: Shape = {
       list: { required: ["containerPort"], fields: { name: "string", containerPort: "number", protocol: "string" } },
     },
     env: {
-      list: { required: ["name"], fields: { name: "string", valueFrom: { fields: { secretKeyRef: name } } } },
+      list: {
+        required: ["name"],
+        fields: { name: "string", value: "string", valueFrom: { fields: { secretKeyRef: name } } },
+      },
     },
     envFrom: { list: { fields: { secretRef: name } } },
     volumeMounts: { list: { required: ["name"], fields: { name: "string", mountPath: "string" } } },

@@ -1,12 +1,14 @@
+import type { InjectionRecord } from "../model/injection-record.ts";
+import { encodeRecord, recordVariable } from "../model/injection-record.ts";
 import { containers, nodeId, paths, ports, proxyUser, volumes } from "../model/sidecar.ts";
 import type { AdmissionContainer } from "./pod.ts";
-import type { InjectionSettings } from "./settings.ts";
+import type { SidecarSettings } from "./settings.ts";
 
 /**
  * The sidecar: Envoy as PID 1 of a native sidecar (KEP-753), so that it is up before the application's containers start
  * and down after they ended, and so that Jobs complete. It satisfies the `restricted` Pod Security Standard.
  */
-export function proxyContainer(settings: InjectionSettings): AdmissionContainer {
+export function proxyContainer(settings: SidecarSettings, record: InjectionRecord): AdmissionContainer {
   return {
     name: containers.proxy,
     image: settings.proxyImage,
@@ -41,6 +43,7 @@ export function proxyContainer(settings: InjectionSettings): AdmissionContainer 
       fromField("POD_NAME", "metadata.name"),
       fromField("POD_UID", "metadata.uid"),
       fromField("POD_SERVICE_ACCOUNT", "spec.serviceAccountName"),
+      { name: recordVariable, value: encodeRecord(record) },
     ],
     // Passes once the proxy has acknowledged its first complete configuration, and holds the application back until
     // then. Ten minutes: the operator may be down for a while, and a restart of the sidecar would not bring it back.

@@ -1,13 +1,14 @@
 import { containers, ports, proxyUser } from "../model/sidecar.ts";
 import type { AdmissionContainer } from "./pod.ts";
-import type { InjectionSettings } from "./settings.ts";
+import type { SidecarSettings } from "./settings.ts";
 
 /**
  * The init container that redirects the pod's TCP connections to the sidecar. It needs root and two capabilities over
  * the pod's own network namespace (NET_RAW for the legacy variant of iptables), which the `baseline` and `restricted`
  * Pod Security Standards do not allow.
  */
-export function redirectContainer(settings: InjectionSettings): AdmissionContainer {
+export function redirectContainer(settings: SidecarSettings): AdmissionContainer {
+  const { exclusions } = settings;
   return {
     name: containers.redirect,
     image: settings.proxyImage,
@@ -19,8 +20,13 @@ export function redirectContainer(settings: InjectionSettings): AdmissionContain
       String(ports.outbound),
       "--proxy-uid",
       String(proxyUser),
-      "--exclude-inbound-ports",
-      String(ports.status),
+      ...option(
+        "--exclude-inbound-ports",
+        [ports.status, exclusions.inboundPorts].filter((part) => part !== "").join(),
+      ),
+      ...option("--exclude-inbound-cidrs", exclusions.inboundCIDRs),
+      ...option("--exclude-outbound-ports", exclusions.outboundPorts),
+      ...option("--exclude-outbound-cidrs", exclusions.outboundCIDRs),
     ],
     resources: settings.redirectResources,
     securityContext: {
@@ -35,3 +41,5 @@ export function redirectContainer(settings: InjectionSettings): AdmissionContain
     },
   };
 }
+
+const option = (name: string, value: string): readonly string[] => (value === "" ? [] : [name, value]);

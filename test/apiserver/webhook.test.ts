@@ -12,7 +12,7 @@ import { configMapOfClass, containers, keys, secretOfServiceAccount } from "../.
 import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import { createLogger } from "../../src/ops/logger.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
-import { createInjectionHandlers } from "../../src/webhook/handler.ts";
+import { type AdmissionHandler, createInjectionHandlers } from "../../src/webhook/handler.ts";
 import { createWebhookServer, type WebhookServer } from "../../src/webhook/server.ts";
 import { defaultInjectionSettings } from "../../src/webhook/settings.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
@@ -28,7 +28,12 @@ interface PodDetails extends Pod {
   };
 }
 
+/** What the operator's watch of Namespaces would tell the webhook. */
+const namespaceAnnotations = new Map([["strict", { "heddle.dev/bound-exclude-outbound-ports": "25" }]]);
+
 let server: ControlPlane;
+/** How many reviews the webhook was asked for. */
+let asked = 0;
 let client: KubeClient;
 let webhook: WebhookServer;
 
@@ -40,8 +45,20 @@ beforeAll(async () => {
   const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 };
   const root = await createRoot("test", validity);
   const authority = await openAuthority(root);
+  const handlers = [
+    ...createInjectionHandlers(
+      defaultInjectionSettings("heddle-proxy:test"),
+      (namespace) => namespaceAnnotations.get(namespace) ?? {},
+    ),
+  ].map(([path, handler]) => {
+    const counting: AdmissionHandler = (request) => {
+      asked += 1;
+      return handler(request);
+    };
+    return [path, counting] as const;
+  });
   webhook = createWebhookServer({
-    handlers: createInjectionHandlers(defaultInjectionSettings("heddle-proxy:test")),
+    handlers: new Map(handlers),
     logger: createLogger("error"),
     metrics: createMetrics(),
   });
@@ -96,10 +113,11 @@ const isInjected = (pod: Pod): boolean =>
 function create(
   namespace: string,
   name: string,
-  changes: { labels?: Record<string, string>; spec?: object } = {},
+  changes: { labels?: Record<string, string>; annotations?: Record<string, string>; spec?: object } = {},
 ): Promise<PodDetails> {
+  const { annotations = {} } = changes;
   return client.create(kinds.Pod, {
-    metadata: { name, namespace, labels: { app: "cart", ...changes.labels } },
+    metadata: { name, namespace, labels: { app: "cart", ...changes.labels }, annotations },
     spec: {
       containers: [{ name: "app", image: "app", ports: [{ name: "http", containerPort: 8080 }] }],
       ...changes.spec,
@@ -132,12 +150,36 @@ describe("admission of pods", () => {
     expect(isInjected(await create("strict", "out", { labels }))).toBe(true);
   });
 
-  test("a pod on the node's network is left alone", async () => {
-    expect(
-      isInjected(
-        await create("shop", "host", { spec: { hostNetwork: true, containers: [{ name: "app", image: "app" }] } }),
-      ),
-    ).toBe(false);
+  // The API server judges these by the match conditions; the webhook, which would say the same, is not asked.
+  test.each([
+    ["on the node's network", { spec: { hostNetwork: true } }],
+    ["for Windows, by its node selector", { spec: { nodeSelector: { "kubernetes.io/os": "windows" } } }],
+    ["for Windows, by its OS", { spec: { os: { name: "windows" } } }],
+    ["that mirrors a static pod", { annotations: { "kubernetes.io/config.mirror": "x" }, spec: { nodeName: "node" } }],
+  ])("a pod %s is left alone, also where injection is enforced", async (what, changes) => {
+    for (const namespace of ["shop", "strict"]) {
+      const before = asked;
+      const name = what.toLowerCase().replaceAll(/[^a-z]+/g, "-");
+      expect(isInjected(await create(namespace, name, changes))).toBe(false);
+      expect(asked).toBe(before);
+    }
+  });
+
+  test("annotations are taken within bounds, and refused with a message beyond them", async () => {
+    const annotations = { "heddle.dev/proxy-memory-limit": "1Gi", "heddle.dev/exclude-outbound-ports": "25" };
+    const pod = await create("strict", "annotated", { annotations });
+    const [redirect, proxy] = pod.spec.initContainers ?? [];
+    expect(redirect).toMatchObject({ args: expect.arrayContaining(["--exclude-outbound-ports", "25"]) });
+    expect(proxy).toMatchObject({ resources: { limits: { memory: "1Gi" } } });
+    for (const [name, value, message] of [
+      ["proxy-memory-limit", "1Ti", /must be bytes with a unit/],
+      ["proxy-memory-limit", "3Gi", /the mesh's bound, the largest value, is 2Gi/],
+      ["exclude-outbound-ports", "26", /the bound of namespace strict/],
+      ["exclude-inbound-ports", "25", /namespace strict is 'enforced'/],
+    ] as const) {
+      const refused = create("strict", "beyond", { annotations: { [`heddle.dev/${name}`]: value } });
+      await expect(refused).rejects.toThrow(message);
+    }
   });
 
   test("a pod that takes a name or the user of the sidecar is refused, with what to do", async () => {

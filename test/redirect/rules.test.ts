@@ -37,10 +37,16 @@ function inNamespace(commands: string, path = ""): Outcome {
 /** The rules in a dump of `iptables-save`, without counters, policies and comments. */
 const rulesOf = (dump: string): readonly string[] => dump.split("\n").filter((line) => line.startsWith("-A "));
 
-const chains = (source: string, loopback: string, outgoing: readonly string[] = []): readonly string[] => [
+const chains = (
+  source: string,
+  loopback: string,
+  outgoing: readonly string[] = [],
+  incoming: readonly string[] = [],
+): readonly string[] => [
   "-A PREROUTING -p tcp -j HEDDLE_INBOUND",
   "-A OUTPUT -p tcp -j HEDDLE_OUTBOUND",
   "-A HEDDLE_INBOUND -p tcp -m tcp --dport 15020 -j RETURN",
+  ...incoming,
   "-A HEDDLE_INBOUND -p tcp -j REDIRECT --to-ports 15006",
   `-A HEDDLE_OUTBOUND -s ${source} -o lo -j RETURN`,
   `-A HEDDLE_OUTBOUND ! -d ${loopback} -o lo -p tcp -m owner --uid-owner 1337 -j REDIRECT --to-ports 15006`,
@@ -91,6 +97,41 @@ describe.skipIf(!isRoot)("rules of the redirect (needs root)", () => {
     expect(status).toBe(0);
     const outgoing = [3306, 25].map((port) => `-A HEDDLE_OUTBOUND -p tcp -m tcp --dport ${port} -j RETURN`);
     expect(rulesOf(stdout)).toEqual(chains("127.0.0.6/32", "127.0.0.1/32", outgoing));
+  });
+
+  test("ports of incoming connections and addresses of both directions can be left out, each in its family", () => {
+    const { status, stdout } = inNamespace(`run --exclude-inbound-ports 15020,9000 \\
+      --exclude-inbound-cidrs 10.0.0.0/8,2001:db8::/32 --exclude-outbound-cidrs 192.0.2.7/32,fd00::1/128,0.0.0.0/0
+      iptables-nft-save; echo ===; ip6tables-nft-save`);
+    expect(status).toBe(0);
+    const [first = "", second = ""] = stdout.split("===");
+    const port = "-A HEDDLE_INBOUND -p tcp -m tcp --dport 9000 -j RETURN";
+    expect(rulesOf(first)).toEqual(
+      chains(
+        "127.0.0.6/32",
+        "127.0.0.1/32",
+        ["-A HEDDLE_OUTBOUND -d 192.0.2.7/32 -p tcp -j RETURN", "-A HEDDLE_OUTBOUND -p tcp -j RETURN"],
+        [port, "-A HEDDLE_INBOUND -s 10.0.0.0/8 -p tcp -j RETURN"],
+      ),
+    );
+    expect(rulesOf(second)).toEqual(
+      chains(
+        "::6/128",
+        "::1/128",
+        ["-A HEDDLE_OUTBOUND -d fd00::1/128 -p tcp -j RETURN"],
+        [port, "-A HEDDLE_INBOUND -s 2001:db8::/32 -p tcp -j RETURN"],
+      ),
+    );
+  });
+
+  test("a block whose address is none is refused by the kernel's tools, and nothing is changed", () => {
+    const { status, stderr, stdout } = inNamespace(
+      "run --exclude-inbound-cidrs 10.0.0.999/8 || echo failed; iptables-nft-save -t nat",
+    );
+    expect(stderr).toContain("refused the rules; nothing was changed");
+    expect(stdout).toContain("failed");
+    expect(rulesOf(stdout)).toEqual([]);
+    expect(status).toBe(0);
   });
 
   test("kernels that serve the legacy tools only", () => {
@@ -185,6 +226,16 @@ describe("arguments of the redirect", () => {
     [[...usual, "--exclude-inbound-ports", "15020,,1"], "--exclude-inbound-ports must be ports with commas"],
     [[...usual, "--exclude-outbound-ports", "25\nCOMMIT"], "--exclude-outbound-ports must be a number"],
     [[...usual, "--exclude-outbound-ports", "*"], "--exclude-outbound-ports must be a number"],
+    [[...usual, "--exclude-inbound-cidrs", "10.0.0.0"], "--exclude-inbound-cidrs must be CIDRs"],
+    [[...usual, "--exclude-inbound-cidrs", "10.0.0.0/8,"], "--exclude-inbound-cidrs must be CIDRs with commas"],
+    [[...usual, "--exclude-inbound-cidrs", "10.0.0.0/33"], "the prefix in --exclude-inbound-cidrs must be a number"],
+    [[...usual, "--exclude-inbound-cidrs", "/8"], "--exclude-inbound-cidrs must be CIDRs"],
+    [[...usual, "--exclude-inbound-cidrs", "10.0.0.0/8/8"], "--exclude-inbound-cidrs must be CIDRs"],
+    [[...usual, "--exclude-inbound-cidrs", "a.b/8"], "--exclude-inbound-cidrs must be CIDRs"],
+    [[...usual, "--exclude-outbound-cidrs", "fd00::/129"], "the prefix in --exclude-outbound-cidrs must be a number"],
+    [[...usual, "--exclude-outbound-cidrs", "fd00::g/64"], "--exclude-outbound-cidrs must be CIDRs"],
+    [[...usual, "--exclude-outbound-cidrs", "::/0 -j ACCEPT"], "--exclude-outbound-cidrs must be CIDRs"],
+    [[...usual, "--exclude-outbound-cidrs", "::/0\nCOMMIT"], "--exclude-outbound-cidrs must be CIDRs"],
     [[...usual, "--outbound-port", "15006"], "--inbound-port and --outbound-port must differ"],
     [[...usual, "--verbose", "1"], "unknown option '--verbose'"],
   ])("%j is refused", (args, message) => {

@@ -15,8 +15,20 @@ export type Answers = Readonly<Record<string, string>>;
 
 /** Addresses of the two namespaces, by family. */
 export const addresses = {
-  ipv4: { pod: "192.0.2.2", client: "192.0.2.1", loopback: "127.0.0.1", source: inboundSource.ipv4 },
-  ipv6: { pod: "2001:db8::2", client: "2001:db8::1", loopback: "::1", source: inboundSource.ipv6 },
+  ipv4: {
+    pod: "192.0.2.2",
+    client: "192.0.2.1",
+    excluded: "192.0.2.3",
+    loopback: "127.0.0.1",
+    source: inboundSource.ipv4,
+  },
+  ipv6: {
+    pod: "2001:db8::2",
+    client: "2001:db8::1",
+    excluded: "2001:db8::3",
+    loopback: "::1",
+    source: inboundSource.ipv6,
+  },
 } as const;
 
 const applicationUser = 1000;
@@ -44,6 +56,9 @@ function makeNetwork(): void {
     ip("-n", name, "addr", "add", `${addresses.ipv6[name]}/64`, "dev", `${name}0`, "nodad");
     ip("-n", name, "link", "set", `${name}0`, "up");
   }
+  // Where the redirect is told not to look.
+  ip("-n", "client", "addr", "add", `${addresses.ipv4.excluded}/24`, "dev", "client0");
+  ip("-n", "client", "addr", "add", `${addresses.ipv6.excluded}/64`, "dev", "client0", "nodad", "preferred_lft", "0");
 }
 
 async function serve(namespace: string, task: PeerTask): Promise<() => void> {
@@ -76,7 +91,13 @@ async function run(): Promise<Answers> {
         { port: ports.status, greeting: "status" },
       ],
     }),
-    await serve("pod", { uid: applicationUser, listen: [{ port: 8080, greeting: "application" }] }),
+    await serve("pod", {
+      uid: applicationUser,
+      listen: [
+        { port: 8080, greeting: "application" },
+        { port: 9100, greeting: "application" },
+      ],
+    }),
     await serve("client", {
       uid: applicationUser,
       listen: [
@@ -95,9 +116,13 @@ async function run(): Promise<Answers> {
     "--proxy-uid",
     String(proxyUser),
     "--exclude-inbound-ports",
-    String(ports.status),
+    `${ports.status},9100`,
     "--exclude-outbound-ports",
     "3306",
+    "--exclude-inbound-cidrs",
+    `${addresses.ipv4.excluded}/32,${addresses.ipv6.excluded}/128`,
+    "--exclude-outbound-cidrs",
+    `${addresses.ipv6.excluded}/128,${addresses.ipv4.excluded}/32`,
   );
   execFileSync(command, args, { stdio: ["ignore", "inherit", "inherit"] });
 
@@ -105,17 +130,20 @@ async function run(): Promise<Answers> {
   const record = (prefix: string, part: Answers): void => {
     for (const [name, answer] of Object.entries(part)) answers[`${prefix} ${name}`] = answer;
   };
-  for (const [family, { pod, client, loopback, source }] of Object.entries(addresses)) {
+  for (const [family, { pod, client, excluded, loopback, source }] of Object.entries(addresses)) {
     record(
       `${family} client`,
       dialAll("client", applicationUser, {
         "to the application": { host: pod, port: 8080 },
         "to the status port": { host: pod, port: ports.status },
+        "to an excluded port": { host: pod, port: 9100 },
+        "at an excluded address to the application": { host: pod, port: 8080, localAddress: excluded },
       }),
     );
     const fromPod = {
       "to a remote server": { host: client, port: 9000 },
       "to an excluded port": { host: client, port: 3306 },
+      "to an excluded address": { host: excluded, port: 9000 },
       "to the pod's address": { host: pod, port: 8080 },
       "to loopback": { host: loopback, port: 8080 },
     };

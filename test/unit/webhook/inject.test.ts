@@ -53,6 +53,7 @@ describe("an injected pod", () => {
         { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
         { name: "POD_UID", valueFrom: { fieldRef: { fieldPath: "metadata.uid" } } },
         { name: "POD_SERVICE_ACCOUNT", valueFrom: { fieldRef: { fieldPath: "spec.serviceAccountName" } } },
+        { name: "HEDDLE_WORKLOAD", value: "{}" },
       ],
       startupProbe: {
         httpGet: { path: "/ready", port: 15020 },
@@ -161,7 +162,7 @@ describe("the ServiceAccount", () => {
 
 test("the class is of the namespace of the request, and its annotation cannot be chosen", () => {
   const pod = podWith({}, { annotations: { "heddle.dev/class": "admin-0123456789" } });
-  const elsewhere = inject(pod, { name: "store", enforced: false });
+  const elsewhere = inject(pod, { name: "store", enforced: false, annotations: {} });
   expect(elsewhere.metadata.annotations?.["heddle.dev/class"]).toBe(classOf(pod, "store"));
   expect(elsewhere.metadata.annotations?.["heddle.dev/class"]).not.toBe(classOf(pod, "shop"));
 });
@@ -188,7 +189,7 @@ describe("pods that are left alone", () => {
 
   test("a pod cannot opt out where injection is enforced, and is told", () => {
     const pod = podWith({}, { labels: { "heddle.dev/inject": "disabled" } });
-    const injection = injectPod(pod, { name: "shop", enforced: true }, settings);
+    const injection = injectPod(pod, { name: "shop", enforced: true, annotations: {} }, settings);
     expect(injection).toMatchObject({
       kind: "injected",
       warnings: [expect.stringContaining("namespace shop is 'enforced'")],

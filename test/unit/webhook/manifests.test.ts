@@ -5,7 +5,7 @@ import { parseAllDocuments } from "yaml";
 import { kinds } from "../../../src/api/kinds.ts";
 import { ports } from "../../../src/model/sidecar.ts";
 import { parseSettings } from "../../../src/ops/settings.ts";
-import { exemptions } from "../../../src/webhook/exemptions.ts";
+import { exemptionsOf } from "../../../src/webhook/exemptions.ts";
 import { injectionPaths } from "../../../src/webhook/handler.ts";
 import { defaultLimits } from "../../../src/webhook/server.ts";
 
@@ -38,23 +38,24 @@ describe("the webhook configuration", () => {
 
   test("asks both paths, each for its own namespaces", () => {
     const asked = webhooks.map((webhook) => {
-      const { clientConfig, namespaceSelector, objectSelector } = webhook as never as {
+      const { clientConfig, namespaceSelector } = webhook as never as {
         clientConfig: { service: { path: string; port: number } };
         namespaceSelector: { matchExpressions: readonly { key: string; values: readonly string[] }[] };
-        objectSelector?: { matchExpressions: readonly object[] };
       };
       const enrolled = namespaceSelector.matchExpressions.find(({ key }) => key === "heddle.dev/inject")?.values;
-      return [clientConfig.service.path, enrolled, objectSelector?.matchExpressions];
+      return [clientConfig.service.path, enrolled, Object.hasOwn(webhook, "objectSelector")];
     });
     expect(asked).toEqual([
-      [injectionPaths.enabled, ["enabled"], [{ key: "heddle.dev/inject", operator: "NotIn", values: ["disabled"] }]],
-      [injectionPaths.enforced, ["enforced"], undefined],
+      [injectionPaths.enabled, ["enabled"], false],
+      [injectionPaths.enforced, ["enforced"], false],
     ]);
   });
 
   test.each(webhooks.map((webhook) => [String(webhook["name"]), webhook] as const))(
     "%s: exemptions, safety and bounds",
     (_, webhook) => {
+      const { service } = webhook["clientConfig"] as never as { service: { path: string } };
+      const exemptions = exemptionsOf({ enforced: service.path === injectionPaths.enforced });
       expect(webhook["matchConditions"]).toEqual(exemptions.map(({ name, expression }) => ({ name, expression })));
       expect(webhook).toMatchObject({
         sideEffects: "None",

@@ -4,7 +4,7 @@ import type { AdmissionContainer, AdmissionPod, AdmissionPodSpec } from "../../.
 import { defaultInjectionSettings } from "../../../src/webhook/settings.ts";
 
 export const settings = defaultInjectionSettings("heddle-proxy:test");
-export const shop = { name: "shop", enforced: false };
+export const shop = { name: "shop", enforced: false, annotations: {} };
 
 /** A plain pod with parts of its specification replaced. */
 export function podWith(

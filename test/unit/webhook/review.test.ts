@@ -87,7 +87,7 @@ describe("writing an answer", () => {
 });
 
 describe("deciding", () => {
-  const handlers = createInjectionHandlers(settings);
+  const handlers = createInjectionHandlers(settings, () => ({}));
   const decide = (changes: object, path = "/inject") => {
     const handler = handlers.get(path);
     if (handler === undefined) throw new Error(`no handler for ${path}`);

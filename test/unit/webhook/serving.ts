@@ -48,7 +48,7 @@ export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 /** A server without a certificate. */
 export async function start(
   limits: Partial<WebhookLimits> = {},
-  handlers: ReadonlyMap<string, AdmissionHandler> = createInjectionHandlers(settings),
+  handlers: ReadonlyMap<string, AdmissionHandler> = createInjectionHandlers(settings, () => ({})),
   logger = silent,
 ) {
   const metrics = createMetrics();

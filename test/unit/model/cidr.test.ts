@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseAddressBlock } from "../../../src/reconcilers/cidr.ts";
+import { parseAddressBlock } from "../../../src/model/cidr.ts";
 
 /** The WHATWG URL parser writes IPv6 addresses as RFC 5952 wants: an implementation that is not ours. */
 const canonical = (address: string): string => new URL(`http://[${address}]/`).hostname.slice(1, -1);
