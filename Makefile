@@ -18,7 +18,10 @@ demo: root setup build ## Every scene on a mesh of this one machine; KEEP=1 leav
 	@$(RUN) tools/outer-namespace.sh $(if $(filter 1,$(KEEP)),$(FORWARD)) -- node tools/demo/demo.ts
 
 test: root setup build ## All tests but those that need kind
-	@$(OUTER) vitest run $(VITEST)
+	@$(OUTER) vitest run --project='!e2e' $(VITEST)
+
+e2e: build ## Scenes on a real kubelet in a kind cluster; KEEP=1 leaves it running
+	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts $(VITEST)
 
 bench: root setup build ## How long a change takes to reach the sidecars of the demo's mesh
 	@$(OUTER) node bench/propagation.ts $(ROUNDS)
@@ -57,4 +60,4 @@ node_modules: package.json package-lock.json
 root:
 	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
 
-.PHONY: help demo test bench check format golden generate build setup clean root
+.PHONY: help demo test e2e bench check format golden generate build setup clean root

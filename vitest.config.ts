@@ -52,6 +52,18 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
+      // On a kind cluster, which `make e2e` makes.
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          fileParallelism: false,
+          // The scenes' report is to be read as it is.
+          disableConsoleIntercept: true,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
     ],
   },
 });

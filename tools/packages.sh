@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that pods on one machine need, or names those that are missing.
+#
+#   tools/packages.sh [kind]    with `kind` also those of a kind cluster
 set -euo pipefail
 
 missing=()
@@ -15,10 +17,23 @@ need mount mount
 need openssl openssl
 # Envoy comes as a Python wheel where its release cannot be downloaded.
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3 python3-pip)
+if [ "${1:-}" = kind ]; then
+  need docker docker.io
+  need dockerd docker.io
+  need mmdebstrap mmdebstrap
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "installing ${missing[*]}" >&2
+  # A daemon that comes with a package is started by those who want it; it would leave rules in the host's iptables.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod +x $policy
+  fi
   apt-get update -qq >/dev/null
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 else

@@ -1,7 +1,18 @@
 /** The programs that development needs, with pinned versions and every place where each may come from, best first. */
 
-/** Programs by name. */
-export const binaryNames = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "envoy"] as const;
+/** What tests and demo need. */
+export const testBinaryNames = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "envoy"] as const;
+
+/** All programs by name; those for a kind cluster are got only when they are asked for by name. */
+export const binaryNames = [
+  ...testBinaryNames,
+  "kind",
+  "kubeadm",
+  "kubelet",
+  "kube-proxy",
+  "kube-scheduler",
+  "coredns",
+] as const;
 
 /** One of {@link binaryNames}. */
 export type BinaryName = (typeof binaryNames)[number];
@@ -47,9 +58,12 @@ export interface BinaryDefinition {
   readonly sources: readonly BinarySource[];
 }
 
-const kubernetesVersion = "v1.36.3";
+/** Of all of Kubernetes. */
+export const kubernetesVersion = "v1.36.3";
 const etcdVersion = "v3.6.8";
 const envoyVersion = "1.40.0";
+const kindVersion = "v0.33.0";
+const corednsVersion = "v1.14.2";
 
 /** All programs for a processor architecture in Node's words (`process.arch`). */
 export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinition>> {
@@ -73,6 +87,9 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
   const etcdRelease = `https://github.com/etcd-io/etcd/releases/download/${etcdVersion}`;
   const etcdArchive = `etcd-${etcdVersion}-linux-${goArch}`;
   const envoyRelease = `https://github.com/envoyproxy/envoy/releases/download/v${envoyVersion}`;
+  const kindRelease = `https://github.com/kubernetes-sigs/kind/releases/download/${kindVersion}/kind-linux-${goArch}`;
+  const corednsArchive = `coredns_${corednsVersion.slice(1)}_linux_${goArch}.tgz`;
+  const corednsRelease = `https://github.com/coredns/coredns/releases/download/${corednsVersion}/${corednsArchive}`;
   return {
     etcd: {
       version: etcdVersion,
@@ -90,6 +107,26 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
     "kube-apiserver": kubernetes("kube-apiserver"),
     "kube-controller-manager": kubernetes("kube-controller-manager"),
     kubectl: kubernetes("kubectl"),
+    kubeadm: kubernetes("kubeadm"),
+    kubelet: kubernetes("kubelet"),
+    "kube-proxy": kubernetes("kube-proxy"),
+    "kube-scheduler": kubernetes("kube-scheduler"),
+    kind: {
+      version: kindVersion,
+      variable: variableOf("kind"),
+      sources: [
+        { kind: "archive", url: kindRelease, checksumUrl: `${kindRelease}.sha256sum` },
+        { kind: "go", module: "kind", package: "sigs.k8s.io/kind", linkerFlags: "" },
+      ],
+    },
+    coredns: {
+      version: corednsVersion,
+      variable: variableOf("coredns"),
+      sources: [
+        { kind: "archive", url: corednsRelease, checksumUrl: `${corednsRelease}.sha256`, member: "coredns" },
+        { kind: "go", module: "coredns", package: "github.com/coredns/coredns", linkerFlags: "" },
+      ],
+    },
     envoy: {
       version: envoyVersion,
       variable: variableOf("envoy"),

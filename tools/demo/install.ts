@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binary } from "../binaries.ts";
-import { type Cluster, type Image, startCluster } from "../cluster.ts";
+import { type Cluster, type ClusterAccess, type Image, startCluster } from "../cluster.ts";
 import { Mesh, repository } from "./mesh.ts";
 
 /** The images that the manifests and examples name, as the local node runs them. */
@@ -28,21 +28,25 @@ export async function startMesh(log: (line: string) => void): Promise<Mesh> {
   const directory = mkdtempSync(join(tmpdir(), "heddle-"));
   const cluster: Cluster = await startCluster({ directory, images: await images() });
   log(`control plane and node are up (${directory})`);
+  const mesh = await installHeddle(cluster);
+  log("the operator is ready");
+  return mesh;
+}
+
+/** Installs the CRDs and the operator from the manifests of the repository; resolves when the operator is ready. */
+export async function installHeddle<Access extends ClusterAccess>(
+  cluster: Access,
+  seconds = 60,
+): Promise<Mesh<Access>> {
   const mesh = new Mesh(cluster);
   const kubectl = async (...args: string[]): Promise<void> => {
     const result = await cluster.kubectl(args);
     if (result.status !== 0) throw new Error(`kubectl ${args.join(" ")}: ${result.stderr}`);
   };
   await kubectl("apply", "-f", join(repository, "crds"));
-  await kubectl(
-    "wait",
-    "crd",
-    ...["trafficsplits", "authorizationpolicies", "meshtls"].map((plural) => `${plural}.heddle.dev`),
-    "--for=condition=Established",
-    "--timeout=30s",
-  );
+  const crds = ["trafficsplits", "authorizationpolicies", "meshtls"].map((plural) => `${plural}.heddle.dev`);
+  await kubectl("wait", "crd", ...crds, "--for=condition=Established", "--timeout=30s");
   await kubectl("apply", "-f", join(repository, "config"));
-  await mesh.waitDeployments("heddle-system", 60);
-  log("the operator is ready");
+  await mesh.waitDeployments("heddle-system", seconds);
   return mesh;
 }

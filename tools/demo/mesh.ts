@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
-import type { Cluster, Running } from "../cluster.ts";
+import type { Cluster, ClusterAccess, Running } from "../cluster.ts";
 import type { CallReport } from "./app.ts";
 
 /** Root of the repository. */
@@ -48,13 +48,13 @@ export interface StatusView {
 
 type OwnKind = "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS";
 
-/** Applies, waits and calls. */
-export class Mesh {
-  readonly cluster: Cluster;
+/** Applies, waits and calls. Most of it needs no more of its cluster than what any user has. */
+export class Mesh<Access extends ClusterAccess = Cluster> {
+  readonly cluster: Access;
   readonly #client: KubeClient;
   #settled = 0;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Access) {
     this.cluster = cluster;
     this.#client = createKubeClient({ kubeconfig: cluster.kubeconfig });
   }
@@ -165,7 +165,7 @@ export class Mesh {
   }
 
   /** Waits until every Deployment of a namespace has its pods Ready. */
-  async waitDeployments(namespace: string, seconds = 60): Promise<void> {
+  async waitDeployments(namespace: string, seconds = 120): Promise<void> {
     const result = await this.cluster.kubectl([
       "wait",
       "deployment",

@@ -35,6 +35,16 @@ export class Report {
     console.log(`  ${holds ? "ok  " : "FAIL"} expected: ${expected}\n       measured: ${measured}`);
   }
 
+  /** What did not hold so far. */
+  get failed(): readonly Check[] {
+    return this.#checks.filter((check) => !check.holds);
+  }
+
+  /** How many expectations there were so far. */
+  get size(): number {
+    return this.#checks.length;
+  }
+
   /** Prints the table; true if every check holds. */
   finish(): boolean {
     const rows = this.#checks.map(({ scene, expected, measured, holds }) => [
@@ -56,8 +66,8 @@ export class Report {
         .trimEnd();
     console.log(`\n${line(header)}\n${widths.map((width) => "-".repeat(width)).join("  ")}`);
     for (const row of rows) console.log(line(row));
-    const failed = this.#checks.filter((check) => !check.holds).length;
-    console.log(`\n${this.#checks.length - failed} of ${this.#checks.length} expectations hold.`);
+    const failed = this.failed.length;
+    console.log(`\n${this.size - failed} of ${this.size} expectations hold.`);
     return failed === 0;
   }
 }

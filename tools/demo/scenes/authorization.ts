@@ -1,10 +1,11 @@
 /** AuthorizationPolicy. */
+import type { ClusterAccess } from "../../cluster.ts";
 import type { Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
 import { answers, milliseconds, only } from "./words.ts";
 
 /** Who may call cart. */
-export async function authorization(mesh: Mesh, report: Report): Promise<void> {
+export async function authorization(mesh: Mesh<ClusterAccess>, report: Report): Promise<void> {
   report.scene("only frontend may GET /cart; a DENY beats the ALLOW; a broken policy is refused");
   const cart = "http://cart.shop";
   const before = await mesh.call("shop", "checkout-v1", `${cart}/cart`, { count: 20 });

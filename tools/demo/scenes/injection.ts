@@ -1,10 +1,11 @@
 /** Pods get their sidecars. */
+import type { ClusterAccess } from "../../cluster.ts";
 import type { Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
 import { answers, checkout, milliseconds, only } from "./words.ts";
 
 /** Pods are injected, and call each other through two sidecars. */
-export async function injection(mesh: Mesh, report: Report): Promise<void> {
+export async function injection(mesh: Mesh<ClusterAccess>, report: Report): Promise<void> {
   report.scene("a labelled namespace; pods get sidecars and call each other through them");
   const start = performance.now();
   report.did("kubectl apply -f examples/shop.yaml");

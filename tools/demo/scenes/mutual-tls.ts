@@ -1,10 +1,11 @@
 /** MeshTLS. */
+import type { ClusterAccess } from "../../cluster.ts";
 import type { Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
 import { answers, checkout, milliseconds, only, total } from "./words.ts";
 
 /** Mutual TLS from Permissive to Strict. */
-export async function mutualTLS(mesh: Mesh, report: Report): Promise<void> {
+export async function mutualTLS(mesh: Mesh<ClusterAccess>, report: Report): Promise<void> {
   report.scene("mutual TLS goes from Permissive to Strict under load");
   report.did("kubectl apply -f examples/tls-permissive.yaml");
   await mesh.applyAndWait("examples/tls-permissive.yaml");

@@ -1,11 +1,12 @@
 /** TrafficSplit: weights and matches. */
 import { kinds } from "../../../src/api/kinds.ts";
+import type { ClusterAccess } from "../../cluster.ts";
 import type { Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
 import { answers, checkout, milliseconds, only, share } from "./words.ts";
 
 /** Weights. */
-export async function weights(mesh: Mesh, report: Report): Promise<void> {
+export async function weights(mesh: Mesh<ClusterAccess>, report: Report): Promise<void> {
   report.scene("a TrafficSplit goes 90/10, 50/50, 0/100");
   for (const [v1, v2] of [
     [90, 10],
@@ -42,7 +43,7 @@ export async function weights(mesh: Mesh, report: Report): Promise<void> {
  * Milliseconds from kubectl's answer to the first answer of the version that a split turns to, three times. Calls go on
  * meanwhile at 500 a second, so that the figure is right to some 2 ms; 0 means before kubectl had answered.
  */
-async function reactionTimes(mesh: Mesh): Promise<number[]> {
+async function reactionTimes(mesh: Mesh<ClusterAccess>): Promise<number[]> {
   const all = (version: string): string =>
     `apiVersion: heddle.dev/v1alpha1\nkind: TrafficSplit\nmetadata: {name: checkout, namespace: shop}\nspec: {service: checkout, backends: [{service: ${version}, weight: 1}]}\n`;
   const times: number[] = [];

@@ -1,0 +1,38 @@
+/** Scenes of the demo on a real kubelet: each goes on where the one before has left the mesh. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ClusterAccess } from "../../tools/cluster.ts";
+import { installHeddle } from "../../tools/demo/install.ts";
+import type { Mesh } from "../../tools/demo/mesh.ts";
+import { Report } from "../../tools/demo/report.ts";
+import { authorization } from "../../tools/demo/scenes/authorization.ts";
+import { injection } from "../../tools/demo/scenes/injection.ts";
+import { mutualTLS } from "../../tools/demo/scenes/mutual-tls.ts";
+import { weights } from "../../tools/demo/scenes/split.ts";
+import { clusterOf } from "../../tools/kind/cluster.ts";
+
+const report = new Report();
+let mesh: Mesh<ClusterAccess>;
+
+beforeAll(async () => {
+  const kubeconfig = process.env["HEDDLE_E2E_KUBECONFIG"];
+  if (kubeconfig === undefined) throw new Error("these tests need a cluster: run `make e2e`");
+  mesh = await installHeddle(await clusterOf(kubeconfig), 180);
+});
+
+afterAll(() => void report.finish());
+
+async function everyCheckHolds(scene: (mesh: Mesh<ClusterAccess>, report: Report) => Promise<void>): Promise<void> {
+  const before = { size: report.size, failed: report.failed.length };
+  await scene(mesh, report);
+  expect(report.size).toBeGreaterThan(before.size);
+  expect(report.failed.slice(before.failed)).toEqual([]);
+}
+
+test("pods get sidecars from the webhook and call each other through them", () => everyCheckHolds(injection));
+
+test("a TrafficSplit's weights are the shares of 2,000 requests, and no change loses one", () =>
+  everyCheckHolds(weights));
+
+test("an ALLOW lets in whom it names, and a DENY beats it", () => everyCheckHolds(authorization));
+
+test("mutual TLS goes from Permissive to Strict without a lost request", () => everyCheckHolds(mutualTLS));

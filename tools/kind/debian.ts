@@ -1,0 +1,41 @@
+/** Root file systems from Debian packages, kept in the cache: what images are made of where none can be pulled. */
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { cacheDirectory, cached, store, withCacheLock } from "../binaries/cache.ts";
+import { run } from "../processes.ts";
+
+const suite = "bookworm";
+
+const packages = {
+  /** Under every image: what programs are linked to, and the tools of the redirect and of kube-proxy. */
+  base: ["ca-certificates", "conntrack", "iproute2", "iptables", "kmod", "libstdc++6"],
+  /** Of the node: the container runtime, and what the kubelet calls. */
+  node: [
+    ...["ca-certificates", "conntrack", "iproute2", "iptables", "kmod"],
+    ...["containerd", "containernetworking-plugins", "ethtool", "mount", "procps", "runc", "socat"],
+  ],
+} as const;
+
+/** Path of a `.tar` with the packages and what they depend on; made, in about half a minute, when the cache has none. */
+export async function rootFileSystem(name: keyof typeof packages, log: (line: string) => void): Promise<string> {
+  const list = packages[name].toSorted().join(",");
+  const directory = join(
+    cacheDirectory(),
+    `debian-${suite}-${name}-${createHash("sha256").update(list).digest("hex").slice(0, 10)}`,
+  );
+  const file = "root.tar";
+  return withCacheLock(
+    () => log("waiting for another process that fills the cache"),
+    async () => {
+      const found = await cached(directory, file);
+      if (found !== undefined) return found;
+      mkdirSync(directory, { recursive: true });
+      log(`making a root file system (${name}) from Debian packages`);
+      const work = join(directory, "work.tar");
+      // Debian's signatures stand for what is in the packages; the cache remembers what came of them.
+      await run("mmdebstrap", ["--quiet", "--variant=minbase", `--include=${list}`, suite, work]);
+      return store(directory, file, work, `mmdebstrap ${suite} ${list}`);
+    },
+  );
+}

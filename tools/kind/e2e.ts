@@ -1,0 +1,97 @@
+/**
+ * `make e2e`: gets what a kind cluster needs, then runs the tests on one (run.ts). Arguments are vitest's.
+ *
+ * Where a daemon of Docker runs and can pull kind's image, both are used as they are. Else the node is made from programs
+ * and Debian packages, and where no daemon runs, one of the run's own is started in throw-away namespaces, so that it
+ * leaves no process, mount, interface or iptables rule. Its images stay in the cache.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cacheDirectory } from "../binaries/cache.ts";
+import { binary } from "../binaries.ts";
+import { collect, endOf, run } from "../processes.ts";
+import { controlGroup, daemonAnswers } from "./docker.ts";
+import { nodeParts, publicNodeImage } from "./node-image.ts";
+
+const log = (line: string): void => console.error(`e2e: ${line}`);
+const repository = join(import.meta.dirname, "../..");
+const minute = 60_000;
+
+async function main(vitestArguments: readonly string[]): Promise<number> {
+  const daemon = await daemonAnswers();
+  const pulled = daemon && (await canPull());
+  if (!pulled) {
+    await run(join(repository, "tools/packages.sh"), ["kind"]);
+    await nodeParts(log);
+    await binary("envoy");
+  }
+  await binary("kind");
+  await binary("kubectl");
+  const command = [
+    process.execPath,
+    join(import.meta.dirname, "run.ts"),
+    ...(daemon ? [] : ["--own-daemon"]),
+    ...(pulled ? [] : ["--made-image"]),
+    "--",
+    ...vitestArguments,
+  ];
+  if (daemon) return ended(spawn(command[0] ?? "", command.slice(1), { stdio: "inherit" }));
+  mkdirSync(cacheDirectory(), { recursive: true });
+  const forward = [
+    "--forward",
+    `${process.env["PORT"] ?? "16443"}=${join(tmpdir(), `heddle-e2e-${process.pid}.sock`)}`,
+  ];
+  const outer = [
+    join(repository, "tools/outer-namespace.sh"),
+    ...(process.env["KEEP"] === "1" ? forward : []),
+    "--",
+    ...command,
+  ];
+  // The lock is held until the last process of the namespaces is gone: the daemon's data are for one at a time.
+  const lock = ["--no-fork", join(cacheDirectory(), "docker.lock"), "bash"];
+  const code = await ended(spawn("flock", [...lock, ...outer], { stdio: "inherit" }));
+  removeControlGroups();
+  return code;
+}
+
+/** Whether the daemon has kind's image, or gets it. */
+async function canPull(): Promise<boolean> {
+  if ((await collect("docker", ["image", "inspect", publicNodeImage])).status === 0) return true;
+  log(`pulling ${publicNodeImage}`);
+  const { status, stderr } = await collect("docker", ["pull", "--quiet", publicNodeImage], { timeout: 10 * minute });
+  if (status !== 0) log(`it cannot be pulled, so it is made here (${stderr.trim().split("\n")[0]})`);
+  return status === 0;
+}
+
+/** The exit code of a child, which Ctrl-C reaches too, and which is to end in its own way. */
+async function ended(child: ChildProcess): Promise<number> {
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  await endOf(child);
+  return child.exitCode ?? 1;
+}
+
+/** Control groups are the machine's, whatever the namespace; the daemon's are empty when it is gone. */
+function removeControlGroups(): void {
+  const root = "/sys/fs/cgroup";
+  for (const hierarchy of [root, ...readdirSync(root).map((name) => join(root, name))]) {
+    const group = join(hierarchy, controlGroup);
+    if (existsSync(group)) removeGroup(group);
+  }
+}
+
+function removeGroup(group: string): void {
+  for (const entry of readdirSync(group, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeGroup(join(group, entry.name));
+  }
+  rmdirSync(group);
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  console.error(`e2e: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}

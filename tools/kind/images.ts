@@ -1,0 +1,47 @@
+/** The images that Heddle's manifests and examples name, built as a user would build them. */
+import { join } from "node:path";
+import { repository } from "../demo/mesh.ts";
+import { buildImage, buildImageFrom } from "./docker.ts";
+
+/** What the images are built on where none can be pulled, by path. */
+export interface ImageParts {
+  readonly node: string;
+  readonly envoy: string;
+}
+
+const dockerfiles = {
+  "heddle:dev": { folder: "images/operator", context: "dist", base: "node" },
+  "heddle-proxy:dev": { folder: "images/proxy", context: "images/proxy", base: "envoy" },
+  "heddle-demo-app:dev": { folder: "images/demo-app", context: "tools/demo", base: "node" },
+} as const;
+
+/** Names of the images: not `latest`, so that a kubelet that has one does not try to pull it. */
+export const heddleImages = Object.keys(dockerfiles);
+
+/** Builds them: on the public images that their Dockerfiles name, or on `bases`. */
+export async function buildHeddleImages(bases?: Readonly<Record<keyof ImageParts, string>>): Promise<void> {
+  for (const [name, { folder, context, base }] of Object.entries(dockerfiles)) {
+    const dockerfile = join(repository, folder, "Dockerfile");
+    await buildImage(name, join(repository, context), dockerfile, bases === undefined ? {} : { BASE: bases[base] });
+  }
+}
+
+/** Images with Node.js and with Envoy, on `base`. */
+export async function makeBases(base: string, parts: ImageParts): Promise<Readonly<Record<keyof ImageParts, string>>> {
+  const bases = { node: `heddle-base-node:${tagOf(base)}`, envoy: `heddle-base-envoy:${tagOf(base)}` };
+  for (const program of ["node", "envoy"] as const) {
+    // An unchanged program is found by Docker's own cache.
+    await buildImageFrom(
+      bases[program],
+      [parts[program]],
+      [
+        `FROM ${base}`,
+        "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        `COPY ${program} /usr/local/bin/`,
+      ],
+    );
+  }
+  return bases;
+}
+
+const tagOf = (image: string): string => image.slice(image.lastIndexOf(":") + 1);
