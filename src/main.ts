@@ -2,7 +2,7 @@
  * The operator: settings -> construct (no IO) -> start in order -> drain on a signal.
  */
 
-import { createIdentityController, ownSecrets } from "./controllers/identity-controller.ts";
+import { createIdentityController } from "./controllers/identity-controller.ts";
 import { configMapsOf, createMeshController, secretsOf, statusKinds } from "./controllers/mesh-controller.ts";
 import { createObservations, type Observation } from "./controllers/observations.ts";
 import { createPublisher } from "./controllers/publisher.ts";
@@ -10,6 +10,7 @@ import { createStatusWriter } from "./controllers/status-writer.ts";
 import { watches } from "./controllers/watches.ts";
 import { createWebhookBundle, type WebhookConfiguration, webhookConfiguration } from "./controllers/webhook-bundle.ts";
 import type { WriterOptions } from "./controllers/writer.ts";
+import { ownSecrets } from "./identity/authority-secret.ts";
 import { createKubeClient } from "./kube/client.ts";
 import { createEventRecorder } from "./kube/events.ts";
 import { createLeaderElection } from "./kube/lease.ts";
@@ -98,6 +99,9 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       webhook.setCertificate({ certificate, key });
       bundle.setRoot(root);
       state.webhookReady = true;
+    },
+    onFaults: () => {
+      if (observations.synced) mesh.dirty();
     },
   });
   const publisher = createPublisher({ ...writer, client, observed: () => configMapsOf(observed) });

@@ -120,6 +120,8 @@ export interface Pod extends KubernetesObject {
 /** v1 Secret; values of `data` are base64. */
 export interface Secret extends KubernetesObject {
   readonly type?: string;
+  /** Neither data nor this can be changed any more. */
+  readonly immutable?: boolean;
   readonly data?: Readonly<Record<string, string>>;
 }
 

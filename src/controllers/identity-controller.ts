@@ -7,49 +7,62 @@
  *     authority --> this replica's own certificate for ADS, in memory
  */
 import { createHash } from "node:crypto";
-import { kinds } from "../api/kinds.ts";
 import type { Secret } from "../api/kubernetes.ts";
 import { type Authority, createRoot, type KeyPair, openAuthority, type SubjectNames } from "../identity/authority.ts";
-import { belongsTogether, readCertificate } from "../identity/certificate.ts";
-import { decideRenewal, decode } from "../identity/renewal.ts";
+import {
+  type AuthorityKeys,
+  decideAuthority,
+  issuedSecrets,
+  ownSecrets,
+  recordAnnotations,
+  trustDomainURI,
+} from "../identity/authority-secret.ts";
+import { decideRenewal, decode, type ExpectedCertificate } from "../identity/renewal.ts";
 import type { KubeClient } from "../kube/client.ts";
+import type { IdentityFault, IdentityPlan } from "../model/identity.ts";
 import type { WorkloadIdentity } from "../model/mesh.ts";
-import { keys, manager, secretOfServiceAccount } from "../model/sidecar.ts";
+import { secretOfServiceAccount } from "../model/sidecar.ts";
 import { type MeshSettings, type ObjectKey, objectKey } from "../model/snapshot.ts";
-import { spiffeId } from "../model/workload.ts";
+import { compare, spiffeId } from "../model/workload.ts";
+import { createRepairs } from "./repairs.ts";
+import { createSecretWriter, type SecretContent } from "./secret-writer.ts";
+import { createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
-import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
-
-/** Names of the operator's own Secrets, in its namespace. */
-export const ownSecrets = { authority: "heddle-ca", webhook: "heddle-webhook" } as const;
-
-/** Annotation of the authority's Secret: the trust domain that it was made for. */
-const trustDomainKey = "heddle.dev/trust-domain";
+import type { WriterOptions } from "./writer.ts";
 
 const rootLife = 10 * 365 * 86_400_000;
-const clockSlack = 60_000;
+/** Clocks differ: a certificate is valid from a little before it was issued. */
+const longestSlack = 60_000;
 const collectAfter = 60_000;
-const longestTimer = 2 ** 31 - 1;
 
-/** A certificate with the root that peers are checked against, all PEM. */
+/** A certificate with the roots that peers are checked against, all PEM. */
 export interface Credentials extends KeyPair {
   readonly root: string;
 }
 
 /** Issues certificates and keeps them fresh. */
 export interface IdentityController {
-  /** Who needs an identity from now on, all of them. */
-  setIdentities(identities: readonly WorkloadIdentity[]): void;
+  /** How identities are issued and who needs one, from now on, all of them. */
+  setIdentities(plan: IdentityPlan, identities: readonly WorkloadIdentity[]): void;
   /** The watch saw this Secret. */
   observe(key: ObjectKey): void;
   /** Looks at everything again, as a new leader must. */
   resync(): void;
+  /** What cannot be used, sorted by key. */
+  readonly faults: readonly IdentityFault[];
   stop(): Promise<void>;
 }
 
 interface Wanted {
   readonly names: SubjectNames;
   readonly renewAfter: number;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** The authority as it was opened. It is used only while its Secret holds it. */
+interface Opened {
+  readonly authority: Authority;
+  readonly keys: AuthorityKeys;
 }
 
 /** A controller over the Secrets that the watch sees. Writes only while this replica leads. */
@@ -58,13 +71,15 @@ export function createIdentityController(
     readonly client: KubeClient;
     readonly observed: () => ReadonlyMap<ObjectKey, Secret>;
     readonly settings: MeshSettings;
-    /** Milliseconds. */
+    /** Milliseconds, where the plan says nothing. */
     readonly certificateTTL: number;
     readonly renewAfter: number;
     /** This replica's certificate for ADS. */
     readonly onOwnCredentials: (credentials: Credentials) => void;
     /** The webhook's serving certificate. */
     readonly onWebhookCredentials: (credentials: Credentials) => void;
+    /** {@link IdentityController.faults} are others than before. */
+    readonly onFaults: () => void;
   },
 ): IdentityController {
   const { settings, clock } = options;
@@ -73,186 +88,243 @@ export function createIdentityController(
   const ownKey = "own";
   const service = `heddle.${settings.rootNamespace}.svc`;
   const webhookNames: SubjectNames = { dns: [service, `${service}.${settings.clusterDomain}`] };
-  let authority: { readonly opened: Authority; readonly text: string } | undefined;
-  /** Undefined until something was compiled: till then nobody knows who needs one, and nothing is collected. */
-  let identities: ReadonlyMap<ObjectKey, Wanted> | undefined;
-  let ownRoot = "";
-  let ownExpiry = 0;
+  /** Undefined until something was compiled: till then nobody knows who needs one, and nothing is made or collected. */
+  let wanted: { readonly plan: IdentityPlan; readonly identities: ReadonlyMap<ObjectKey, Wanted> } | undefined;
+  let opened: Opened | undefined;
+  /** Whether the authority's Secret holds what was opened: else nothing is issued. */
+  let inForce = false;
+  let own = { root: "", renewAt: 0, life: 0 };
   let webhookText = "";
   const unwanted = new Map<ObjectKey, number>();
+  const faults = new Map<ObjectKey, string>();
 
-  const lookAgain = (key: string, at: number): void => {
-    clock.setTimeout(() => queue.add(key), Math.min(longestTimer, Math.max(0, at - clock.now())));
+  const timers = createKeyedTimers(clock, (key) => queue.add(key));
+  const repairs = createRepairs(clock);
+  const setFault = (key: ObjectKey, message: string | undefined): void => {
+    if (faults.get(key) === message) return;
+    if (message === undefined) faults.delete(key);
+    else faults.set(key, message);
+    if (message !== undefined && key !== authorityKey) options.logger.error({ secret: key }, `A Secret: ${message}`);
+    options.onFaults();
   };
-  const labels = { [keys.managedBy]: manager };
-  const validity = () => ({ notBefore: clock.now() - clockSlack, notAfter: clock.now() + options.certificateTTL });
+  const writer = createSecretWriter({ ...options, onForeign: setFault });
+  const life = (): number => wanted?.plan.certificateTTL ?? options.certificateTTL;
+  const slack = (): number => Math.min(longestSlack, life() / 10);
+  const validity = () => ({ notBefore: clock.now() - slack(), notAfter: clock.now() + life() });
 
-  /** Opens the authority that is there; the leader makes one only when there is none at all. */
-  const ensureAuthority = async (): Promise<Outcome> => {
+  /** Opens the authority that is there; the leader makes one only when nobody has trusted one. */
+  const ensureAuthority = async (plan: IdentityPlan): Promise<Outcome> => {
     const secret = options.observed().get(authorityKey);
+    const issued = issuedSecrets(options.observed(), settings.rootNamespace);
+    const decision = decideAuthority({ secret, opened: opened?.keys, issued, plan, now: clock.now() });
+    const annotations = recordAnnotations(plan);
+    // One that lost its label is judged as it is, once the label is back.
+    const isOurs = (found: Secret): boolean =>
+      found.metadata.annotations !== undefined && hasRecord(found, annotations);
+    switch (decision.action) {
+      case "wait":
+        return "done";
+      case "create":
+        if (!options.isLeader()) return "done";
+        return writer.create(authorityKey, () => createAuthority(plan, annotations), isOurs);
+      case "restore": {
+        const held = opened?.keys;
+        if (!options.isLeader() || held === undefined) return "done";
+        options.logger.warn({ secret: authorityKey }, "somebody deleted the authority's Secret; it is put back");
+        return writer.create(authorityKey, async () => ({ ...held, annotations }), isOurs);
+      }
+      case "refuse":
+        return refuse(secret, decision.problem);
+      case "open":
+        if (secret !== undefined && !hasRecord(secret, annotations) && options.isLeader())
+          return writer.replace(secret, { ...decision.keys, annotations });
+        return open(secret, decision.keys);
+    }
+  };
+
+  const createAuthority = async (plan: IdentityPlan, annotations: Readonly<Record<string, string>>) => {
+    const { certificate, key } = await createRoot(
+      `Heddle ${plan.trustDomain}`.slice(0, 64),
+      { notBefore: clock.now() - longestSlack, notAfter: clock.now() + rootLife },
+      trustDomainURI(plan.trustDomain),
+    );
+    return { certificate, key, bundle: certificate, annotations };
+  };
+
+  const refuse = (secret: Secret | undefined, problem: string): Outcome => {
+    inForce = false;
+    if (faults.get(authorityKey) === problem) return "done";
+    setFault(authorityKey, problem);
+    options.logger.error({ secret: authorityKey }, `The authority cannot be used: ${problem}`);
+    if (secret !== undefined) {
+      const note = `The authority cannot be used: ${problem}`;
+      options.record(secret, { type: "Warning", reason: "AuthorityUnusable", action: "Refuse", note });
+    }
+    return "done";
+  };
+
+  const open = async (secret: Secret | undefined, found: AuthorityKeys): Promise<Outcome> => {
+    const isSame = opened !== undefined && JSON.stringify(opened.keys) === JSON.stringify(found);
+    if (isSame && inForce) return "done";
+    if (!isSame) {
+      try {
+        opened = { authority: await openAuthority(found), keys: found };
+      } catch {
+        return refuse(secret, "its key is not one of ECDSA P-256 in PKCS #8; restore the Secret.");
+      }
+    }
+    inForce = true;
+    setFault(authorityKey, undefined);
+    addAll();
+    return "done";
+  };
+
+  const ensureOwn = async ({ authority, keys }: Opened, plan: IdentityPlan): Promise<Outcome> => {
+    if (own.root === keys.bundle && own.life === life() && clock.now() < own.renewAt) return "done";
+    const uri = spiffeId(plan.trustDomain, settings.rootNamespace, settings.operatorServiceAccount);
+    const issued = await authority.issue({ uri }, validity());
+    own = { root: keys.bundle, renewAt: clock.now() + life() * options.renewAfter, life: life() };
+    timers.set(ownKey, own.renewAt);
+    options.onOwnCredentials({ ...issued, root: keys.bundle });
+    return "done";
+  };
+
+  const ensureSecret = async (
+    key: ObjectKey,
+    { names, renewAfter, annotations }: Wanted,
+    held: Opened,
+  ): Promise<Outcome> => {
+    const { authority, keys } = held;
+    const secret = options.observed().get(key);
+    const expected: ExpectedCertificate = {
+      names,
+      renewAfter,
+      root: keys.certificate,
+      bundle: keys.bundle,
+      // Times in certificates are whole seconds.
+      life: life() + slack() + 1000,
+    };
+    const issue = async (): Promise<SecretContent> => {
+      const issued = await authority.issue(names, validity());
+      return { ...issued, bundle: keys.bundle, ...(annotations === undefined ? {} : { annotations }) };
+    };
     if (secret === undefined) {
       if (!options.isLeader()) return "done";
-      const root = await createRoot(`Heddle ${settings.trustDomain}`, {
-        notBefore: clock.now() - clockSlack,
-        notAfter: clock.now() + rootLife,
-      });
-      // Created, never applied: should one exist after all, it stays.
-      return retryConflicts(options, "Secret", () =>
-        options.client.create(kinds.Secret, {
-          ...secretBody(settings.rootNamespace, ownSecrets.authority, { ...root, root: root.certificate }),
-          metadata: {
-            name: ownSecrets.authority,
-            namespace: settings.rootNamespace,
-            labels,
-            annotations: { [trustDomainKey]: settings.trustDomain },
-          },
-        }),
-      );
+      return writer.create(key, issue, (found) => !decideRenewal(found, expected, clock.now()).issue);
     }
-    const root = { certificate: decode(secret, "tls.crt"), key: decode(secret, "tls.key") };
-    if (authority?.text === root.certificate + root.key) return "done";
-    const facts = readCertificate(root.certificate);
-    const problem =
-      facts === undefined || !belongsTogether(root.certificate, root.key)
-        ? "its certificate and key cannot be read or do not belong together"
-        : facts.notAfter <= clock.now()
-          ? "its certificate has expired"
-          : secret.metadata.annotations?.[trustDomainKey] !== settings.trustDomain
-            ? `it was made for another trust domain than '${settings.trustDomain}'`
-            : undefined;
-    if (problem !== undefined) {
-      options.logger.error(
-        { secret: authorityKey },
-        `The authority cannot be used: ${problem}. Restore the Secret; nothing is issued until then.`,
-      );
-      return "done";
-    }
-    authority = { opened: await openAuthority(root), text: root.certificate + root.key };
-    for (const key of [ownKey, webhookKey, ...(identities?.keys() ?? [])]) queue.add(key);
-    return "done";
-  };
-
-  const ensureOwn = async (opened: Authority): Promise<Outcome> => {
-    const renewAt = ownExpiry - options.certificateTTL * (1 - options.renewAfter);
-    if (ownRoot === opened.root && clock.now() < renewAt) return "done";
-    const uri = spiffeId(settings.trustDomain, settings.rootNamespace, settings.operatorServiceAccount);
-    const issued = await opened.issue({ uri }, validity());
-    ownRoot = opened.root;
-    ownExpiry = clock.now() + options.certificateTTL;
-    lookAgain(ownKey, clock.now() + options.certificateTTL * options.renewAfter);
-    options.onOwnCredentials({ ...issued, root: opened.root });
-    return "done";
-  };
-
-  const ensureSecret = async (key: ObjectKey, wanted: Wanted, opened: Authority): Promise<Outcome> => {
-    const secret = options.observed().get(key);
-    const decision = decideRenewal(secret, { ...wanted, root: opened.root }, clock.now());
+    setFault(key, undefined);
+    const decision = decideRenewal(secret, expected, clock.now());
     if (!decision.issue) {
-      lookAgain(key, decision.lookAgainAt);
-      if (secret !== undefined && key === webhookKey) announceWebhook(secret);
+      timers.set(key, decision.lookAgainAt);
       return "done";
     }
     if (!options.isLeader()) return "done";
-    const [namespace = "", name = ""] = key.split("/");
-    // The type of a Secret cannot be changed: one of another type goes first.
-    if (decision.reason === "WrongType" && secret !== undefined) {
-      const { uid = "", resourceVersion = "" } = secret.metadata;
-      return retryConflicts(options, "Secret", () =>
-        options.client.delete(kinds.Secret, { name, namespace }, { preconditions: { uid, resourceVersion } }),
-      );
-    }
-    const issued = await opened.issue(wanted.names, validity());
-    options.logger.info({ secret: key, reason: decision.reason }, "certificate issued");
-    if (secret !== undefined && decision.reason !== "Expiring") {
+    if (decision.reason !== "Expiring" && decision.reason !== "LivesTooLong") {
+      const at = repairs.notBefore(key);
+      if (at !== undefined) {
+        timers.set(key, at);
+        return "done";
+      }
       const note = `What was in this Secret could not be used (${decision.reason}); a new certificate is issued.`;
       options.record(secret, { type: "Warning", reason: "IdentityReplaced", action: "Issue", note });
     }
-    const body = secretBody(namespace, name, { ...issued, root: opened.root });
-    const metadata = { name, namespace, labels, ...decidedOn(secret) };
-    return retryConflicts(options, "Secret", () => options.client.apply(kinds.Secret, { ...body, metadata }));
+    options.logger.info({ secret: key, reason: decision.reason }, "certificate issued");
+    // These cannot be changed: the Secret goes first, and its end brings a new one.
+    if (decision.reason === "WrongType" || decision.reason === "Immutable") return writer.remove(secret);
+    return writer.replace(secret, await issue());
   };
 
-  const announceWebhook = (secret: Secret): void => {
-    const text = decode(secret, "tls.crt") + decode(secret, "tls.key");
-    if (text === webhookText) return;
+  /**
+   * The webhook is served by what is in its Secret, if the authority has issued it. Without an authority it goes on with
+   * what it has, and one that starts takes what it finds, if that holds together: pods are admitted all the same.
+   */
+  const announceWebhook = (issuing: Opened | undefined): void => {
+    const secret = options.observed().get(webhookKey);
+    if (secret === undefined || (issuing === undefined && webhookText !== "")) return;
+    const [certificate, key, bundle] = [decode(secret, "tls.crt"), decode(secret, "tls.key"), decode(secret, "ca.crt")];
+    const text = certificate + key + bundle;
+    const { certificate: root, bundle: roots } = issuing?.keys ?? { certificate: bundle, bundle };
+    const expected = { names: webhookNames, renewAfter: 1, root, bundle: roots, life: Number.POSITIVE_INFINITY };
+    if (text === webhookText || decideRenewal(secret, expected, clock.now()).issue) return;
     webhookText = text;
-    options.onWebhookCredentials({
-      certificate: decode(secret, "tls.crt"),
-      key: decode(secret, "tls.key"),
-      root: decode(secret, "ca.crt"),
-    });
+    options.onWebhookCredentials({ certificate, key, root: bundle });
   };
 
   const collect = async (key: ObjectKey): Promise<Outcome> => {
     const secret = options.observed().get(key);
     const name = secret?.metadata.name ?? "";
+    if (secret === undefined) setFault(key, undefined);
     if (secret === undefined || !options.isLeader() || !name.startsWith(secretOfServiceAccount(""))) return "done";
     const since = unwanted.get(key);
     if (since === undefined || clock.now() - since < collectAfter) {
       if (since === undefined) {
         unwanted.set(key, clock.now());
-        lookAgain(key, clock.now() + collectAfter);
+        timers.set(key, clock.now() + collectAfter);
       }
       return "done";
     }
     unwanted.delete(key);
-    const { namespace = "", uid = "", resourceVersion = "" } = secret.metadata;
-    return retryConflicts(options, "Secret", () =>
-      options.client.delete(kinds.Secret, { name, namespace }, { preconditions: { uid, resourceVersion } }),
-    );
+    return writer.remove(secret);
   };
 
   const work = async (key: string): Promise<Outcome> => {
-    if (key === authorityKey) return ensureAuthority();
-    if (authority === undefined) return "done";
-    if (key === ownKey) return ensureOwn(authority.opened);
-    const wanted = key === webhookKey ? { names: webhookNames, renewAfter: options.renewAfter } : identities?.get(key);
-    if (wanted === undefined) return identities === undefined ? "done" : collect(key);
+    if (wanted === undefined) return "done";
+    if (key === authorityKey) return ensureAuthority(wanted.plan);
+    const issuing = inForce ? opened : undefined;
+    if (key === webhookKey) {
+      announceWebhook(issuing);
+      const annotations = recordAnnotations(wanted.plan);
+      const webhook: Wanted = { names: webhookNames, renewAfter: options.renewAfter, annotations };
+      return issuing === undefined ? "done" : ensureSecret(key, webhook, issuing);
+    }
+    const identity = wanted.identities.get(key);
+    if (key !== ownKey && identity === undefined) return collect(key);
+    if (issuing === undefined) return "done";
+    if (key === ownKey) return ensureOwn(issuing, wanted.plan);
     unwanted.delete(key);
-    return ensureSecret(key, wanted, authority.opened);
+    return identity === undefined ? "done" : ensureSecret(key, identity, issuing);
   };
   const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 200 });
   const addAll = (): void => {
-    const own = [authorityKey, webhookKey, ownKey];
-    for (const key of new Set([...own, ...(identities?.keys() ?? []), ...options.observed().keys()])) queue.add(key);
+    const ours = [authorityKey, webhookKey, ownKey];
+    for (const key of new Set([...ours, ...(wanted?.identities.keys() ?? []), ...options.observed().keys()]))
+      queue.add(key);
   };
   return {
-    setIdentities: (next) => {
-      const before = identities;
+    setIdentities: (plan, identities) => {
+      const before = wanted;
       const after = new Map(
-        next.map(({ namespace, serviceAccount, id }) => {
+        identities.map(({ namespace, serviceAccount, id }): [ObjectKey, Wanted] => {
           const key = objectKey({ metadata: { namespace, name: secretOfServiceAccount(serviceAccount) } });
           return [key, { names: { uri: id }, renewAfter: options.renewAfter * (0.95 + 0.05 * fraction(key)) }];
         }),
       );
-      identities = after;
+      wanted = { plan, identities: after };
       // What was there before the first compile may be wanted no more.
-      if (before === undefined) return addAll();
-      for (const key of after.keys()) if (!before.has(key)) queue.add(key);
-      for (const key of before.keys()) if (!after.has(key)) queue.add(key);
+      if (before === undefined || JSON.stringify(before.plan) !== JSON.stringify(plan)) return addAll();
+      for (const key of after.keys()) if (!before.identities.has(key)) queue.add(key);
+      for (const key of before.identities.keys()) if (!after.has(key)) queue.add(key);
     },
-    observe: (key) => queue.add(key),
+    observe: (key) => {
+      queue.add(key);
+      // What stands in the way of an authority may have gone.
+      if (!inForce && key !== authorityKey) queue.add(authorityKey);
+    },
     resync: addAll,
-    stop: () => queue.stop(),
+    get faults() {
+      return [...faults].map(([key, message]) => ({ key, message })).sort((a, b) => compare(a.key, b.key));
+    },
+    stop: () => {
+      timers.stop();
+      return queue.stop();
+    },
   };
 }
+
+const hasRecord = (secret: Secret, annotations: Readonly<Record<string, string>>): boolean =>
+  Object.entries(annotations).every(([key, value]) => secret.metadata.annotations?.[key] === value);
 
 /** A number in [0, 1) that is always the same for a key: spreads renewals over time. */
 function fraction(key: string): number {
   return createHash("sha256").update(key).digest().readUInt32BE(0) / 2 ** 32;
-}
-
-function secretBody(namespace: string, name: string, credentials: Credentials) {
-  const encode = (text: string): string => Buffer.from(text).toString("base64");
-  return {
-    apiVersion: "v1",
-    kind: "Secret",
-    type: "kubernetes.io/tls",
-    metadata: { name, namespace },
-    data: {
-      "tls.crt": encode(credentials.certificate),
-      "tls.key": encode(credentials.key),
-      "ca.crt": encode(credentials.root),
-    },
-  };
 }

@@ -12,6 +12,7 @@ import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { KindName } from "../api/kinds.ts";
 import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, Pod, Secret, Service } from "../api/kubernetes.ts";
 import type { ProxyTarget } from "../envoy/resource.ts";
+import { readAuthorityRecord } from "../identity/authority-secret.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
@@ -65,13 +66,21 @@ export function createMeshController(options: {
   let compilation: Compilation | undefined;
   let deadlineTimer: Timer | undefined;
 
+  const snapshot = (): Snapshot => {
+    const authority = readAuthorityRecord(secretsOf(options.observed), options.settings.rootNamespace);
+    return Object.freeze({
+      ...takeSnapshot(options.observed),
+      ...(authority === undefined ? {} : { authority }),
+      identityFaults: options.identities.faults,
+    });
+  };
   const pass = (): void => {
     const start = clock.monotonic();
-    compilation = compile(takeSnapshot(options.observed), options.settings, cache);
+    compilation = compile(snapshot(), options.settings, cache);
     options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);
     logger.debug({ milliseconds: clock.monotonic() - start }, "compiled");
     options.publish(compilation.targets);
-    options.identities.setIdentities(compilation.identities);
+    options.identities.setIdentities(compilation.identityPlan, compilation.identities);
     statuses.trigger();
     records.trigger();
   };
@@ -117,10 +126,10 @@ export function createMeshController(options: {
   };
 }
 
-/** The whole input of a compile. The watch keeps each kind's objects apart, so that each map holds what its type says. */
+/** What the watch has for a compile. The watch keeps each kind's objects apart, so that each map holds what its type says. */
 function takeSnapshot(observed: Observed): Snapshot {
   const of = <T extends KubernetesObject>(kind: KindName) => observed(kind) as ReadonlyMap<ObjectKey, T>;
-  return Object.freeze({
+  return {
     namespaces: of<Namespace>("Namespace"),
     services: of<Service>("Service"),
     endpointSlices: of<EndpointSlice>("EndpointSlice"),
@@ -128,7 +137,7 @@ function takeSnapshot(observed: Observed): Snapshot {
     trafficSplits: of<TrafficSplit & KubernetesObject>("TrafficSplit"),
     authorizationPolicies: of<AuthorizationPolicy & KubernetesObject>("AuthorizationPolicy"),
     meshTLS: of<MeshTLS & KubernetesObject>("MeshTLS"),
-  });
+  };
 }
 
 /** The kinds that carry a status of ours. */

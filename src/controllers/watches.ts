@@ -13,6 +13,7 @@ import type {
   Secret,
   Service,
 } from "../api/kubernetes.ts";
+import { isRecord } from "../identity/authority-secret.ts";
 import { namespaceBoundKeys } from "../model/annotations.ts";
 import { recordVariable } from "../model/injection-record.ts";
 import { containers, keys, manager } from "../model/sidecar.ts";
@@ -27,7 +28,10 @@ export interface Watch {
   readonly custom?: boolean;
   /** What is kept in memory. */
   readonly trim: (object: KubernetesObject) => KubernetesObject;
-  /** What a compile reads: equal JSON before and after means that nothing is to be compiled. Undefined: no compile reads it. */
+  /**
+   * What a compile reads: equal JSON before and after means that nothing is to be compiled. Undefined: no compile reads it.
+   * Of an object that no compile reads it gives undefined.
+   */
   readonly compiled?: (object: KubernetesObject) => unknown;
 }
 
@@ -160,15 +164,19 @@ export const watches: readonly Watch[] = [
     kind: "Secret",
     labelSelector: `${keys.managedBy}=${manager}`,
     trim: (object) => {
-      const { apiVersion, kind, metadata, type, data } = object as Secret;
+      const { apiVersion, kind, metadata, type, immutable, data } = object as Secret;
       return {
         apiVersion,
         kind,
         metadata: trimMeta(metadata, { labels: true, annotations: "all" }),
         type,
+        ...(immutable === undefined ? {} : { immutable }),
         data: data ?? {},
       } as Secret;
     },
+    // Only what is recorded with the authority; keys and leaves are no part of a compile.
+    compiled: (object) =>
+      isRecord(object) ? [object.metadata.annotations, (object as Secret).data?.["tls.crt"]] : undefined,
   },
   {
     kind: "MutatingWebhookConfiguration",
@@ -183,7 +191,8 @@ export function isCompiledChange(
   before: KubernetesObject | undefined,
   after: KubernetesObject | undefined,
 ): boolean {
-  if (watch.compiled === undefined) return false;
-  if (before === undefined || after === undefined) return before !== after;
-  return JSON.stringify(watch.compiled(before)) !== JSON.stringify(watch.compiled(after));
+  const { compiled } = watch;
+  if (compiled === undefined) return false;
+  const read = (object: KubernetesObject | undefined) => (object === undefined ? undefined : compiled(object));
+  return JSON.stringify(read(before)) !== JSON.stringify(read(after));
 }

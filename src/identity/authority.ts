@@ -39,8 +39,11 @@ export interface Authority {
   issue(names: SubjectNames, validity: Validity): Promise<KeyPair>;
 }
 
-/** Makes a new self-signed root. Its path length is 0: it signs leaves only. */
-export async function createRoot(commonName: string, validity: Validity): Promise<KeyPair> {
+/**
+ * Makes a new self-signed root. Its path length is 0: it signs leaves only. `uri` is the SPIFFE ID of its trust domain
+ * (X509-SVID section 3.1), which so is recorded where nobody can change it.
+ */
+export async function createRoot(commonName: string, validity: Validity, uri?: string): Promise<KeyPair> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
@@ -53,6 +56,7 @@ export async function createRoot(commonName: string, validity: Validity): Promis
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ...(uri === undefined ? [] : [new SubjectAlternativeNameExtension([{ type: "url", value: uri }])]),
     ],
   });
   return { certificate: certificate.toString("pem"), key: await pem(keys.privateKey) };

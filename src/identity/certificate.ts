@@ -9,6 +9,8 @@ export interface CertificateFacts {
   readonly uris: readonly string[];
   /** DNS names, in order. */
   readonly dnsNames: readonly string[];
+  /** Whether it may sign others. */
+  readonly isAuthority: boolean;
 }
 
 /** Larger input is not parsed. A chain of P-256 certificates takes some 2 KiB. */
@@ -24,6 +26,7 @@ export function readCertificate(pem: string): CertificateFacts | undefined {
     notAfter: certificate.validToDate.getTime(),
     uris: names.filter((name) => name.startsWith("URI:")).map((name) => name.slice(4)),
     dnsNames: names.filter((name) => name.startsWith("DNS:")).map((name) => name.slice(4)),
+    isAuthority: certificate.ca,
   };
 }
 
@@ -36,6 +39,17 @@ export function belongsTogether(certificatePem: string, keyPem: string): boolean
   } catch {
     return false;
   }
+}
+
+/** The certificates of a PEM text, each as it stands there, without white space around; what is around them is left out. */
+export function certificatesOf(pem: string): readonly string[] {
+  return pem.length > maximumPem ? [] : (pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []);
+}
+
+/** Whether a bundle has the certificate, by its bytes. False if it cannot be read. */
+export function isInBundle(certificatePem: string, bundlePem: string): boolean {
+  const wanted = parse(certificatePem)?.fingerprint256;
+  return wanted !== undefined && certificatesOf(bundlePem).some((pem) => parse(pem)?.fingerprint256 === wanted);
 }
 
 /** Whether the root signed the certificate. False if either cannot be read. */

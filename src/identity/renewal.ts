@@ -9,8 +9,12 @@ import { belongsTogether, type CertificateFacts, isIssuedBy, readCertificate } f
 /** What the Secret should hold. */
 export interface ExpectedCertificate {
   readonly names: { readonly uri: string } | { readonly dns: readonly string[] };
-  /** PEM. */
+  /** The root that signs, PEM. */
   readonly root: string;
+  /** All roots that peers are to trust, PEM; has `root`. */
+  readonly bundle: string;
+  /** The longest life that it may have, in milliseconds; a longer one is of another time. */
+  readonly life: number;
   /** Share of its life, between 0 and 1, after which a certificate is replaced. */
   readonly renewAfter: number;
 }
@@ -19,12 +23,14 @@ export interface ExpectedCertificate {
 export type RenewalReason =
   | "Missing"
   | "WrongType"
+  | "Immutable"
   | "Unreadable"
   | "KeyMismatch"
   | "WrongName"
   | "WrongIssuer"
   | "WrongBundle"
   | "NotYetValid"
+  | "LivesTooLong"
   | "Expiring";
 
 /** Issue now and why, or look again at a time (milliseconds since the epoch). */
@@ -45,11 +51,16 @@ interface Input {
 /** From the cheapest to the most costly, and so that the first hit is the most telling reason. */
 const checks: readonly { readonly reason: RenewalReason; readonly violated: (input: Input) => boolean }[] = [
   { reason: "WrongType", violated: ({ secret }) => secret.type !== "kubernetes.io/tls" },
+  { reason: "Immutable", violated: ({ secret }) => secret.immutable === true },
   { reason: "Unreadable", violated: ({ facts }) => facts === undefined },
   { reason: "WrongName", violated: ({ facts, expected }) => facts === undefined || !hasNames(facts, expected.names) },
-  { reason: "WrongBundle", violated: ({ bundle, expected }) => bundle.trim() !== expected.root.trim() },
+  { reason: "WrongBundle", violated: ({ bundle, expected }) => bundle.trim() !== expected.bundle.trim() },
   // Five minutes of slack for clocks that differ.
   { reason: "NotYetValid", violated: ({ facts, now }) => facts !== undefined && facts.notBefore > now + 300_000 },
+  {
+    reason: "LivesTooLong",
+    violated: ({ facts, expected }) => facts !== undefined && facts.notAfter - facts.notBefore > expected.life,
+  },
   {
     reason: "Expiring",
     violated: ({ facts, expected, now }) => facts !== undefined && renewalTime(facts, expected.renewAfter) <= now,

@@ -2,6 +2,7 @@ import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.t
 import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { EndpointSlice, Namespace, Pod, Service } from "../api/kubernetes.ts";
+import type { AuthorityRecord, IdentityFault } from "./identity.ts";
 
 /** `namespace/name` of a namespaced object, or `name` of a cluster-scoped one. Neither part can contain a slash. */
 export type ObjectKey = string;
@@ -18,13 +19,17 @@ export interface Snapshot {
   readonly trafficSplits: ReadonlyMap<ObjectKey, TrafficSplit>;
   readonly authorizationPolicies: ReadonlyMap<ObjectKey, AuthorizationPolicy>;
   readonly meshTLS: ReadonlyMap<ObjectKey, MeshTLS>;
+  /** What is recorded with the authority; absent before there is one. */
+  readonly authority?: AuthorityRecord;
+  /** What is wrong with Secrets of identities, sorted by key; absent: nothing. */
+  readonly identityFaults?: readonly IdentityFault[];
 }
 
 /** What the compile needs to know about this installation. */
 export interface MeshSettings {
   /** The operator's namespace; policies there are mesh-wide. */
   readonly rootNamespace: string;
-  /** SPIFFE trust domain, such as `cluster.local`. */
+  /** SPIFFE trust domain, such as `cluster.local`, where neither the authority nor the mesh-wide MeshTLS says another. */
   readonly trustDomain: string;
   /** DNS domain of Services, such as `cluster.local`. */
   readonly clusterDomain: string;

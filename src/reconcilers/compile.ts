@@ -4,6 +4,7 @@
  */
 import type { EnvoyResource, ProxyTarget } from "../envoy/resource.ts";
 import type { StatusDecision } from "../model/finding.ts";
+import type { IdentityPlan } from "../model/identity.ts";
 import type { Mesh, MeshEndpoint, MeshService, WorkloadClass, WorkloadIdentity } from "../model/mesh.ts";
 import type { DesiredObject } from "../model/output.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
@@ -15,6 +16,7 @@ import type { CompileCache } from "./cache.ts";
 import { createCompileCache, sweep } from "./cache.ts";
 import type { EncodingFault } from "./encoding.ts";
 import { encodeMesh, targetsOf } from "./encoding.ts";
+import { decideIdentity } from "./identity.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
 import { decideTLS, modeOf } from "./mesh-tls.ts";
 import { compareReferences, distinctReferences, invalid } from "./objects.ts";
@@ -41,6 +43,8 @@ export interface Compilation {
    */
   readonly outputs: readonly DesiredObject[];
   readonly identities: readonly WorkloadIdentity[];
+  /** How they are issued. */
+  readonly identityPlan: IdentityPlan;
   /** One for each object of ours, sorted by kind, namespace and name. */
   readonly decisions: readonly StatusDecision[];
   /** The resources of each service, as in the targets. */
@@ -52,10 +56,13 @@ export interface Compilation {
 /** Compiles a snapshot. No object in it makes this throw: whatever is wrong with one is said in its decision. */
 export function compile(
   snapshot: Snapshot,
-  settings: MeshSettings,
+  given: MeshSettings,
   cache: CompileCache = createCompileCache(),
 ): Compilation {
   sweep(cache);
+  // 0. Where identities come from: the trust domain in force is in every identity.
+  const identity = decideIdentity(snapshot, given);
+  const settings: MeshSettings = { ...given, trustDomain: identity.plan.trustDomain };
   // 1. Who is in the mesh: injected pods, grouped by what makes them alike; namespaces that are labelled or have one.
   const workloads = findWorkloads(snapshot, settings);
   const enrolled = enrolledNamespaces(snapshot, workloads);
@@ -90,7 +97,7 @@ export function compile(
   const targets = targetsOf(mesh, encoding, snapshot, cache);
   let outputs: readonly DesiredObject[] | undefined;
   const decisions = [...tls.decisions, ...authorization.decisions, ...splits.decisions]
-    .map((decision) => withFaults(decision, encoding.faults))
+    .map((decision) => withFaults(identity.judge(decision), encoding.faults))
     .sort((a, b) => compareReferences(a.object, b.object));
   return {
     mesh,
@@ -100,6 +107,7 @@ export function compile(
       return outputs;
     },
     identities: mesh.identities,
+    identityPlan: identity.plan,
     decisions,
     serviceResources: new Map([...encoding.services].map(([key, { resources }]) => [key, resources])),
     classResources: new Map([...encoding.classes].map(([id, { resources }]) => [id, resources])),

@@ -11,6 +11,7 @@ import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { InboundPort, ObjectReference, TLSMode, TLSParameters } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
+import { validateIdentity } from "./identity.ts";
 import { accepted, byAge, demandShape, InvalidObject, invalid, messageOf, referenceTo, resolved } from "./objects.ts";
 import type { Scope, Selection } from "./selector.ts";
 import { findNothing, select, selectAtLeast } from "./selector.ts";
@@ -94,7 +95,7 @@ export function decideTLS(
 function claimOf(object: MeshTLS, settings: MeshSettings, workloads: Workloads): Claim {
   const reference = referenceTo("MeshTLS", object);
   try {
-    validate(object);
+    validate(object, settings);
     const { mode, ports = [], tlsVersion, tlsCiphers } = object.spec;
     return { object, reference, selection: select(object, workloads, settings), mode, ports, tlsVersion, tlsCiphers };
   } catch (error) {
@@ -106,12 +107,13 @@ function claimOf(object: MeshTLS, settings: MeshSettings, workloads: Workloads):
 }
 
 /** What the API server checks by CEL is checked again, since a stored object may be older than the rule. */
-function validate(object: MeshTLS): void {
+function validate(object: MeshTLS, settings: MeshSettings): void {
   demandShape(object, validateMeshTLS);
-  const { mode, ports, tlsVersion, tlsCiphers } = object.spec;
-  if ([mode, ports, tlsVersion, tlsCiphers].every((field) => field === undefined)) {
+  validateIdentity(object, settings);
+  const { mode, ports, tlsVersion, tlsCiphers, identity } = object.spec;
+  if ([mode, ports, tlsVersion, tlsCiphers, identity].every((field) => field === undefined)) {
     throw new InvalidObject(
-      "spec: give a mode, ports with modes, tlsVersion or tlsCiphers: without any of them the object says nothing",
+      "spec: give a mode, ports with modes, tlsVersion, tlsCiphers or identity: without any of them the object says nothing",
     );
   }
   if (tlsVersion?.min === "TLS13" && tlsVersion.max === "TLS12") {

@@ -87,11 +87,11 @@ export function objectStatus(
 }
 
 /**
- * What is not accepted is in no proxy, but for an object that keeps a part of what it selects. (An invalid policy closes
- * what it selects; what it says is in no proxy all the same.)
+ * What is not accepted is in no proxy, but for an object that keeps a part of what it selects or says. (An invalid policy
+ * closes what it selects; what it says is in no proxy all the same.)
  */
-function hasEffect({ accepted }: StatusDecision): boolean {
-  return accepted.status === "True" || accepted.reason === "PartiallyConflicted";
+function hasEffect({ accepted: { status, reason } }: StatusDecision): boolean {
+  return status === "True" || reason === "PartiallyConflicted" || reason === "IdentityFixed";
 }
 
 function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict {

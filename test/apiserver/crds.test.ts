@@ -75,7 +75,7 @@ function objectOf(kind: Kind, name: string, body: Readonly<Record<string, unknow
 /** What the API server says to the creation of a sample, which is not kept. */
 function create(sample: Sample): Promise<Answer> {
   const kind = kindNamed(sample.kind);
-  const body = objectOf(kind, "sample", sample.body);
+  const body = objectOf(kind, sample.called, sample.body);
   return call("POST", `${collection(kind)}?dryRun=All&fieldValidation=Strict`, { body });
 }
 

@@ -12,9 +12,11 @@ import type {
   Namespace,
   ObjectMeta,
   Pod,
+  Secret,
   Service,
   ServicePort,
 } from "../../src/api/kubernetes.ts";
+import { readAuthorityRecord } from "../../src/identity/authority-secret.ts";
 import { containers, keys } from "../../src/model/sidecar.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../../src/model/snapshot.ts";
 import { objectKey } from "../../src/model/snapshot.ts";
@@ -222,12 +224,16 @@ export function snapshotOf(objects: readonly GivenObject[]): Snapshot {
     "TrafficSplit",
     "AuthorizationPolicy",
     "MeshTLS",
+    // Of the operator's own: what is recorded with the authority.
+    "Secret",
   ]);
   const stranger = objects.find(({ kind }) => !known.has(kind));
   if (stranger !== undefined) throw new Error(`no test knows what to do with a ${stranger.kind}`);
   const of = <T extends GivenObject>(kind: string): ReadonlyMap<ObjectKey, T> =>
     new Map(objects.filter((object) => object.kind === kind).map((object) => [objectKey(object), object as T]));
+  const authority = readAuthorityRecord(of<Secret>("Secret"), testSettings.rootNamespace);
   return {
+    ...(authority === undefined ? {} : { authority }),
     namespaces: of<Namespace>("Namespace"),
     services: of<Service>("Service"),
     endpointSlices: of<EndpointSlice>("EndpointSlice"),

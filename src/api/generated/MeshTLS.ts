@@ -38,6 +38,7 @@ export interface MeshTLSSpec {
    * The cipher suites of TLS 1.2 that the sidecars of the selected workloads accept: those of ECDHE-ECDSA that encrypt and authenticate in one step, which are all that mesh callers offer. The suites of TLS 1.3 cannot be chosen. Absent: inherited, the whole list, from the next wider object that has it. Where none has it, all of them.
    */
   readonly tlsCiphers?: readonly ("ECDHE-ECDSA-AES128-GCM-SHA256" | "ECDHE-ECDSA-AES256-GCM-SHA384" | "ECDHE-ECDSA-CHACHA20-POLY1305")[];
+  readonly identity?: MeshTLSIdentity;
 }
 /**
  * Which pods of the namespace. Absent: all of them; in the root namespace, all of the mesh. In the root namespace a selector means pods with those labels in every namespace.
@@ -78,6 +79,19 @@ export interface MeshTLSVersion {
    * The newest version that is accepted. Absent: TLS13.
    */
   readonly max?: "TLS12" | "TLS13";
+}
+/**
+ * Where identities come from, for the whole mesh: only in the object `default` of the root namespace. What it leaves out is as the operator's settings say.
+ */
+export interface MeshTLSIdentity {
+  /**
+   * The SPIFFE trust domain: identities are spiffe://<trustDomain>/ns/<namespace>/sa/<serviceaccount>. Fixed once the authority exists, and recorded with it.
+   */
+  readonly trustDomain?: string;
+  /**
+   * The life of a workload's certificate, such as 24h or 1h30m: 10m to 720h. It is replaced after two thirds of that.
+   */
+  readonly certificateTTL?: string;
 }
 /**
  * What Heddle says of the object. Written by the operator only.

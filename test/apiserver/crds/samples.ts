@@ -4,6 +4,7 @@
  *   - takes: a short name           or   refuses: a short name
  *     spec: {...}                   or   object: {...}, everything but apiVersion, kind and metadata
  *     because: part of the message       (with refuses)
+ *     called: default                    (optional) the object's name
  *     each: {FIELD: [hosts, paths]}      (optional) one sample per word, which takes the place of FIELD in keys and strings
  *
  * `!repeat {times: 33, item: "v#"}` is a list of 33 items with `#` counting from 0, `!text {times: 254, of: a}` a string.
@@ -17,6 +18,8 @@ export interface Sample {
   readonly name: string;
   /** Name of the kind, such as `TrafficSplit`. */
   readonly kind: string;
+  /** Name of the object. */
+  readonly called: string;
   /** What the object has besides `apiVersion`, `kind` and `metadata`. */
   readonly body: Readonly<Record<string, unknown>>;
   /** A part of the API server's message; absent when it takes the sample. */
@@ -27,6 +30,7 @@ interface Entry {
   readonly takes?: string;
   readonly refuses?: string;
   readonly because?: string;
+  readonly called?: string;
   readonly spec?: unknown;
   readonly object?: Readonly<Record<string, unknown>>;
   readonly each?: Readonly<Record<string, readonly string[]>>;
@@ -71,13 +75,20 @@ function expand(kind: string, entry: Entry): readonly Sample[] {
     throw new Error(`${kind}: ${name}: takes or refuses?`);
   if ((entry.refuses === undefined) !== (entry.because === undefined)) throw new Error(`${kind}: ${name}: because?`);
   const body = entry.object ?? { spec: entry.spec };
-  const whole: Sample = { name, kind, body, ...(entry.because === undefined ? {} : { refusal: entry.because }) };
+  const called = entry.called ?? "sample";
+  const whole: Sample = {
+    name,
+    kind,
+    called,
+    body,
+    ...(entry.because === undefined ? {} : { refusal: entry.because }),
+  };
   const [word, ...more] = Object.entries(entry.each ?? {});
   if (word === undefined) return [whole];
   if (more.length > 0) throw new Error(`${kind}: ${name}: each has one word`);
   return word[1].map((by) => {
     const sample = replaceWord({ ...whole, name: `${name} (${by})` }, word[0], by) as Sample;
-    return { ...sample, kind };
+    return { ...sample, kind, called };
   });
 }
 

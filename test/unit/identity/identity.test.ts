@@ -34,6 +34,7 @@ describe("the authority", () => {
       notAfter: now + 3 * day,
       uris: [uri],
       dnsNames: [],
+      isAuthority: false,
     });
     expect(belongsTogether(leaf.certificate, leaf.key)).toBe(true);
     expect(belongsTogether(leaf.certificate, root.key)).toBe(false);
@@ -72,7 +73,13 @@ describe("the authority", () => {
 });
 
 describe("renewal", () => {
-  const expected = (): ExpectedCertificate => ({ names: { uri }, root: root.certificate, renewAfter: 2 / 3 });
+  const expected = (): ExpectedCertificate => ({
+    names: { uri },
+    root: root.certificate,
+    bundle: root.certificate,
+    life: 10 * day,
+    renewAfter: 2 / 3,
+  });
   const secret = (
     changes: Partial<Record<"tls.crt" | "tls.key" | "ca.crt", string>> = {},
     type = "kubernetes.io/tls",
