@@ -104,7 +104,13 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       if (observations.synced) mesh.dirty();
     },
   });
-  const publisher = createPublisher({ ...writer, client, observed: () => configMapsOf(observed) });
+  const publisher = createPublisher({
+    ...writer,
+    client,
+    observed: () => configMapsOf(observed),
+    isLeaving: (namespace) => observed("Namespace").get(namespace)?.metadata.deletionTimestamp !== undefined,
+    onRestoring: () => mesh.acknowledged(),
+  });
   const statusWriter = createStatusWriter({ ...writer, client, observed: (kind) => observed(kind) });
   const mesh = createMeshController({
     observed,

@@ -128,4 +128,7 @@ export interface Secret extends KubernetesObject {
 /** v1 ConfigMap. */
 export interface ConfigMap extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
+  /** Values are base64. */
+  readonly binaryData?: Readonly<Record<string, string>>;
+  readonly immutable?: boolean;
 }

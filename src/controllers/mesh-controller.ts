@@ -15,6 +15,8 @@ import type { ProxyTarget } from "../envoy/resource.ts";
 import { readAuthorityRecord } from "../identity/authority-secret.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import type { ObjectReference } from "../model/mesh.ts";
+import type { DesiredObject } from "../model/output.ts";
+import { keys } from "../model/sidecar.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
 import type { Clock, Timer } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
@@ -92,10 +94,11 @@ export function createMeshController(options: {
     const current = compilation;
     const states = options.states();
     const now = clock.now();
+    const restoring = originsOf(options.publisher.restoring);
     options.statusWriter.setStatuses(
       current.decisions.map((decision) => ({
         object: decision.object,
-        status: objectStatus(decision, current, states, now, started),
+        status: objectStatus(decision, current, states, now, started, restoring.has(nameOf(decision.object))),
       })),
     );
     deadlineTimer?.cancel();
@@ -124,6 +127,17 @@ export function createMeshController(options: {
       await Promise.all([compiles.stop(), records.stop(), statuses.stop()]);
     },
   };
+}
+
+const nameOf = ({ kind, namespace, name }: Pick<ObjectReference, "kind" | "namespace" | "name">): string =>
+  `${kind} ${namespace}/${name}`;
+
+/** The objects that these ConfigMaps record. */
+function originsOf(outputs: readonly DesiredObject[]): ReadonlySet<string> {
+  const lists = outputs.map(
+    ({ metadata }) => JSON.parse(metadata.annotations[keys.origins] ?? "[]") as ObjectReference[],
+  );
+  return new Set(lists.flat().map(nameOf));
 }
 
 /** What the watch has for a compile. The watch keeps each kind's objects apart, so that each map holds what its type says. */

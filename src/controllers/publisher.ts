@@ -1,21 +1,32 @@
 /**
  * Keeps the operator's ConfigMaps as the compile wants them.
  *
- *   desired (compile) --+
- *                       +--> differs? --> apply with the resourceVersion that was decided on, or delete
- *   observed (watch) ---+
+ *   desired (compile) --+                 +--> not there: create
+ *                       +--> differs? ----+--> outdated: apply, on the version that was looked at
+ *   observed (watch) ---+                 +--> has what is not ours: replace, or delete if it is immutable
+ *                                         +--> wanted no more: delete, a minute later
+ *
+ * Every write names the uid and the version that it was decided on, and creating fails when something is there: whoever
+ * decided on an older picture, as a leader that was stopped and goes on, loses.
  */
 import { kinds } from "../api/kinds.ts";
 import type { ConfigMap } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { isApiError } from "../kube/error.ts";
 import type { DesiredObject } from "../model/output.ts";
-import { keys, manager } from "../model/sidecar.ts";
+import { keys } from "../model/sidecar.ts";
 import { type ObjectKey, objectKey } from "../model/snapshot.ts";
+import type { Timer } from "../ops/clock.ts";
+import { differenceOf, isRecord, isTamperedWith, restored } from "./record-difference.ts";
+import { createRestorations } from "./restorations.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
 
 /** An object without a reason is deleted this long after its reason went, so that a restarting workload keeps its own. */
 const collectAfter = 60_000;
+
+/** Writes of ConfigMaps per second at most. */
+export const recordRate = 200;
 
 /** Writes ConfigMaps. */
 export interface Publisher {
@@ -25,57 +36,168 @@ export interface Publisher {
   observe(key: ObjectKey): void;
   /** Looks at everything again, as a new leader must. */
   resync(): void;
+  /** What somebody else has changed or deleted and what is not put back yet, as it should be. */
+  readonly restoring: readonly DesiredObject[];
   stop(): Promise<void>;
 }
 
+/** What was written, or found to be there already. */
+interface Known {
+  readonly wanted: DesiredObject;
+  /** Versions before a write and in the midst of it: as long as the watch shows one of them, it has not seen the write. */
+  readonly before: readonly string[];
+}
+
+/** The version of an object that is not there. */
+const absent = "";
+
 /** A publisher over the ConfigMaps that the watch sees. Writes only while this replica leads. */
 export function createPublisher(
-  options: WriterOptions & { readonly client: KubeClient; readonly observed: () => ReadonlyMap<ObjectKey, ConfigMap> },
+  options: WriterOptions & {
+    readonly client: Pick<KubeClient, "apply" | "create" | "delete" | "get" | "replace">;
+    readonly observed: () => ReadonlyMap<ObjectKey, ConfigMap>;
+    /** Whether a namespace is being deleted: nothing can be created in it, and what is in it goes anyway. */
+    readonly isLeaving: (namespace: string) => boolean;
+    /** `restoring` has changed. */
+    readonly onRestoring: () => void;
+  },
 ): Publisher {
+  const { client, clock } = options;
   /** Undefined until something was compiled: till then nobody knows what is to exist, and nothing is collected. */
   let desired: ReadonlyMap<ObjectKey, DesiredObject> | undefined;
-  /** When the reason of an object was found gone, by key. */
-  const unwanted = new Map<ObjectKey, number>();
+  /** What is there without a reason: since when, and the timer that ends its time. */
+  const unwanted = new Map<ObjectKey, { readonly since: number; readonly timer: Timer }>();
+  const known = new Map<ObjectKey, Known>();
+  const restorations = createRestorations({ ...options, retry: (key) => add(key), onChange: options.onRestoring });
+  const versionOf = (observed: ConfigMap | undefined): string => observed?.metadata.resourceVersion ?? absent;
 
-  const collect = async (key: ObjectKey, observed: ConfigMap | undefined): Promise<Outcome> => {
-    if (observed === undefined || !isOurs(observed)) {
-      unwanted.delete(key);
-      return "done";
-    }
-    const since = unwanted.get(key);
-    if (since === undefined || options.clock.now() - since < collectAfter) {
-      if (since === undefined) {
-        unwanted.set(key, options.clock.now());
-        options.clock.setTimeout(() => queue.add(key), collectAfter);
-      }
-      return "done";
-    }
+  const keep = (key: ObjectKey): void => {
+    unwanted.get(key)?.timer.cancel();
     unwanted.delete(key);
-    const { name, namespace = "", uid = "", resourceVersion = "" } = observed.metadata;
+  };
+  /** Whether there is nothing to write about this object. */
+  const isSettled = (key: ObjectKey): boolean => {
+    const wanted = desired?.get(key);
+    const observed = options.observed().get(key);
+    if (wanted === undefined) {
+      restorations.end(key);
+      known.delete(key);
+      if (observed !== undefined && isRecord(observed)) return false;
+      keep(key);
+      return true;
+    }
+    keep(key);
+    if (options.isLeaving(wanted.metadata.namespace)) {
+      restorations.end(key);
+      return true;
+    }
+    // What was written is on its way back.
+    if (known.get(key)?.before.includes(versionOf(observed))) return true;
+    if (observed === undefined || differenceOf(wanted, observed) !== "none") return false;
+    known.set(key, { wanted, before: [] });
+    restorations.end(key);
+    return true;
+  };
+  /** Whether it was as it should be, or claims to be. */
+  const isForeignEdit = (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): boolean => {
+    const last = known.get(key);
+    if (last?.wanted === wanted) return true;
+    return last === undefined && observed !== undefined && isRecord(observed) && isTamperedWith(observed);
+  };
+
+  const collect = async (key: ObjectKey, { metadata }: ConfigMap): Promise<Outcome> => {
+    const since = unwanted.get(key)?.since;
+    if (since === undefined) {
+      const timer = clock.setTimeout(() => add(key), collectAfter);
+      unwanted.set(key, { since: clock.monotonic(), timer });
+      return "done";
+    }
+    if (clock.monotonic() - since < collectAfter) return "done";
+    keep(key);
+    const { name, namespace = "", uid = "", resourceVersion = "" } = metadata;
     return retryConflicts(options, kinds.ConfigMap.kind, () =>
-      options.client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } }),
+      client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } }),
     );
   };
+  const create = async (wanted: DesiredObject): Promise<void> => {
+    try {
+      await client.create(kinds.ConfigMap, wanted);
+    } catch (error) {
+      if (!isApiError(error, "conflict")) throw error;
+      // There is one that the watch does not show: it has lost our label, or it came this moment, or went this moment.
+      await replace(wanted).catch((second: unknown) => {
+        throw isApiError(second, "notFound") ? error : second;
+      });
+    }
+  };
+  const replace = async (wanted: DesiredObject): Promise<void> => {
+    const { name, namespace } = wanted.metadata;
+    const live = await client.get(kinds.ConfigMap, { name, namespace });
+    const { uid = "", resourceVersion = "" } = live.metadata;
+    if (live.immutable === true) {
+      await client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } });
+      await client.create(kinds.ConfigMap, wanted);
+    } else await client.replace(kinds.ConfigMap, restored(wanted, live));
+  };
+  const write = async (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): Promise<Outcome> => {
+    const outcome = await retryConflicts(options, kinds.ConfigMap.kind, async () => {
+      let before = [versionOf(observed)];
+      if (observed === undefined) await create(wanted);
+      else if (differenceOf(wanted, observed) === "strangers") {
+        await replace(wanted);
+        before = [...before, absent];
+      } else {
+        const metadata = { ...wanted.metadata, ...decidedOn(observed) };
+        const now = await client.apply(kinds.ConfigMap, { ...wanted, metadata });
+        // It was so already, and no event will come.
+        if (versionOf(now) === versionOf(observed)) return;
+      }
+      // The watch may be faster than the answer.
+      const isSeen = !before.includes(versionOf(options.observed().get(key)));
+      known.set(key, { wanted, before: isSeen ? [] : before });
+    });
+    const part = wanted.metadata.annotations[keys.recorded];
+    if (outcome === "done" && part !== undefined) {
+      const note = `The record has ${part} of the Services: the rest does not fit into a ConfigMap. Sidecars are sent all of them.`;
+      options.record(wanted, { type: "Warning", reason: "RecordedInPart", action: "Record", note });
+    }
+    return outcome;
+  };
   const work = async (key: ObjectKey): Promise<Outcome> => {
-    if (!options.isLeader() || desired === undefined) return "done";
+    if (!options.isLeader() || desired === undefined || isSettled(key)) return "done";
     const wanted = desired.get(key);
     const observed = options.observed().get(key);
-    if (wanted === undefined) return collect(key, observed);
-    unwanted.delete(key);
-    if (observed !== undefined && isSame(wanted, observed)) return "done";
-    // Its annotation says that it is what we want, and it is not: somebody changed it.
-    if (observed?.metadata.annotations?.[keys.revision] === wanted.metadata.annotations[keys.revision]) {
-      const note =
-        "Somebody changed this ConfigMap, which records what the operator compiled; it is put back. Sidecars take nothing from it but their bootstrap.";
-      if (observed !== undefined)
-        options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
+    if (wanted === undefined) return observed === undefined ? "done" : collect(key, observed);
+    if (isForeignEdit(key, wanted, observed)) {
+      const what = observed === undefined ? "deleted" : "changed";
+      const note = `Somebody has ${what} this ConfigMap, which records what the operator compiled; it is put back. Running sidecars take nothing from it.`;
+      options.record(observed ?? wanted, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
+      if (!restorations.begin(key)) return "done";
     }
-    const body = { ...wanted, metadata: { ...wanted.metadata, ...decidedOn(observed) } };
-    return retryConflicts(options, kinds.ConfigMap.kind, () => options.client.apply(kinds.ConfigMap, body));
+    try {
+      return await write(key, wanted, observed);
+    } catch (error) {
+      // Pods of the namespace may wait for it, so its users should hear of it: a quota, for one, is theirs to raise.
+      if (isApiError(error, "terminal", "forbidden"))
+        options.record(wanted, { type: "Warning", reason: "WriteFailed", action: "Record", note: error.message });
+      throw error;
+    }
   };
-  const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 200 });
+  /** A new pod waits for the ConfigMap of its class; that a record is whole and nothing lies around waits for the rest. */
+  const importance = (key: ObjectKey): number => {
+    const wanted = desired?.get(key);
+    if (wanted === undefined) return 0;
+    if (!Object.hasOwn(wanted.data, "bootstrap.yaml")) return 1;
+    return options.observed().has(key) ? 2 : 3;
+  };
+  const queue = createWorkQueue({ ...options, work, importance, concurrency: 4, rate: recordRate });
+  const add = (key: ObjectKey): void => {
+    if (desired !== undefined && !isSettled(key) && !restorations.isWaiting(key)) queue.add(key);
+  };
   const addAll = (): void => {
-    for (const key of new Set([...(desired?.keys() ?? []), ...options.observed().keys()])) queue.add(key);
+    // What others wrote while they led is no foreign edit.
+    known.clear();
+    for (const key of new Set([...(desired?.keys() ?? []), ...options.observed().keys()])) add(key);
   };
   return {
     setDesired: (outputs) => {
@@ -86,36 +208,17 @@ export function createPublisher(
       if (before === undefined) return addAll();
       const changed = [...next].filter(([key, output]) => before.get(key) !== output).map(([key]) => key);
       const gone = [...before.keys()].filter((key) => !next.has(key));
-      for (const key of [...changed, ...gone]) queue.add(key);
+      for (const key of [...changed, ...gone]) add(key);
     },
-    observe: (key) => queue.add(key),
+    observe: add,
     resync: addAll,
-    stop: () => queue.stop(),
+    get restoring() {
+      return [...restorations.open].flatMap((key) => desired?.get(key) ?? []);
+    },
+    stop: async () => {
+      restorations.stop();
+      for (const key of [...unwanted.keys()]) keep(key);
+      await queue.stop();
+    },
   };
-}
-
-/** Written by this operator's publisher; other objects with our label are left alone. */
-function isOurs(object: ConfigMap): boolean {
-  return (
-    object.metadata.labels?.[keys.managedBy] === manager && object.metadata.annotations?.[keys.revision] !== undefined
-  );
-}
-
-/** Whether all that we set is there, and no data that we did not write. */
-function isSame(wanted: DesiredObject, observed: ConfigMap): boolean {
-  const data = observed.data ?? {};
-  return (
-    hasEntries(wanted.metadata.labels, observed.metadata.labels) &&
-    hasEntries(wanted.metadata.annotations, observed.metadata.annotations) &&
-    hasEntries(wanted.data, data)
-  );
-}
-
-function hasEntries(
-  wanted: Readonly<Record<string, string>>,
-  observed: Readonly<Record<string, string>> | undefined,
-): boolean {
-  return Object.entries(wanted).every(
-    ([key, value]) => observed !== undefined && Object.hasOwn(observed, key) && observed[key] === value,
-  );
 }

@@ -6,7 +6,8 @@ import type { KubernetesObject } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/snapshot.ts";
-import { type ObjectStatus, withTransitionTimes } from "../reconcilers/programmed.ts";
+import { type ObjectStatus, type WrittenStatus, withTransitionTimes } from "../reconcilers/programmed.ts";
+import { createRestorations } from "./restorations.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { retryConflicts, type WriterOptions } from "./writer.ts";
 
@@ -27,38 +28,78 @@ export interface StatusWriter {
   stop(): Promise<void>;
 }
 
+/** Writes of statuses per second at most. */
+const statusRate = 100;
+
 /** A writer over the objects that the watch sees. Writes only while this replica leads. */
 export function createStatusWriter(
   options: WriterOptions & {
-    readonly client: KubeClient;
+    readonly client: Pick<KubeClient, "applyStatus" | "replaceStatus">;
     readonly observed: (kind: ObjectReference["kind"]) => ReadonlyMap<ObjectKey, KubernetesObject>;
   },
 ): StatusWriter {
   let computed: ReadonlyMap<string, ComputedStatus & { readonly text: string }> = new Map();
-  /** What was written and has not come back by the watch yet. */
-  const underway = new Map<string, string>();
+  /** What was written, and the versions before it: as long as the watch shows one of them, it has not seen the write. */
+  const known = new Map<string, { readonly text: string; readonly before: readonly string[] }>();
+  const restorations = createRestorations({ ...options, retry: (key) => add(key), onChange: () => {} });
 
-  const work = async (key: string): Promise<Outcome> => {
+  const versionOf = ({ kind, namespace, name }: ObjectReference): string =>
+    options.observed(kind).get(`${namespace}/${name}`)?.metadata.resourceVersion ?? "";
+
+  /** The write that makes a status what it is to be; undefined when there is nothing to write, or not yet. */
+  const needed = (
+    key: string,
+  ): { readonly entry: ComputedStatus & { readonly text: string }; readonly body: StatusBody } | undefined => {
     const entry = computed.get(key);
-    if (entry === undefined || !options.isLeader()) return "done";
+    if (entry === undefined) {
+      known.delete(key);
+      restorations.end(key);
+      return undefined;
+    }
     const { object, status } = entry;
     const observed = options.observed(object.kind).get(objectKey({ metadata: object }));
     // Another version of the object: the compile that has seen it brings its own status.
-    if (observed?.metadata.uid !== object.uid || observed.metadata.generation !== object.generation) return "done";
-    const previous = (observed as { readonly status?: unknown }).status;
+    if (observed?.metadata.uid !== object.uid || (observed.metadata.generation ?? 0) !== object.generation)
+      return undefined;
+    const resourceVersion = observed.metadata.resourceVersion ?? "";
+    // What was written is on its way back.
+    if (known.get(key)?.before.includes(resourceVersion)) return undefined;
+    const previous = statusOf(observed);
     const next = withTransitionTimes(previous, status, new Date(options.clock.now()).toISOString());
-    const text = canonical(next);
-    if (text === canonical(previous) || text === underway.get(key)) return "done";
+    if (canonical(next) === canonical(previous)) {
+      known.set(key, { text: entry.text, before: [] });
+      restorations.end(key);
+      return undefined;
+    }
     const { apiVersion, kind } = kinds[object.kind];
     const { name, namespace } = object;
-    const resourceVersion = observed.metadata.resourceVersion ?? "";
-    return retryConflicts(options, kind, async () => {
-      const body = { apiVersion, kind, metadata: { name, namespace, resourceVersion }, status: next };
-      await options.client.applyStatus(kinds[object.kind], body);
-      underway.set(key, text);
+    return { entry, body: { apiVersion, kind, metadata: { name, namespace, resourceVersion }, status: next } };
+  };
+  const work = async (key: string): Promise<Outcome> => {
+    const write = options.isLeader() ? needed(key) : undefined;
+    if (write === undefined) return "done";
+    const { entry, body } = write;
+    const kind = kinds[entry.object.kind];
+    const { text } = entry;
+    // It was written and is not there: somebody else writes it too.
+    if (known.get(key)?.text === text && !restorations.begin(key)) return "done";
+    const { resourceVersion } = body.metadata;
+    return retryConflicts(options, kind.kind, async () => {
+      const now = await options.client.applyStatus(kind, body);
+      const version = now.metadata.resourceVersion ?? "";
+      const isWhole = canonical(statusOf(now)) === canonical(body.status);
+      // An apply takes nothing away that others own, such as a condition that we did not write.
+      if (!isWhole) await options.client.replaceStatus(kind, { ...now, status: body.status });
+      // After the last write the watch shows another version, if the write changed anything and was not seen already.
+      const before = isWhole ? [resourceVersion] : [resourceVersion, version];
+      const isSeen = (isWhole && version === resourceVersion) || !before.includes(versionOf(entry.object));
+      known.set(key, { text, before: isSeen ? [] : before });
     });
   };
-  const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 100 });
+  const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: statusRate });
+  const add = (key: string): void => {
+    if (!restorations.isWaiting(key) && needed(key) !== undefined) queue.add(key);
+  };
   const keyOf = (kind: ObjectReference["kind"], key: ObjectKey): string => `${kind}/${key}`;
   return {
     setStatuses: (statuses) => {
@@ -69,19 +110,32 @@ export function createStatusWriter(
         ]),
       );
       const changed = [...next].filter(([key, entry]) => computed.get(key)?.text !== entry.text).map(([key]) => key);
+      const gone = [...computed.keys()].filter((key) => !next.has(key));
       computed = next;
-      for (const key of changed) queue.add(key);
+      for (const key of [...changed, ...gone]) add(key);
     },
-    observe: (kind, key) => {
-      underway.delete(keyOf(kind, key));
-      queue.add(keyOf(kind, key));
-    },
+    observe: (kind, key) => add(keyOf(kind, key)),
     resync: () => {
-      for (const key of computed.keys()) queue.add(key);
+      // What others wrote while they led is no foreign edit.
+      known.clear();
+      for (const key of computed.keys()) add(key);
     },
-    stop: () => queue.stop(),
+    stop: async () => {
+      restorations.stop();
+      await queue.stop();
+    },
   };
 }
+
+/** A status as it goes to the API server: on the version of the object that was looked at. */
+interface StatusBody {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly resourceVersion: string };
+  readonly status: WrittenStatus;
+}
+
+const statusOf = (object: KubernetesObject): unknown => (object as { readonly status?: unknown }).status;
 
 /** JSON with sorted keys: the API server may hand fields back in another order. */
 function canonical(value: unknown): string {

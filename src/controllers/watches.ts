@@ -54,6 +54,9 @@ function trimMeta(meta: ObjectMeta, keep: { labels?: boolean; annotations?: read
   };
 }
 
+const mapValues = <T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Readonly<Record<string, T>> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+
 const identityOf = ({ metadata }: KubernetesObject): unknown => [
   metadata.uid,
   metadata.generation,
@@ -151,12 +154,15 @@ export const watches: readonly Watch[] = [
     kind: "ConfigMap",
     labelSelector: `${keys.managedBy}=${manager}`,
     trim: (object) => {
-      const { apiVersion, kind, metadata, data } = object as ConfigMap;
+      const { apiVersion, kind, metadata, data, binaryData, immutable } = object as ConfigMap;
       return {
         apiVersion,
         kind,
         metadata: trimMeta(metadata, { labels: true, annotations: "all" }),
         data: data ?? {},
+        // That there is such data is all that is asked of it.
+        ...(binaryData === undefined ? {} : { binaryData: mapValues(binaryData, () => "") }),
+        ...(immutable === undefined ? {} : { immutable }),
       } as ConfigMap;
     },
   },

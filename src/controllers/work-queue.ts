@@ -30,10 +30,13 @@ export function createWorkQueue(options: {
   readonly clock: Clock;
   readonly random: Random;
   readonly concurrency: number;
-  /** Keys started per second at most. */
+  /** Keys started within any second at most. */
   readonly rate: number;
+  /** Of two keys that wait, the one with the higher number goes first. Absent: in the order in which they came. */
+  readonly importance?: (key: string) => number;
 }): WorkQueue {
-  const pool = new PQueue({ concurrency: options.concurrency, interval: 1000, intervalCap: options.rate });
+  const { concurrency, rate: intervalCap } = options;
+  const pool = new PQueue({ concurrency, interval: 1000, intervalCap, strict: true });
   const waiting = new Set<string>();
   const running = new Map<string, { again: boolean }>();
   const failures = new Map<string, { count: number; timer: Timer }>();
@@ -70,7 +73,7 @@ export function createWorkQueue(options: {
     }
     failures.get(key)?.timer.cancel();
     waiting.add(key);
-    void pool.add(() => runOne(key));
+    void pool.add(() => runOne(key), { priority: options.importance?.(key) ?? 0 });
   };
   return {
     add: enqueue,

@@ -103,6 +103,8 @@ export interface KubeClient {
   create<K extends Kind>(kind: K, object: ObjectToWrite, options?: CallOptions): Promise<ObjectOf<K>>;
   /** Replaces the whole object; with `metadata.resourceVersion` only that version of it. */
   replace<K extends Kind>(kind: K, object: ObjectToWrite, options?: CallOptions): Promise<ObjectOf<K>>;
+  /** Replaces the status of an object, whoever wrote it; the rest of what is given is ignored but the version. */
+  replaceStatus<K extends Kind>(kind: K, object: ObjectToWrite, options?: CallOptions): Promise<ObjectOf<K>>;
   /** Deleting what does not exist rejects with `notFound`. */
   delete(kind: Kind, name: ObjectName, options?: DeleteOptions): Promise<void>;
   /** Closes idle connections. Calls under way go on. */
@@ -165,6 +167,18 @@ export function createClient(transport: Transport, clock: Clock): KubeClient {
     const value = { ...object, apiVersion: kind.apiVersion, kind: kind.kind };
     const contentType = "application/apply-patch+yaml";
     return (await call("PATCH", verb, kind, object.metadata, path, options, { value, contentType })) as ObjectOf<K>;
+  };
+
+  const replaceAt = async <K extends Kind>(
+    kind: K,
+    object: ObjectToWrite,
+    options: CallOptions,
+    subresource: string,
+  ): Promise<ObjectOf<K>> => {
+    const path = pathOf(kind, object.metadata, subresource, { fieldManager: manager });
+    const verb = subresource === "" ? "replace" : `replace ${subresource.slice(1)} of`;
+    const value = { ...object, apiVersion: kind.apiVersion, kind: kind.kind };
+    return (await call("PUT", verb, kind, object.metadata, path, options, { value })) as ObjectOf<K>;
   };
 
   /** All pages of one moment. A limit of 0 asks for everything in one piece. */
@@ -282,11 +296,8 @@ export function createClient(transport: Transport, clock: Clock): KubeClient {
       return (await call("POST", "create", kind, object.metadata, path, options, { value })) as ObjectOf<typeof kind>;
     },
 
-    replace: async (kind, object, options = {}) => {
-      const path = pathOf(kind, object.metadata, "", { fieldManager: manager });
-      const value = { ...object, apiVersion: kind.apiVersion, kind: kind.kind };
-      return (await call("PUT", "replace", kind, object.metadata, path, options, { value })) as ObjectOf<typeof kind>;
-    },
+    replace: (kind, object, options = {}) => replaceAt(kind, object, options, ""),
+    replaceStatus: (kind, object, options = {}) => replaceAt(kind, object, options, "/status"),
 
     delete: async (kind, name, options = {}) => {
       const value = {

@@ -71,7 +71,7 @@ function configMap(namespace: string, name: string, content: RecordContent, cach
     });
   const files = Object.entries(content.files);
   const annotations = {
-    [keys.revision]: shortHash(files.map(([file, { hash }]) => [file, hash])),
+    [keys.revision]: revisionOf(files.map(([file, { hash }]) => [file, hash])),
     [keys.origins]: JSON.stringify(origins),
     ...content.annotations,
   };
@@ -84,6 +84,14 @@ function configMap(namespace: string, name: string, content: RecordContent, cach
     },
   );
 }
+
+/** The revision of a record with this data: what the annotation of one says unless somebody has changed it. */
+export function recordRevision(data: Readonly<Record<string, string>>): string {
+  return revisionOf(Object.entries(data).map(([file, text]) => [file, contentHash(text)]));
+}
+
+const revisionOf = (hashes: readonly (readonly [file: string, hash: string])[]): string =>
+  shortHash([...hashes].sort(([a], [b]) => compare(a, b)));
 
 /** The files that every sidecar starts from. */
 function startFiles(settings: MeshSettings, cache: CompileCache): Readonly<Record<string, RecordText>> {

@@ -48,7 +48,8 @@ const findingFieldLimit = 1024;
 
 /**
  * The status of an object. `listeningSince` is when this operator began to listen: a pod that never connected counts as
- * disconnected 30 seconds after it. Times are milliseconds since the epoch.
+ * disconnected 30 seconds after it. `restoring` says that a record of the object was changed by somebody else and is not
+ * put back yet. Times are milliseconds since the epoch.
  */
 export function objectStatus(
   decision: StatusDecision,
@@ -56,11 +57,12 @@ export function objectStatus(
   states: ProxyStates,
   now: number,
   listeningSince: number = now,
+  restoring = false,
 ): ObjectStatus {
   const counts = hasEffect(decision)
     ? countProxies(decision, compilation, states, now, listeningSince)
     : { total: decision.pods.length, synced: 0, rejected: 0, disconnected: 0 };
-  const programmed = judgeProgrammed(decision, counts);
+  const programmed = judgeRecord(judgeProgrammed(decision, counts), restoring);
   const verdicts = new Map<ConditionType, Verdict>([
     ["Accepted", decision.accepted],
     ["ResolvedRefs", decision.resolvedRefs],
@@ -120,6 +122,13 @@ function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict
   return { status: "True", reason: "Programmed", message: `${total} of ${total} proxies have acknowledged it.` };
 }
 
+/** Sidecars that start take their bootstrap from the record, so as long as it is not ours nobody knows what they start with. */
+function judgeRecord(programmed: Verdict, restoring: boolean): Verdict {
+  if (!restoring || programmed.status === "False") return programmed;
+  const message = "Somebody has changed or deleted a ConfigMap of the operator that records it; it is being put back.";
+  return { status: "False", reason: "ForeignEdit", message };
+}
+
 /** The first condition that does not hold speaks; what is certainly false comes before what is unknown. */
 function deriveReady(parts: readonly Verdict[]): Verdict {
   const failed = parts.find(({ status }) => status === "False") ?? parts.find(({ status }) => status === "Unknown");
@@ -140,8 +149,8 @@ function judgeProgress(
   if (stalled !== undefined) {
     return { type: "Stalled", verdict: { status: "True", reason: stalled.reason, message: stalled.message } };
   }
-  if (programmed.reason !== "Pending") return undefined;
-  return { type: "Reconciling", verdict: { status: "True", reason: "Pending", message: programmed.message } };
+  if (programmed.reason !== "Pending" && programmed.reason !== "ForeignEdit") return undefined;
+  return { type: "Reconciling", verdict: { ...programmed, status: "True" } };
 }
 
 function shortened(finding: Finding): Finding {

@@ -1,103 +1,319 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ConfigMap } from "../../../src/api/kubernetes.ts";
 import { createPublisher } from "../../../src/controllers/publisher.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
+import { ApiError } from "../../../src/kube/error.ts";
 import type { DesiredObject } from "../../../src/model/output.ts";
 import { keys, manager } from "../../../src/model/sidecar.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
+import { recordRevision } from "../../../src/reconcilers/outputs.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
-const wanted = (name: string, text: string): DesiredObject => ({
-  apiVersion: "v1",
-  kind: "ConfigMap",
-  metadata: { name, namespace: "shop", labels: { [keys.managedBy]: manager }, annotations: { [keys.revision]: text } },
-  data: { "inbound.yaml": text },
-});
+const wanted = (name: string, text: string, more: Readonly<Record<string, string>> = {}): DesiredObject => {
+  const data = { "bootstrap.yaml": text };
+  const annotations = { [keys.revision]: recordRevision(data), ...more };
+  const metadata = { name, namespace: "shop", labels: { [keys.managedBy]: manager }, annotations };
+  return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
+};
 
-function setUp() {
+/** A publisher over a small API server: what is written is stored at once, and seen when the test says so. */
+function setUp({ echo = true }: { readonly echo?: boolean } = {}) {
   const clock = createFakeClock();
+  const stored = new Map<string, ConfigMap>();
   const observed = new Map<string, ConfigMap>();
   const calls: string[] = [];
   const events: string[] = [];
+  const leaving = new Set<string>();
   let version = 1;
-  const see = (object: DesiredObject): void => {
-    const metadata = { ...object.metadata, uid: `uid-${object.metadata.name}`, resourceVersion: String(version++) };
-    observed.set(`shop/${object.metadata.name}`, { ...object, metadata });
+  const errorOf = (status: number, reason: string, of: ConstructorParameters<typeof ApiError>[0]["class"]) =>
+    new ApiError({ status, reason, message: reason, object: "", class: of });
+  const see = (name: string): void => {
+    const object = stored.get(`shop/${name}`);
+    if (object === undefined) observed.delete(`shop/${name}`);
+    else observed.set(`shop/${name}`, object);
+    publisher.observe(`shop/${name}`);
   };
-  const logger = { debug() {}, info() {}, warn() {}, error() {} };
+  const store = (object: ConfigMap): ConfigMap => {
+    const { name } = object.metadata;
+    const uid = stored.get(`shop/${name}`)?.metadata.uid ?? `uid-${version}`;
+    const next = { ...object, metadata: { ...object.metadata, uid, resourceVersion: String(version++) } };
+    stored.set(`shop/${name}`, next);
+    if (echo) queueMicrotask(() => see(name));
+    return next;
+  };
+  const demand = (name: string, expected: { uid?: string; resourceVersion?: string }): ConfigMap => {
+    const current = stored.get(`shop/${name}`);
+    if (current === undefined) throw errorOf(404, "NotFound", "notFound");
+    for (const field of ["uid", "resourceVersion"] as const)
+      if (expected[field] !== undefined && expected[field] !== current.metadata[field])
+        throw errorOf(409, "Conflict", "conflict");
+    return current;
+  };
   const client = {
-    apply: async (_kind: unknown, object: DesiredObject & { metadata: { uid?: string; resourceVersion?: string } }) => {
+    get: async (_kind: unknown, { name }: { name: string }) => demand(name, {}),
+    create: async (_kind: unknown, object: ConfigMap) => {
+      calls.push(`create ${object.metadata.name}`);
+      if (stored.has(`shop/${object.metadata.name}`)) throw errorOf(409, "AlreadyExists", "conflict");
+      return store(object);
+    },
+    apply: async (_kind: unknown, object: ConfigMap) => {
       const { name, uid, resourceVersion } = object.metadata;
       calls.push(`apply ${name} ${uid ?? "-"} ${resourceVersion ?? "-"}`);
-      see(object);
+      const current = demand(name, object.metadata);
+      if (current.immutable === true) throw errorOf(422, "Invalid", "terminal");
+      return store({
+        ...current,
+        data: { ...current.data, ...object.data },
+        metadata: { ...current.metadata, ...object.metadata },
+      });
+    },
+    replace: async (_kind: unknown, object: ConfigMap) => {
+      calls.push(`replace ${object.metadata.name} ${object.metadata.resourceVersion ?? "-"}`);
+      demand(object.metadata.name, object.metadata);
+      return store(object);
     },
     delete: async (_kind: unknown, { name }: { name: string }, { preconditions }: { preconditions: object }) => {
       calls.push(`delete ${name} ${JSON.stringify(preconditions)}`);
-      observed.delete(`shop/${name}`);
+      demand(name, preconditions);
+      stored.delete(`shop/${name}`);
+      if (echo) queueMicrotask(() => see(name));
     },
   } as unknown as KubeClient;
+  const restoring: string[] = [];
   const publisher = createPublisher({
     client,
     observed: () => observed,
     isLeader: () => true,
+    isLeaving: (namespace) => leaving.has(namespace),
+    onRestoring: () => restoring.push(publisher.restoring.map(({ metadata }) => metadata.name).join()),
     clock,
-    random: () => 0,
-    logger,
+    random: () => 1,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: createMetrics(),
     onError: (key, error) => calls.push(`error ${key} ${String(error)}`),
     record: (_object, { reason }) => events.push(reason),
   });
-  return { clock, observed, calls, events, publisher, see };
+  /** Somebody else's write. */
+  const edit = (name: string, change: (object: ConfigMap) => ConfigMap): void => {
+    const current = stored.get(`shop/${name}`);
+    if (current !== undefined) store(change(current));
+  };
+  return { clock, stored, observed, calls, events, leaving, publisher, restoring, store, see, edit };
 }
 
-test("before anything was compiled nothing is collected, however long that takes", async () => {
-  const { clock, calls, publisher, see } = setUp();
-  see(wanted("heddle-cart", "1"));
-  publisher.resync();
-  publisher.observe("shop/heddle-cart");
-  await clock.advance(3_600_000);
-  expect(calls).toEqual([]);
+const evil = (object: ConfigMap): ConfigMap => ({ ...object, data: { "bootstrap.yaml": "evil" } });
+
+describe("collection", () => {
+  test("before anything was compiled nothing is collected, however long that takes", async () => {
+    const { clock, calls, publisher, store } = setUp();
+    store(wanted("heddle-cart", "1"));
+    publisher.resync();
+    await clock.advance(3_600_000);
+    expect(calls).toEqual([]);
+  });
+
+  test("an object whose reason went is deleted a minute later, unless the reason comes back", async () => {
+    const { clock, calls, publisher, store } = setUp();
+    for (const name of ["heddle-cart", "heddle-web"]) store(wanted(name, "1"));
+    await clock.advance(1);
+    publisher.setDesired([]);
+    await clock.advance(30_000);
+    publisher.setDesired([wanted("heddle-web", "1")]);
+    await clock.advance(29_000);
+    expect(calls).toEqual([]);
+    await clock.advance(2_000);
+    expect(calls).toEqual(['delete heddle-cart {"uid":"uid-1","resourceVersion":"1"}']);
+    await clock.advance(600_000);
+    expect(calls.length).toBe(1);
+  });
+
+  test("objects that only carry our label are left alone, and so is all of a namespace that is being deleted", async () => {
+    const { clock, calls, events, leaving, publisher, store } = setUp();
+    const { [keys.revision]: _revision, ...annotations } = wanted("foreign", "1").metadata.annotations;
+    store({ ...wanted("foreign", "1"), metadata: { ...wanted("foreign", "1").metadata, annotations } });
+    await clock.advance(1);
+    leaving.add("shop");
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(600_000);
+    expect([calls, events]).toEqual([[], []]);
+  });
 });
 
-test("an object whose reason went is deleted a minute later, unless the reason comes back", async () => {
-  const { clock, calls, publisher, see } = setUp();
-  for (const name of ["heddle-cart", "heddle-web"]) see(wanted(name, "1"));
-  publisher.setDesired([]);
-  await clock.advance(30_000);
-  publisher.setDesired([wanted("heddle-web", "1")]);
-  await clock.advance(29_000);
-  expect(calls).toEqual([]);
-  await clock.advance(2_000);
-  expect(calls).toEqual(['delete heddle-cart {"uid":"uid-heddle-cart","resourceVersion":"1"}']);
-  await clock.advance(600_000);
-  expect(calls.length).toBe(1);
+describe("writes", () => {
+  test("what is the same is not written; a new one is created, a changed one applied to the version that was seen", async () => {
+    const { clock, calls, events, publisher, store } = setUp();
+    store(wanted("heddle-cart", "1"));
+    await clock.advance(1);
+    publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
+    await clock.advance(10);
+    expect(calls).toEqual(["create heddle-web"]);
+    publisher.setDesired([wanted("heddle-cart", "2"), wanted("heddle-web", "1")]);
+    await clock.advance(10);
+    expect(calls.slice(1)).toEqual(["apply heddle-cart uid-1 1"]);
+    expect(events).toEqual([]);
+  });
+
+  test("while a write is on its way back nothing is written again, and what was wanted before is no foreign edit", async () => {
+    const { clock, calls, events, publisher, store, see } = setUp({ echo: false });
+    store(wanted("heddle-cart", "1"));
+    see("heddle-cart");
+    publisher.setDesired([wanted("heddle-cart", "2")]);
+    await clock.advance(10);
+    publisher.observe("shop/heddle-cart");
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10_000);
+    expect(calls).toEqual(["apply heddle-cart uid-1 1"]);
+    see("heddle-cart");
+    await clock.advance(10);
+    expect(calls.slice(1)).toEqual(["apply heddle-cart uid-1 2"]);
+    expect(events).toEqual([]);
+  });
+
+  test("an older picture loses: what was changed meanwhile is not overwritten, what exists unseen neither", async () => {
+    const { clock, calls, publisher, store, see, stored } = setUp({ echo: false });
+    store(wanted("heddle-cart", "1"));
+    see("heddle-cart");
+    store(wanted("heddle-cart", "3"));
+    publisher.setDesired([wanted("heddle-cart", "2")]);
+    await clock.advance(60);
+    expect(calls.slice(0, 1)).toEqual(["apply heddle-cart uid-1 1"]);
+    expect(stored.get("shop/heddle-cart")?.data?.["bootstrap.yaml"]).toBe("3");
+  });
+
+  test("a record in part is told of", async () => {
+    const { clock, events, publisher } = setUp();
+    publisher.setDesired([wanted("heddle-reach-1", "1", { [keys.recorded]: "1/2" })]);
+    await clock.advance(10);
+    expect(events).toEqual(["RecordedInPart"]);
+  });
 });
 
-test("what is the same is not written; a new one is, and a foreign edit is put back with an event, on the version that was seen", async () => {
-  const { clock, observed, calls, events, publisher, see } = setUp();
-  see(wanted("heddle-cart", "1"));
-  publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
-  await clock.advance(10);
-  expect(calls).toEqual(["apply heddle-web - -"]);
-  const current = observed.get("shop/heddle-cart");
-  if (current !== undefined) observed.set("shop/heddle-cart", { ...current, data: { "inbound.yaml": "evil" } });
-  publisher.observe("shop/heddle-cart");
-  await clock.advance(10);
-  expect(calls.slice(1)).toEqual(["apply heddle-cart uid-heddle-cart 1"]);
-  expect(events).toEqual(["ForeignEdit"]);
-});
+describe("a foreign edit", () => {
+  test("is put back at once with an event, then later each time; meanwhile it is told of", async () => {
+    const { clock, calls, events, publisher, edit, restoring, stored } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    edit("heddle-cart", evil);
+    await clock.advance(10);
+    expect(calls.slice(1)).toEqual(["apply heddle-cart uid-1 2"]);
+    expect(events).toEqual(["ForeignEdit"]);
+    expect(restoring).toEqual(["heddle-cart", ""]);
+    for (const [wait, total] of [
+      [900, 2],
+      [100, 3],
+    ] as const) {
+      if (wait === 900) edit("heddle-cart", evil);
+      await clock.advance(wait);
+      expect(calls.length).toBe(total);
+      expect(publisher.restoring.length).toBe(wait === 900 ? 1 : 0);
+    }
+    edit("heddle-cart", evil);
+    await clock.advance(1_900);
+    expect(calls.length).toBe(3);
+    await clock.advance(200);
+    expect(stored.get("shop/heddle-cart")?.data?.["bootstrap.yaml"]).toBe("1");
+    // One who never gives up makes some writes a minute and no more.
+    const before = calls.length;
+    for (let second = 0; second < 3600; second++) {
+      edit("heddle-cart", evil);
+      await clock.advance(1000);
+    }
+    expect(calls.length - before).toBeLessThan(80);
+    await clock.advance(60_000);
+    expect(stored.get("shop/heddle-cart")?.data?.["bootstrap.yaml"]).toBe("1");
+    // Left alone for a while, it is put back at once again.
+    await clock.advance(700_000);
+    const quiet = calls.length;
+    edit("heddle-cart", evil);
+    await clock.advance(10);
+    expect(calls.length).toBe(quiet + 1);
+  }, 30_000);
 
-test("objects that only carry our label are left alone", async () => {
-  const { clock, observed, calls, publisher } = setUp();
-  const metadata = {
-    name: "foreign",
-    namespace: "shop",
-    uid: "u",
-    resourceVersion: "1",
-    labels: { [keys.managedBy]: manager },
-  };
-  observed.set("shop/foreign", { apiVersion: "v1", kind: "ConfigMap", metadata });
-  publisher.setDesired([]);
-  await clock.advance(600_000);
-  expect(calls).toEqual([]);
+  test.each([
+    ["a key that is not ours", (object: ConfigMap) => ({ ...object, data: { ...object.data, constructor: "x" } })],
+    [
+      "a key that languages trip over",
+      (object: ConfigMap) => ({
+        ...object,
+        data: JSON.parse(`{"bootstrap.yaml":"1","__proto__":"x"}`) as Record<string, string>,
+      }),
+    ],
+    ["binary data", (object: ConfigMap) => ({ ...object, binaryData: { more: "eA==" } })],
+    [
+      "our file as binary data",
+      ({ data: _data, ...object }: ConfigMap) => ({ ...object, binaryData: { "bootstrap.yaml": "eA==" } }),
+    ],
+  ])("with %s is taken away by a replace on the version that was read", async (_what, change) => {
+    const { clock, calls, events, publisher, edit, stored } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    edit("heddle-cart", change);
+    edit("heddle-cart", (object) => ({
+      ...object,
+      metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, theirs: "stays" } },
+    }));
+    await clock.advance(10);
+    expect(calls.slice(1)).toEqual(["replace heddle-cart 3"]);
+    expect(events).toEqual(["ForeignEdit"]);
+    const { data, binaryData, metadata } = stored.get("shop/heddle-cart") ?? {};
+    expect([data, binaryData, metadata?.annotations?.["theirs"]]).toEqual([
+      { "bootstrap.yaml": "1" },
+      undefined,
+      "stays",
+    ]);
+  });
+
+  test("that makes it immutable costs the object its life", async () => {
+    const { clock, calls, publisher, edit, stored } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    edit("heddle-cart", (object) => ({ ...evil(object), immutable: true }));
+    await clock.advance(10);
+    expect(calls.slice(1)).toEqual(['delete heddle-cart {"uid":"uid-1","resourceVersion":"2"}', "create heddle-cart"]);
+    expect(stored.get("shop/heddle-cart")).toMatchObject({ data: { "bootstrap.yaml": "1" } });
+    expect(stored.get("shop/heddle-cart")?.immutable).toBeUndefined();
+  });
+
+  test("that hides it from the watch is found when it cannot be created", async () => {
+    const { clock, calls, publisher, edit, observed, stored } = setUp({ echo: false });
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    edit("heddle-cart", (object) => ({ ...evil(object), metadata: { ...object.metadata, labels: {} } }));
+    observed.delete("shop/heddle-cart");
+    publisher.resync();
+    await clock.advance(10);
+    expect(calls.slice(1)).toEqual(["create heddle-cart", "replace heddle-cart 2"]);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+  });
+
+  test("that deletes it is undone, with an event", async () => {
+    const { clock, calls, events, publisher, see, stored } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    stored.delete("shop/heddle-cart");
+    see("heddle-cart");
+    await clock.advance(10);
+    expect(calls).toEqual(["create heddle-cart", "create heddle-cart"]);
+    expect(events).toEqual(["ForeignEdit"]);
+  });
+
+  test("from before the operator's start is one if the content is not what its revision says; an older revision is none", async () => {
+    const { clock, events, publisher, store } = setUp();
+    store(evil(wanted("heddle-cart", "1")));
+    store(wanted("heddle-web", "0"));
+    await clock.advance(1);
+    publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
+    await clock.advance(10);
+    expect(events).toEqual(["ForeignEdit"]);
+  });
+
+  test("of the objects that it came from is none: a new generation that means the same", async () => {
+    const { clock, calls, events, publisher } = setUp();
+    for (const generation of ["1", "2"]) {
+      publisher.setDesired([wanted("heddle-cart", "1", { [keys.origins]: generation })]);
+      await clock.advance(10);
+    }
+    expect(calls.length).toBe(2);
+    expect(events).toEqual([]);
+  });
 });

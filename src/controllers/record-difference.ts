@@ -1,0 +1,70 @@
+/** How a ConfigMap in the cluster differs from the record that is to be there. */
+import type { ConfigMap } from "../api/kubernetes.ts";
+import type { DesiredObject } from "../model/output.ts";
+import { keys, manager } from "../model/sidecar.ts";
+import { recordRevision } from "../reconcilers/outputs.ts";
+
+/**
+ * - `none`: all that we set is there, and no content but ours.
+ * - `fields`: an apply mends it.
+ * - `strangers`: it has content that is not ours, or is immutable. An apply takes nothing away that others own, and is
+ *   refused where one of our files is among `binaryData`.
+ */
+export type Difference = "none" | "fields" | "strangers";
+
+/** What an annotation of ours begins with; others may annotate as they like. */
+const ourPrefix = "heddle.dev/";
+
+/** Compares what is to be with what is. */
+export function differenceOf(wanted: DesiredObject, observed: ConfigMap): Difference {
+  const { labels, annotations = {} } = observed.metadata;
+  const isStrange =
+    observed.immutable === true ||
+    Object.keys(observed.binaryData ?? {}).length > 0 ||
+    Object.keys(observed.data ?? {}).some((key) => !Object.hasOwn(wanted.data, key)) ||
+    Object.keys(annotations).some(
+      (key) => key.startsWith(ourPrefix) && !Object.hasOwn(wanted.metadata.annotations, key),
+    );
+  if (isStrange) return "strangers";
+  const isSame =
+    hasEntries(wanted.metadata.labels, labels) &&
+    hasEntries(wanted.metadata.annotations, annotations) &&
+    hasEntries(wanted.data, observed.data);
+  return isSame ? "none" : "fields";
+}
+
+/** Whether its content is not what its own revision says: somebody has changed one of the two. */
+export function isTamperedWith(observed: ConfigMap): boolean {
+  return observed.metadata.annotations?.[keys.revision] !== recordRevision(observed.data ?? {});
+}
+
+/** Written by this operator's publisher; other objects with our label are left alone. */
+export function isRecord(object: ConfigMap): boolean {
+  return (
+    object.metadata.labels?.[keys.managedBy] === manager && object.metadata.annotations?.[keys.revision] !== undefined
+  );
+}
+
+/** The object with our content and no other, and with the labels and annotations of others as they are. */
+export function restored(wanted: DesiredObject, live: ConfigMap): ConfigMap {
+  const { binaryData: _binaryData, immutable: _immutable, ...rest } = live;
+  const foreign = Object.entries(live.metadata.annotations ?? {}).filter(([key]) => !key.startsWith(ourPrefix));
+  return {
+    ...rest,
+    metadata: {
+      ...live.metadata,
+      labels: { ...live.metadata.labels, ...wanted.metadata.labels },
+      annotations: { ...Object.fromEntries(foreign), ...wanted.metadata.annotations },
+    },
+    data: wanted.data,
+  };
+}
+
+function hasEntries(
+  wanted: Readonly<Record<string, string>>,
+  observed: Readonly<Record<string, string>> | undefined,
+): boolean {
+  return Object.entries(wanted).every(
+    ([key, value]) => observed !== undefined && Object.hasOwn(observed, key) && observed[key] === value,
+  );
+}

@@ -1,0 +1,115 @@
+import { expect, test } from "vitest";
+import type { KubernetesObject } from "../../../src/api/kubernetes.ts";
+import { createStatusWriter } from "../../../src/controllers/status-writer.ts";
+import type { KubeClient } from "../../../src/kube/client.ts";
+import { ApiError } from "../../../src/kube/error.ts";
+import { createMetrics } from "../../../src/ops/metrics.ts";
+import type { ObjectStatus } from "../../../src/reconcilers/programmed.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+
+type Stored = KubernetesObject & { readonly status?: Readonly<Record<string, unknown>> };
+
+const statusOf = (synced: number): ObjectStatus => ({
+  observedGeneration: 1,
+  conditions: [
+    { type: "Accepted", status: "True", reason: "Accepted", message: "The object is valid.", observedGeneration: 1 },
+  ],
+  proxies: { total: 2, synced, rejected: 0, disconnected: 0, summary: `${synced}/2` },
+});
+
+/** A status writer over one policy; an apply merges the fields of the status, as the API server does. */
+function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1 }) {
+  const clock = createFakeClock();
+  const calls: string[] = [];
+  let version = 1;
+  let stored: Stored = {
+    apiVersion: "heddle.dev/v1alpha1",
+    kind: "AuthorizationPolicy",
+    metadata: { name: "p", namespace: "shop", uid: "u", resourceVersion: "1", ...metadata },
+  };
+  let observed = stored;
+  const store = (next: Stored): Stored => {
+    if (JSON.stringify(next.status) === JSON.stringify(stored.status) && next.metadata === stored.metadata)
+      return stored;
+    version += 1;
+    stored = { ...next, metadata: { ...next.metadata, resourceVersion: String(version) } };
+    const seen = stored;
+    queueMicrotask(() => {
+      observed = seen;
+      writer.observe("AuthorizationPolicy", "shop/p");
+    });
+    return stored;
+  };
+  const write = (verb: string, merge: boolean) => async (_kind: unknown, body: Stored) => {
+    calls.push(verb);
+    if (body.metadata.resourceVersion !== stored.metadata.resourceVersion)
+      throw new ApiError({ status: 409, reason: "Conflict", message: "", object: "", class: "conflict" });
+    return store({ ...stored, status: merge ? { ...stored.status, ...body.status } : (body.status ?? {}) });
+  };
+  const writer = createStatusWriter({
+    client: { applyStatus: write("apply", true), replaceStatus: write("replace", false) } as unknown as KubeClient,
+    observed: () => new Map([["shop/p", observed]]),
+    isLeader: () => true,
+    clock,
+    random: () => 1,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    metrics: createMetrics(),
+    onError: (key, error) => calls.push(`error ${key} ${String(error)}`),
+    record: () => {},
+  });
+  const set = (synced: number): void =>
+    writer.setStatuses([
+      {
+        object: {
+          kind: "AuthorizationPolicy",
+          namespace: "shop",
+          name: "p",
+          uid: "u",
+          generation: metadata.generation ?? 0,
+        },
+        status: statusOf(synced),
+      },
+    ]);
+  return { clock, calls, set, store, writer, current: () => stored };
+}
+
+test("a status is written once, and again only when it says something else", async () => {
+  const { clock, calls, set, store, writer, current } = setUp();
+  set(1);
+  await clock.advance(10);
+  set(1);
+  writer.observe("AuthorizationPolicy", "shop/p");
+  writer.resync();
+  store({ ...current(), metadata: { ...current().metadata, annotations: { note: "changed" } } });
+  await clock.advance(60_000);
+  expect(calls).toEqual(["apply"]);
+  set(2);
+  await clock.advance(10);
+  expect(calls).toEqual(["apply", "apply"]);
+  expect(current().status).toMatchObject({ proxies: { summary: "2/2" } });
+});
+
+test("a status that somebody else writes is put back, later each time; what they add is taken away", async () => {
+  const { clock, calls, set, store, current } = setUp();
+  set(2);
+  await clock.advance(10);
+  const good = current().status;
+  const lie = () => store({ ...current(), status: { ...good, observedGeneration: 9, theirs: true } });
+  lie();
+  await clock.advance(10);
+  expect(calls).toEqual(["apply", "apply", "replace"]);
+  expect(current().status).toEqual(good);
+  lie();
+  await clock.advance(500);
+  expect(calls.length).toBe(3);
+  await clock.advance(600);
+  expect(calls.length).toBe(5);
+  expect(current().status).toEqual(good);
+});
+
+test("an object without a generation gets its status too", async () => {
+  const { clock, calls, set } = setUp({});
+  set(1);
+  await clock.advance(10);
+  expect(calls).toEqual(["apply"]);
+});
