@@ -11,6 +11,8 @@ import { setTimeout as delay } from "node:timers/promises";
 /** A child process that runs in the background. */
 export interface BackgroundProcess {
   readonly name: string;
+  /** Undefined when it could not be started. */
+  readonly pid: number | undefined;
   /** Where its standard output and standard error go. */
   readonly logFile: string;
   /** Resolves with a readable reason, such as `exit code 1`, when the process has ended. */
@@ -43,6 +45,7 @@ export function startProcess(
   });
   return {
     name,
+    pid: child.pid,
     logFile: options.logFile,
     ended,
     endedBecause: () => reason,

@@ -1,0 +1,202 @@
+/** A real API server with the CRDs, and replicas of the operator as processes: what tests of the operator share. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { expect } from "vitest";
+import { parseAllDocuments } from "yaml";
+import type { Condition } from "../../src/api/conditions.ts";
+import { type Kind, kinds } from "../../src/api/kinds.ts";
+import type { KubernetesObject } from "../../src/api/kubernetes.ts";
+import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
+import { isApiError } from "../../src/kube/error.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import { containers, keys } from "../../src/model/sidecar.ts";
+import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
+import type { ControlPlane } from "../../tools/control-plane.ts";
+import { freePorts, startProcess, until } from "../../tools/processes.ts";
+import { startApiServer } from "../support/api-server.ts";
+
+const repository = resolve(import.meta.dirname, "../..");
+const serviceAccount: Kind = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
+
+/** One replica of the operator. */
+export interface Replica {
+  /** Its log so far. */
+  readonly output: () => string;
+  /** Stops it where it is, as a node that hangs would, and lets it go on. */
+  readonly freeze: () => void;
+  readonly thaw: () => void;
+  /** By SIGTERM, which drains. */
+  readonly stop: () => Promise<void>;
+}
+
+/** An API server of a test file's own, about 5 s to start. */
+export interface OperatorWorld {
+  readonly server: ControlPlane;
+  readonly client: KubeClient;
+  /** Starts a replica and waits until it is ready. The same name means the same ports, as after a restart. */
+  readonly startReplica: (name?: string) => Promise<Replica>;
+  /** A pod as the webhook would have left it, with an address and Ready. @returns the id of its class */
+  readonly createPod: (key: string, options?: PodOptions) => Promise<string>;
+  readonly createNamespace: (name: string) => Promise<void>;
+  /** Requests to change something that were granted so far, by `verb resource`, as the API server has counted them. */
+  readonly writes: () => Promise<ReadonlyMap<string, number>>;
+  /** Name of the replica that leads. */
+  readonly leader: () => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+/** A pod of the workload `app`. */
+export interface PodOptions {
+  readonly app?: string;
+  readonly address?: string;
+  readonly ready?: boolean;
+}
+
+/** Starts the API server and serves the CRDs; no operator runs yet. */
+export async function startOperatorWorld(): Promise<OperatorWorld> {
+  const server = await startApiServer();
+  const client = createKubeClient({ kubeconfig: server.kubeconfig });
+  const logs = mkdtempSync(join(tmpdir(), "heddle-test-operator-"));
+  const replicas = new Set<Replica>();
+  const portsOf = new Map<string, readonly number[]>();
+  for (const file of readdirSync(join(repository, "crds"))) {
+    const [document] = parseAllDocuments(readFileSync(join(repository, "crds", file), "utf8"));
+    await client.apply(kinds.CustomResourceDefinition, document?.toJS() as KubernetesObject);
+  }
+  const createNamespace = async (name: string): Promise<void> => {
+    await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
+  };
+  await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
+  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 15_000 });
+
+  const startReplica = async (name = "first"): Promise<Replica> => {
+    const ports = portsOf.get(name) ?? (await freePorts(3));
+    portsOf.set(name, ports);
+    const [xds = 0, webhook = 0, health = 0] = ports;
+    const logFile = join(logs, `${name}-${Date.now()}.log`);
+    const flags = {
+      kubeconfig: server.kubeconfig,
+      "xds-port": xds,
+      "webhook-port": webhook,
+      "health-port": health,
+      replica: name,
+    };
+    // The address that records name is that of a Service in front of all replicas.
+    const args = Object.entries({ ...flags, "xds-address": "heddle.heddle-system.svc:15010" });
+    const child = startProcess(
+      name,
+      process.execPath,
+      [join(repository, "src/main.ts"), ...args.map(([flag, value]) => `--${flag}=${value}`)],
+      { logFile },
+    );
+    const output = (): string => readFileSync(logFile, "utf8");
+    await until(`${name} to be ready`, async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, {
+      timeout: 30_000,
+    });
+    const replica: Replica = {
+      output,
+      freeze: () => process.kill(child.pid ?? 0, "SIGSTOP"),
+      thaw: () => process.kill(child.pid ?? 0, "SIGCONT"),
+      stop: async () => {
+        replicas.delete(replica);
+        replica.thaw();
+        await child.stop("SIGTERM");
+      },
+    };
+    replicas.add(replica);
+    return replica;
+  };
+
+  const createPod = async (key: string, options: PodOptions = {}): Promise<string> => {
+    const [namespace = "", name = ""] = key.split("/");
+    const { app = name, address, ready = true } = options;
+    const spec = {
+      serviceAccountName: app,
+      containers: [{ name: "app", image: "app", ports: [{ name: "http", containerPort: 8080 }] }],
+      initContainers: [{ name: containers.proxy, image: "proxy", restartPolicy: "Always" }],
+    };
+    const labels = { app };
+    const classId = workloadClassId(workloadTraits({ metadata: { name, labels }, spec }, namespace));
+    await client.create(serviceAccount, { metadata: { name: app, namespace } }).catch((error: unknown) => {
+      if (!isApiError(error, "conflict")) throw error;
+    });
+    const metadata = { name, namespace, labels, annotations: { [keys.class]: classId } };
+    await client.create(kinds.Pod, { metadata, spec } as ObjectToWrite);
+    if (address !== undefined)
+      await client.applyStatus(kinds.Pod, {
+        metadata: { name, namespace },
+        status: {
+          phase: "Running",
+          podIP: address,
+          podIPs: [{ ip: address }],
+          conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
+        },
+      } as ObjectToWrite);
+    return classId;
+  };
+
+  return {
+    server,
+    client,
+    startReplica,
+    createPod,
+    createNamespace,
+    writes: () => countWrites(server),
+    leader: async () => {
+      const lease = await client.get(kinds.Lease, { namespace: "heddle-system", name: "heddle" });
+      return lease.spec?.holderIdentity ?? "";
+    },
+    stop: async () => {
+      await Promise.all([...replicas].map((replica) => replica.stop()));
+      client.close();
+      await server.stop();
+      rmSync(logs, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Kubernetes' own count of requests (`apiserver_request_total`). */
+async function countWrites({ url, authority, adminToken }: ControlPlane): Promise<ReadonlyMap<string, number>> {
+  const text = await new Promise<string>((resolve, reject) => {
+    const headers = { authorization: `Bearer ${adminToken}` };
+    const call = request(`${url}/metrics`, { ca: authority, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.once("end", () => resolve(Buffer.concat(chunks).toString()));
+    });
+    call.once("error", reject);
+    call.end();
+  });
+  const counts = new Map<string, number>();
+  for (const [, labels = "", value = ""] of text.matchAll(/^apiserver_request_total\{([^}]*)\} (\S+)$/gm)) {
+    const label = (name: string): string => new RegExp(`(?:^|,)${name}="([^"]*)"`).exec(labels)?.[1] ?? "";
+    if (!["APPLY", "PATCH", "POST", "PUT", "DELETE", "DELETECOLLECTION"].includes(label("verb"))) continue;
+    if (!label("code").startsWith("2")) continue;
+    const subresource = label("subresource") === "" ? "" : `/${label("subresource")}`;
+    const key = `${label("verb")} ${label("resource")}${subresource}`;
+    counts.set(key, (counts.get(key) ?? 0) + Number(value));
+  }
+  return counts;
+}
+
+/** Writes of the operator's objects and statuses only: events and the lease come and go. */
+export function writesOfOperator(counts: ReadonlyMap<string, number>): Readonly<Record<string, number>> {
+  const watched = ["configmaps", "secrets", "trafficsplits/status", "authorizationpolicies/status", "meshtls/status"];
+  return Object.fromEntries([...counts].filter(([key]) => watched.includes(key.split(" ")[1] ?? "")).sort());
+}
+
+/** Polls until a reading is as expected; what the reading throws counts as its value. */
+export const eventually = <T>(read: () => Promise<T>, timeout = 15_000) =>
+  expect.poll(() => read().catch((error: unknown) => error), { timeout, interval: 25 });
+
+/** The conditions of an object of ours. */
+export const conditionsOf = (object: unknown): readonly Condition[] =>
+  (object as { status?: { conditions?: Condition[] } }).status?.conditions ?? [];
+
+/** `status reason` of a condition. */
+export const conditionOf = (object: unknown, type: string): string => {
+  const found = conditionsOf(object).find((condition) => condition.type === type);
+  return `${found?.status} ${found?.reason}`;
+};

@@ -1,0 +1,371 @@
+/** What the operator writes, against a real API server: put back whole, once, and by the one who knows last. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kinds } from "../../src/api/kinds.ts";
+import type { ConfigMap } from "../../src/api/kubernetes.ts";
+import { createPublisher, type Publisher, recordRate } from "../../src/controllers/publisher.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import type { DesiredObject } from "../../src/model/output.ts";
+import { configMapOfClass, keys, manager } from "../../src/model/sidecar.ts";
+import { systemClock } from "../../src/ops/clock.ts";
+import { createMetrics } from "../../src/ops/metrics.ts";
+import { recordRevision } from "../../src/reconcilers/outputs.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+import {
+  conditionOf,
+  conditionsOf,
+  eventually,
+  type OperatorWorld,
+  type Replica,
+  startOperatorWorld,
+  writesOfOperator,
+} from "./operator-world.ts";
+
+let world: OperatorWorld;
+let replica: Replica;
+
+beforeAll(async () => {
+  world = await startOperatorWorld();
+  for (const name of ["shop", "crowd", "stale"]) await world.createNamespace(name);
+  replica = await world.startReplica();
+});
+
+afterAll(() => world.stop());
+
+const configMap = (name: string, namespace = "shop"): Promise<ConfigMap> =>
+  world.client.get(kinds.ConfigMap, { namespace, name });
+const policy = (name: string) => world.client.get(kinds.AuthorizationPolicy, { namespace: "shop", name });
+
+/** A policy that selects an application. */
+const createPolicy = (name: string, app: string) =>
+  world.client.create(kinds.AuthorizationPolicy, {
+    metadata: { name, namespace: "shop" },
+    spec: { selector: { matchLabels: { app } }, rules: [{}] },
+  } as ObjectToWrite);
+
+/** Somebody else's write of the whole object. */
+async function edit(name: string, change: (object: ConfigMap) => object): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const current = await configMap(name);
+        return world.client.replace(kinds.ConfigMap, change(current) as ObjectToWrite).then(
+          () => "done",
+          () => "again",
+        );
+      },
+      { timeout: 15_000 },
+    )
+    .toBe("done");
+}
+
+/** A pod of a workload of its own, and the name of its ConfigMap once that is there. */
+async function recorded(app: string, address: string): Promise<string> {
+  const name = configMapOfClass(await world.createPod(`shop/${app}-1`, { app, address, ready: false }));
+  await eventually(() => configMap(name)).toMatchObject({ kind: "ConfigMap" });
+  return name;
+}
+
+const contentOf = ({ metadata, data, binaryData, immutable }: ConfigMap) => {
+  const { labels, annotations } = metadata;
+  return { labels, annotations, data, binaryData, immutable };
+};
+
+describe("a record that somebody changes", () => {
+  const edits: readonly (readonly [what: string, change: (object: ConfigMap) => object])[] = [
+    ["another bootstrap", (object) => ({ ...object, data: { ...object.data, "bootstrap.yaml": "evil" } })],
+    ["a key more", (object) => ({ ...object, data: { ...object.data, constructor: "evil" } })],
+    ["__proto__ as a key", (object) => ({ ...object, data: JSON.parse('{"__proto__":"evil"}') as object })],
+    ["our file as binary data", (object) => ({ ...object, data: {}, binaryData: { "bootstrap.yaml": "ZXZpbA==" } })],
+    ["no label", (object) => ({ ...object, data: {}, metadata: { ...object.metadata, labels: {} } })],
+    ["immutable", (object) => ({ ...object, data: { "bootstrap.yaml": "evil" }, immutable: true })],
+  ];
+
+  test.each(edits.map(([what, change], index) => ({ what, change, app: `edited-${index}` })))(
+    "is put back whole: $what",
+    async ({ change, app }) => {
+      const name = await recorded(app, "10.1.2.1");
+      const good = contentOf(await configMap(name));
+      await edit(name, change);
+      await eventually(async () => contentOf(await configMap(name))).toEqual(good);
+      await eventually(async () => {
+        const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
+        return items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason);
+        // What has lost its label is out of the operator's sight: to it, somebody has deleted it.
+      }).toContain("ForeignEdit");
+    },
+  );
+
+  test("is put back when somebody has deleted it", async () => {
+    const name = await recorded("deleted", "10.1.2.2");
+    const good = contentOf(await configMap(name));
+    await world.client.delete(kinds.ConfigMap, { namespace: "shop", name });
+    await eventually(async () => contentOf(await configMap(name))).toEqual(good);
+  });
+
+  test("makes Programmed False of what it records until it is back, and nothing of what it does not", async () => {
+    const name = await recorded("cart", "10.1.2.3");
+    for (const of of ["cart", "other"]) {
+      await createPolicy(of, of);
+      await eventually(async () => conditionOf(await policy(of), "Ready")).toBe("True Ready");
+    }
+    await eventually(async () => (await configMap(name)).metadata.annotations?.[keys.origins]).toContain('"cart"');
+    const good = contentOf(await configMap(name));
+    const evil = (object: ConfigMap) => ({ ...object, data: { "bootstrap.yaml": "evil" } });
+    await edit(name, evil);
+    await eventually(async () => contentOf(await configMap(name))).toEqual(good);
+    // The second edit is put back a second after the first, so that there is something to see.
+    await edit(name, evil);
+    await eventually(async () => conditionOf(await policy("cart"), "Programmed")).toBe("False ForeignEdit");
+    const meanwhile = await policy("cart");
+    expect(conditionOf(meanwhile, "Ready")).toBe("False ForeignEdit");
+    expect(conditionOf(meanwhile, "Reconciling")).toBe("True ForeignEdit");
+    expect(conditionOf(await policy("other"), "Ready")).toBe("True Ready");
+    await eventually(async () => conditionOf(await policy("cart"), "Ready")).toBe("True Ready");
+    expect(contentOf(await configMap(name))).toEqual(good);
+  });
+
+  test("has no tracking label, no finalizer and no owner, and the operator's name on every field", async () => {
+    const { metadata } = await configMap(await recorded("owned", "10.1.2.4"));
+    expect(metadata.labels).toEqual({ [keys.managedBy]: manager });
+    expect(Object.keys(metadata.annotations ?? {}).sort()).toEqual([keys.origins, keys.revision]);
+    const { finalizers, managedFields } = metadata as { finalizers?: unknown; managedFields?: { manager: string }[] };
+    expect([finalizers, metadata.ownerReferences]).toEqual([undefined, undefined]);
+    expect(new Set(managedFields?.map((entry) => entry.manager))).toEqual(new Set([manager]));
+  });
+});
+
+test("a status that somebody else writes is put back, and a condition that they add is taken away", async () => {
+  await createPolicy("honest", "nobody");
+  await eventually(async () => conditionOf(await policy("honest"), "Ready")).toBe("True Ready");
+  const good = conditionsOf(await policy("honest"));
+  const lie = {
+    type: "Stalled",
+    status: "True",
+    reason: "Invalid",
+    message: "no",
+    lastTransitionTime: "2026-01-01T00:00:00Z",
+    observedGeneration: 1,
+  };
+  await world.client.applyStatus(
+    kinds.AuthorizationPolicy,
+    {
+      metadata: { name: "honest", namespace: "shop" },
+      status: { conditions: [lie, { ...lie, type: "Ready" }] },
+    } as ObjectToWrite,
+    { fieldManager: "somebody" },
+  );
+  await eventually(async () => {
+    const conditions = conditionsOf(await policy("honest"));
+    return [conditions.map(({ type, status }) => `${type} ${status}`), conditions.length];
+  }).toEqual([good.map(({ type, status }) => `${type} ${status}`), good.length]);
+});
+
+test("nothing is written where nothing changed: a restart, a relist, churn of metadata and of foreign statuses", async () => {
+  await world.createPod("shop/quiet-1", { app: "quiet", address: "10.1.0.9", ready: false });
+  await createPolicy("quiet", "quiet");
+  await world.client.create(kinds.Service, {
+    metadata: { name: "quiet", namespace: "shop" },
+    spec: { selector: { app: "quiet" }, ports: [{ name: "http", port: 80, targetPort: 8080 }] },
+  } as ObjectToWrite);
+  await eventually(async () => conditionOf(await policy("quiet"), "Ready")).toBe("True Ready");
+  /** Something that the operator answers: when it has, it has been through everything before. */
+  const marker = async (name: string): Promise<void> => {
+    await createPolicy(name, "nobody");
+    await eventually(async () => conditionOf(await policy(name), "Ready")).toBe("True Ready");
+  };
+  const settled = async () => {
+    let before = writesOfOperator(await world.writes());
+    await eventually(async () => {
+      const previous = before;
+      before = writesOfOperator(await world.writes());
+      return JSON.stringify(previous) === JSON.stringify(before);
+    }).toBe(true);
+    return before;
+  };
+  await marker("marker-0");
+  const before = await settled();
+
+  for (let round = 0; round < 5; round++) {
+    const annotations = { note: String(round) };
+    const objects = [
+      [kinds.AuthorizationPolicy, { name: "quiet", namespace: "shop" }],
+      [kinds.Service, { name: "quiet", namespace: "shop" }],
+      [kinds.Pod, { name: "quiet-1", namespace: "shop" }],
+      [kinds.Namespace, { name: "shop" }],
+    ] as const;
+    for (const [kind, metadata] of objects)
+      await world.client.apply(kind, { metadata: { ...metadata, annotations } }, { fieldManager: "gitops" });
+    await world.client.applyStatus(
+      kinds.Pod,
+      {
+        metadata: { name: "quiet-1", namespace: "shop" },
+        status: { conditions: [{ type: "PodScheduled", status: "True", message: annotations.note }] },
+      } as ObjectToWrite,
+      { fieldManager: "kubelet" },
+    );
+  }
+  await marker("marker-1");
+  const afterChurn = await settled();
+  const marked = (counts: Readonly<Record<string, number>>, markers: number) => ({
+    ...counts,
+    "APPLY authorizationpolicies/status": (counts["APPLY authorizationpolicies/status"] ?? 0) + markers,
+  });
+  expect(afterChurn).toEqual(marked(before, 1));
+
+  // The API server restarts: its counts begin anew, and every watch lists again.
+  await world.server.restart();
+  await marker("marker-2");
+  expect(await settled()).toEqual(marked({}, 1));
+
+  await replica.stop();
+  replica = await world.startReplica();
+  await marker("marker-3");
+  expect(await settled()).toEqual(marked({}, 2));
+}, 120_000);
+
+describe("a publisher", () => {
+  const record = (name: string, text: string, namespace = "stale"): DesiredObject => {
+    const data = { "bootstrap.yaml": text };
+    const annotations = { [keys.revision]: recordRevision(data) };
+    const metadata = { name, namespace, labels: { [keys.managedBy]: "test" }, annotations };
+    return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
+  };
+  const publisherOver = (
+    observed: ReadonlyMap<string, ConfigMap>,
+    clock = systemClock,
+    metrics = createMetrics(),
+  ): Publisher =>
+    createPublisher({
+      client: world.client,
+      observed: () => observed,
+      isLeader: () => true,
+      isLeaving: () => false,
+      onRestoring: () => {},
+      clock,
+      random: Math.random,
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      metrics,
+      onError: () => {},
+      record: () => {},
+    });
+
+  test("that decided on an old picture loses against one that knows more: changed, deleted, deleted and made anew, unseen", async () => {
+    const old = new Map<string, ConfigMap>();
+    for (const name of ["changed", "deleted", "renewed"]) {
+      const object = await world.client.create(kinds.ConfigMap, record(name, "1"));
+      old.set(`stale/${name}`, object);
+    }
+    const at = (name: string) => ({ name, namespace: "stale" });
+    await world.client.apply(kinds.ConfigMap, record("changed", "3"));
+    await world.client.delete(kinds.ConfigMap, at("deleted"));
+    await world.client.delete(kinds.ConfigMap, at("renewed"));
+    await world.client.create(kinds.ConfigMap, record("renewed", "3"));
+    const metrics = createMetrics();
+    const stale = publisherOver(old, systemClock, metrics);
+    stale.setDesired(["changed", "deleted", "renewed"].map((name) => record(name, "2")));
+    // Each was tried, and refused.
+    await eventually(async () => {
+      const { values } = await metrics.writes.get();
+      return values.filter(({ labels }) => labels.outcome === "conflict").reduce((sum, { value }) => sum + value, 0);
+    }).toBeGreaterThanOrEqual(3);
+    expect((await metrics.writes.get()).values.filter(({ labels }) => labels.outcome === "success")).toEqual([]);
+    await stale.stop();
+    for (const name of ["changed", "renewed"])
+      expect((await configMap(name, "stale")).data).toEqual({ "bootstrap.yaml": "3" });
+    await expect(configMap("deleted", "stale")).rejects.toMatchObject({ class: "notFound" });
+  });
+
+  test("collects what has no reason any more a minute later, and only the version that it saw", async () => {
+    const clock = createFakeClock();
+    const observed = new Map<string, ConfigMap>();
+    for (const name of ["gone", "taken"]) {
+      const wanted = record(name, "1", "shop");
+      const metadata = { ...wanted.metadata, labels: { [keys.managedBy]: manager, of: "test" } };
+      observed.set(`shop/${name}`, { ...wanted, metadata });
+    }
+    // The operator itself would collect them as well: here it has no reason to look.
+    await replica.stop();
+    for (const [key, object] of observed) observed.set(key, await world.client.create(kinds.ConfigMap, object));
+    await world.client.apply(
+      kinds.ConfigMap,
+      { metadata: { name: "taken", namespace: "shop", annotations: { by: "another" } } },
+      { fieldManager: "another" },
+    );
+    const publisher = publisherOver(observed, clock);
+    publisher.setDesired([]);
+    await clock.advance(59_000);
+    expect(await configMap("gone")).toBeDefined();
+    await clock.advance(2_000);
+    await eventually(() => configMap("gone")).toMatchObject({ class: "notFound" });
+    expect((await configMap("taken")).data).toEqual({ "bootstrap.yaml": "1" });
+    await publisher.stop();
+    await world.client.delete(kinds.ConfigMap, { name: "taken", namespace: "shop" });
+    replica = await world.startReplica();
+  });
+
+  test(`writes 500 ConfigMaps at ${recordRate} a second at most, those that pods wait for first`, async () => {
+    const times: number[] = [];
+    const names: string[] = [];
+    const client = {
+      ...world.client,
+      create: async (_kind: unknown, object: ObjectToWrite) => {
+        times.push(performance.now());
+        names.push(object.metadata.name);
+        return world.client.create(kinds.ConfigMap, object);
+      },
+    } as typeof world.client;
+    const publisher = createPublisher({
+      client,
+      observed: () => new Map(),
+      isLeader: () => true,
+      isLeaving: () => false,
+      onRestoring: () => {},
+      clock: systemClock,
+      random: Math.random,
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      metrics: createMetrics(),
+      onError: () => {},
+      record: () => {},
+    });
+    const reach = (name: string): DesiredObject => ({ ...record(name, "1", "crowd"), data: { "outbound.yaml": "1" } });
+    publisher.setDesired([
+      ...Array.from({ length: 250 }, (_, index) => reach(`reach-${index}`)),
+      ...Array.from({ length: 250 }, (_, index) => record(`class-${index}`, "1", "crowd")),
+    ]);
+    await eventually(async () => times.length, 60_000).toBe(500);
+    await publisher.stop();
+    for (const [index, time] of times.entries())
+      expect(
+        times.filter((other) => other >= time && other < time + 990).length,
+        `from write ${index}`,
+      ).toBeLessThanOrEqual(recordRate);
+    // Four workers had taken something before the queue was filled.
+    expect(names.slice(4, 250).filter((name) => name.startsWith("reach-"))).toEqual([]);
+  }, 90_000);
+});
+
+test("of two replicas one writes; the leader that hung past its lease and goes on does not undo what came meanwhile", async () => {
+  const second = await world.startReplica("second");
+  await eventually(world.leader).toBe("first");
+  const name = configMapOfClass(
+    await world.createPod("shop/two-1", { app: "two", address: "10.1.0.20", ready: false }),
+  );
+  await eventually(() => configMap(name)).toMatchObject({ kind: "ConfigMap" });
+  replica.freeze();
+  // Written while nobody leads, and again under the second: the first has seen neither.
+  await createPolicy("two", "two");
+  await eventually(world.leader, 60_000).toBe("second");
+  await eventually(async () => (await configMap(name)).metadata.annotations?.[keys.origins], 30_000).toContain('"two"');
+  const good = await configMap(name);
+  const before = writesOfOperator(await world.writes());
+  replica.thaw();
+  // The first is through what it missed when it says that it leads no more.
+  await eventually(async () => replica.output().includes("does not lead any more")).toBe(true);
+  await createPolicy("after", "nobody");
+  await eventually(async () => conditionOf(await policy("after"), "Ready")).toBe("True Ready");
+  expect(await configMap(name)).toEqual(good);
+  const after = writesOfOperator(await world.writes());
+  expect(after["APPLY configmaps"]).toBe(before["APPLY configmaps"]);
+  await second.stop();
+  await eventually(world.leader, 60_000).toBe("first");
+}, 180_000);
