@@ -88,7 +88,7 @@ describe("what the operator may do", () => {
     ["Service", reads],
     ["Pod", reads],
     ["EndpointSlice", reads],
-    ["ConfigMap", readsAndWrites],
+    ["ConfigMap", [...readsAndWrites, "update"]],
     ["Secret", readsAndWrites],
     ["Event", ["create"]],
     ["Lease", ["create", "get", "update"]],
