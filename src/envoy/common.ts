@@ -1,5 +1,7 @@
 /** What every sidecar has, whatever it runs beside: the capture of outgoing connections, and readiness. */
 import { ports } from "../model/sidecar.ts";
+import type { AccessLogSetting } from "../model/snapshot.ts";
+import { accessLog } from "./access-log.ts";
 import type { AddressFamilies } from "./address.ts";
 import { socketAddress, wildcardAddresses } from "./address.ts";
 import { emptyCluster, inboundCluster, passThroughCluster } from "./cluster.ts";
@@ -35,13 +37,16 @@ export function guardChain(port: number): FilterChainJson {
 }
 
 /** Resources that depend on nothing but the address families of the pod. */
-export function commonResources(families: AddressFamilies): readonly EnvoyResource[] {
+export function commonResources(
+  families: AddressFamilies,
+  logged: AccessLogSetting = "errors",
+): readonly EnvoyResource[] {
   return [
     ...unavailableReasons.map((reason) => emptyCluster(unavailableCluster(reason))),
     emptyCluster(clusterNames.blackHole),
     passThroughCluster(),
     inboundCluster(families),
-    ...wildcardAddresses(families).map(captureListener),
+    ...wildcardAddresses(families).map((address) => captureListener(address, logged)),
   ];
 }
 
@@ -49,7 +54,7 @@ export function commonResources(families: AddressFamilies): readonly EnvoyResour
  * Takes the outgoing connections, and hands each to the listener of its destination's address and port. What no listener
  * claims is not the mesh's and goes where it was going.
  */
-function captureListener(address: "0.0.0.0" | "::"): EnvoyResource {
+function captureListener(address: "0.0.0.0" | "::", logged: AccessLogSetting): EnvoyResource {
   const name = address === "::" ? listenerNames.outboundCapture6 : listenerNames.outboundCapture;
   return encodeResource("listener", name, {
     name,
@@ -62,7 +67,13 @@ function captureListener(address: "0.0.0.0" | "::"): EnvoyResource {
       guardChain(ports.outbound),
       {
         name: "pass-through",
-        filters: [tcpProxy({ statPrefix: clusterNames.passThrough, cluster: clusterNames.passThrough })],
+        filters: [
+          tcpProxy({
+            statPrefix: clusterNames.passThrough,
+            accessLog: accessLog(logged, "tcp", "outbound"),
+            cluster: clusterNames.passThrough,
+          }),
+        ],
       },
     ],
   });

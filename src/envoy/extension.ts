@@ -4,6 +4,8 @@
  */
 import type { DescMessage, MessageJsonType, Registry } from "@bufbuild/protobuf";
 import { createRegistry } from "@bufbuild/protobuf";
+import { ExpressionFilterSchema } from "./generated/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
+import { StdoutAccessLogSchema } from "./generated/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { RBACSchema as HttpRBACSchema } from "./generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "./generated/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { OriginalDstSchema } from "./generated/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
@@ -24,6 +26,8 @@ import { TypedStructSchema } from "./generated/xds/type/v3/typed_struct_pb.js";
 
 /** Every message that may be in an `Any`. */
 export const extensionRegistry: Registry = createRegistry(
+  ExpressionFilterSchema,
+  StdoutAccessLogSchema,
   HttpConnectionManagerSchema,
   HttpRBACSchema,
   RouterSchema,

@@ -11,6 +11,8 @@
  */
 import type { InboundPort, TLSMode, WorkloadClass } from "../model/mesh.ts";
 import { alpn, ports as sidecarPorts } from "../model/sidecar.ts";
+import type { AccessLogSetting } from "../model/snapshot.ts";
+import { accessLog, refusedConnectionLog } from "./access-log.ts";
 import { socketAddress, wildcardAddresses } from "./address.ts";
 import { isHTTP } from "./cluster.ts";
 import { guardChain, originalDestinationFilter } from "./common.ts";
@@ -39,8 +41,8 @@ const statPrefix = "inbound";
 const guardedPorts: readonly number[] = [sidecarPorts.outbound, sidecarPorts.inbound];
 
 /** All resources of a workload class. */
-export function classResources(workload: WorkloadClass): readonly EnvoyResource[] {
-  const body = inboundListener(workload);
+export function classResources(workload: WorkloadClass, logged: AccessLogSetting = "errors"): readonly EnvoyResource[] {
+  const body = inboundListener(workload, logged);
   return [
     ...wildcardAddresses(workload.families).map((address) => {
       const name = address === "::" ? listenerNames.inbound6 : listenerNames.inbound;
@@ -57,20 +59,22 @@ function declaredPorts(workload: WorkloadClass): readonly InboundPort[] {
   return workload.ports.filter(({ port }) => !guardedPorts.includes(port));
 }
 
-function inboundListener(workload: WorkloadClass): ListenerJson {
+function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): ListenerJson {
   const declared = declaredPorts(workload);
-  const tcp = tcpFilters(workload);
+  const http = httpFilters(logged);
+  const tcp = tcpFilters(workload, logged);
   const socket = serverSocket(trustDomainOf(workload.identity), workload.tls);
   return {
     trafficDirection: "INBOUND",
     statPrefix,
     tcpKeepalive,
+    accessLog: refusedConnectionLog(logged),
     listenerFilters: [originalDestinationFilter, tlsInspector(declared, workload.mode)],
     ...inspectionTimeout(declared, workload.mode),
     filterChains: [
       ...guardedPorts.map(guardChain),
       ...declared.flatMap(({ port, protocol, mode }) =>
-        chains(String(port), { destinationPort: port }, mode, isHTTP(protocol) ? httpFilters : tcp, tcp, socket),
+        chains(String(port), { destinationPort: port }, mode, isHTTP(protocol) ? http : tcp, tcp, socket),
       ),
       ...chains("other", {}, workload.mode, tcp, tcp, socket),
     ],
@@ -102,9 +106,10 @@ function chains(
   return mode === "Disabled" ? others : [mutualTLS, ...others];
 }
 
-const httpFilters: FilterJson[] = [
+const httpFilters = (logged: AccessLogSetting): FilterJson[] => [
   connectionManager({
     statPrefix,
+    accessLog: accessLog(logged, "http", "inbound"),
     routeConfig: inboundRoutes(),
     httpFilters: [...authorizationFilters("http")],
     // Hosts are compared without a port and without a trailing dot, and forwarded so: `secret.local.:80` is `secret.local`.
@@ -150,12 +155,13 @@ function inboundRoutes(): RouteConfigurationJson {
  * With a policy, the application is dialed once the caller has sent something and the policy has judged it: else a denied
  * caller who stays silent could read a server's greeting. Without one, servers that speak first are heard at once.
  */
-function tcpFilters(workload: WorkloadClass): FilterJson[] {
+function tcpFilters(workload: WorkloadClass, logged: AccessLogSetting): FilterJson[] {
   const judged = workload.deny.length > 0 || workload.allow !== undefined;
   return [
     ...authorizationFilters("tcp"),
     tcpProxy({
       statPrefix,
+      accessLog: accessLog(logged, "tcp", "inbound"),
       cluster: clusterNames.inbound,
       ...(judged ? { upstreamConnectMode: "ON_DOWNSTREAM_DATA", maxEarlyDataBytes: 65_536 } : {}),
     }),

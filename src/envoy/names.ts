@@ -32,6 +32,9 @@ export const extensionNames = {
   tcpAllow: "authorization-tcp-allow",
 } as const;
 
+/** Prefixes of what the authorization filters write into statistics and logs. Each has its own, else both would write the same. */
+export const rbacStatPrefixes = { DENY: "heddle.deny_", ALLOW: "heddle.allow_" } as const;
+
 /** Every reason for which a backend is unavailable; each has an always empty cluster. */
 export const unavailableReasons: readonly UnavailableReason[] = ["missing-backend", "missing-port", "no-weight"];
 

@@ -11,7 +11,7 @@ import { RBACSchema as HttpRBACSchema } from "./generated/envoy/extensions/filte
 import { RBACSchema as NetworkRBACSchema } from "./generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { AnyJson } from "./generated/google/protobuf/any_pb.js";
 import type { RBACAction } from "./matching.ts";
-import { extensionNames } from "./names.ts";
+import { extensionNames, rbacStatPrefixes } from "./names.ts";
 import { hasHTTPField, httpPermissions, tcpPermissions } from "./rbac-permission.ts";
 import { principals } from "./rbac-principal.ts";
 import type { EnvoyResource } from "./resource.ts";
@@ -20,9 +20,6 @@ import { trustDomainOf } from "./tls.ts";
 
 /** What the filter can see: requests, or no more than connections. */
 export type RBACLayer = "http" | "tcp";
-
-/** Each filter has its own, else both would write the same statistics and log fields. */
-const statPrefixes: Readonly<Record<RBACAction, string>> = { ALLOW: "heddle.allow_", DENY: "heddle.deny_" };
 
 const filterNames: Readonly<Record<RBACLayer, Readonly<Record<RBACAction, string>>>> = {
   http: { DENY: extensionNames.httpDeny, ALLOW: extensionNames.httpAllow },
@@ -116,7 +113,7 @@ function connectionPermissions(rule: AuthorizationRule, action: RBACAction): Pol
 
 function httpFilterConfig(action: RBACAction, rbac: RBACJson | undefined): AnyJson {
   return packed(HttpRBACSchema, {
-    rulesStatPrefix: statPrefixes[action],
+    rulesStatPrefix: rbacStatPrefixes[action],
     trackPerRuleStats: true,
     ...(rbac === undefined ? {} : { rules: rbac }),
   });
@@ -124,7 +121,7 @@ function httpFilterConfig(action: RBACAction, rbac: RBACJson | undefined): AnyJs
 
 function tcpFilterConfig(action: RBACAction, rbac: RBACJson | undefined): AnyJson {
   return packed(NetworkRBACSchema, {
-    statPrefix: statPrefixes[action],
+    statPrefix: rbacStatPrefixes[action],
     ...(rbac === undefined ? {} : { rules: rbac }),
   });
 }

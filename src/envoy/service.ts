@@ -7,6 +7,8 @@
  * and none of it depends on the client, so every client is sent the same bytes.
  */
 import type { MeshService, MeshServicePort, ServicePortReference } from "../model/mesh.ts";
+import type { AccessLogSetting } from "../model/snapshot.ts";
+import { accessLog } from "./access-log.ts";
 import { socketAddress } from "./address.ts";
 import { isHTTP, serviceCluster, serviceEndpoints } from "./cluster.ts";
 import { encodeResource } from "./encode.ts";
@@ -22,7 +24,7 @@ import { tcpProxy } from "./tcp.ts";
 const statPrefix = "outbound";
 
 /** All resources of a Service, in the order of its ports. */
-export function serviceResources(service: MeshService): readonly EnvoyResource[] {
+export function serviceResources(service: MeshService, logged: AccessLogSetting = "errors"): readonly EnvoyResource[] {
   return service.ports.flatMap((port) => {
     const reference = { namespace: service.namespace, service: service.name, port: port.port };
     return [
@@ -30,12 +32,17 @@ export function serviceResources(service: MeshService): readonly EnvoyResource[]
       serviceEndpoints(reference, port),
       // Routes that no listener refers to would be asked for, and acknowledged, by nobody.
       ...(isHTTP(port.protocol) && service.addresses.length > 0 ? [serviceRoutes(reference, port)] : []),
-      ...service.addresses.map((address) => serviceListener(reference, port, address)),
+      ...service.addresses.map((address) => serviceListener(reference, port, address, logged)),
     ];
   });
 }
 
-function serviceListener(reference: ServicePortReference, port: MeshServicePort, address: string): EnvoyResource {
+function serviceListener(
+  reference: ServicePortReference,
+  port: MeshServicePort,
+  address: string,
+  logged: AccessLogSetting,
+): EnvoyResource {
   const name = serviceListenerName(reference, address);
   return encodeResource("listener", name, {
     name,
@@ -44,13 +51,14 @@ function serviceListener(reference: ServicePortReference, port: MeshServicePort,
     bindToPort: false,
     trafficDirection: "OUTBOUND",
     statPrefix,
-    filterChains: [{ filters: [isHTTP(port.protocol) ? httpFilter(reference) : tcpFilter(port)] }],
+    filterChains: [{ filters: [isHTTP(port.protocol) ? httpFilter(reference, logged) : tcpFilter(port, logged)] }],
   });
 }
 
-function httpFilter(reference: ServicePortReference): FilterJson {
+function httpFilter(reference: ServicePortReference, logged: AccessLogSetting): FilterJson {
   return connectionManager({
     statPrefix,
+    accessLog: accessLog(logged, "http", "outbound"),
     rds: { routeConfigName: servicePortName(reference), configSource: adsSource },
     // What an application says of its own callers is not evidence.
     forwardClientCertDetails: "SANITIZE",
@@ -59,10 +67,11 @@ function httpFilter(reference: ServicePortReference): FilterJson {
   });
 }
 
-function tcpFilter(port: MeshServicePort): FilterJson {
+function tcpFilter(port: MeshServicePort, logged: AccessLogSetting): FilterJson {
   const shares = backendShares(port.routing.routes[0]?.backends ?? []);
   return tcpProxy({
     statPrefix,
+    accessLog: accessLog(logged, "tcp", "outbound"),
     ...("cluster" in shares ? { cluster: shares.cluster } : { weightedClusters: { clusters: [...shares.shares] } }),
     // As for HTTP: a connection that reached no server is tried at up to two more endpoints.
     maxConnectAttempts: 3,

@@ -25,6 +25,12 @@ export interface Snapshot {
   readonly identityFaults?: readonly IdentityFault[];
 }
 
+/** Which requests and connections sidecars log: none, those that failed or were refused, or all. */
+export const accessLogSettings = ["off", "errors", "all"] as const;
+
+/** One of {@link accessLogSettings}. */
+export type AccessLogSetting = (typeof accessLogSettings)[number];
+
 /** What the compile needs to know about this installation. */
 export interface MeshSettings {
   /** The operator's namespace; policies there are mesh-wide. */
@@ -37,6 +43,7 @@ export interface MeshSettings {
   readonly xdsAddress: { readonly host: string; readonly port: number };
   /** ServiceAccount that the operator runs as: sidecars accept no other identity from their control plane. */
   readonly operatorServiceAccount: string;
+  readonly accessLog: AccessLogSetting;
 }
 
 /** The key of an object in a {@link Snapshot}. */

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import type { AnnotationBounds, PodAnnotation } from "../model/annotations.ts";
 import { boundSettings, parseBound } from "../model/annotations.ts";
 import { ports } from "../model/sidecar.ts";
-import type { MeshSettings } from "../model/snapshot.ts";
+import { accessLogSettings, type MeshSettings } from "../model/snapshot.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 
 /** Everything that can be set about the operator. Parsed once, printed at start, passed in. */
@@ -53,6 +53,11 @@ const fixedOptions = [
   },
   { name: "replica", environment: "POD_NAME", fallback: "heddle", help: "name of this replica in leader election" },
   { name: "log-level", fallback: "info", help: `one of ${logLevels.join(", ")}` },
+  {
+    name: "access-log",
+    fallback: "errors",
+    help: `which requests and connections sidecars log: one of ${accessLogSettings.join(", ")}`,
+  },
   { name: "xds-port", fallback: String(ports.xds), help: "port of the delta ADS server" },
   { name: "webhook-port", fallback: String(ports.webhook), help: "port of the admission webhook" },
   { name: "health-port", fallback: "8080", help: "port of /healthz, /readyz and /metrics" },
@@ -120,6 +125,9 @@ export function parseSettings(
   const level = logLevels.find((candidate) => candidate === text("log-level"));
   if (level === undefined)
     throw new SettingsError(`--log-level must be one of ${logLevels.join(", ")}, not '${text("log-level")}'`);
+  const accessLog = accessLogSettings.find((candidate) => candidate === text("access-log"));
+  if (accessLog === undefined)
+    throw new SettingsError(`--access-log must be one of ${accessLogSettings.join(", ")}, not '${text("access-log")}'`);
   const kubeconfig = text("kubeconfig");
   return {
     mesh: {
@@ -128,6 +136,7 @@ export function parseSettings(
       clusterDomain: domain("cluster-domain"),
       xdsAddress: parseAddress(text("xds-address") || `heddle.${namespace}.svc:${xdsPort}`),
       operatorServiceAccount: domain("service-account"),
+      accessLog,
     },
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     replica: text("replica"),

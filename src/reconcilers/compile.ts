@@ -93,8 +93,8 @@ export function compile(
     identities: neededIdentities(workloads),
   };
   // 8. Envoy's words for it, encoded once; what each proxy is sent; what is recorded in the cluster.
-  const encoding = encodeMesh(mesh, cache);
-  const targets = targetsOf(mesh, encoding, snapshot, cache);
+  const encoding = encodeMesh(mesh, settings, cache);
+  const targets = targetsOf(mesh, encoding, snapshot, settings, cache);
   let outputs: readonly DesiredObject[] | undefined;
   const decisions = [...tls.decisions, ...authorization.decisions, ...splits.decisions]
     .map((decision) => withFaults(identity.judge(decision), encoding.faults))

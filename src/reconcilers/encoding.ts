@@ -10,7 +10,7 @@ import { classResources } from "../envoy/inbound.ts";
 import type { EnvoyResource, ProxyTarget, ResourceGroup } from "../envoy/resource.ts";
 import { serviceResources } from "../envoy/service.ts";
 import type { Mesh, MeshPolicy, MeshService, ObjectReference, WorkloadClass } from "../model/mesh.ts";
-import type { ObjectKey, Snapshot } from "../model/snapshot.ts";
+import type { AccessLogSetting, MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
 import type { CompileCache, EncodedUnit } from "./cache.ts";
 import { contentHash } from "./cache.ts";
 import { messageOf } from "./objects.ts";
@@ -30,18 +30,22 @@ export interface Encoding {
 }
 
 /** Encodes every service and class. */
-export function encodeMesh(mesh: Mesh, cache: CompileCache): Encoding {
+export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: CompileCache): Encoding {
   const faults: EncodingFault[] = [];
   const services = new Map<ObjectKey, EncodedUnit>();
   for (const [key, service] of mesh.services) {
     const origins = service.ports.flatMap(({ routing }) => routing.routes.flatMap(({ origin }) => origin ?? []));
-    const unit = encodeWithout(origins, (faulty) => encodeService(withoutSplits(service, faulty), cache), faults);
+    const unit = encodeWithout(
+      origins,
+      (faulty) => encodeService(withoutSplits(service, faulty), accessLog, cache),
+      faults,
+    );
     if (unit !== undefined) services.set(key, unit);
   }
   const classes = new Map<string, EncodedUnit>();
   for (const [id, workload] of mesh.classes) {
     const origins = [...workload.deny, ...(workload.allow ?? [])].map(({ origin }) => origin);
-    const unit = encodeWithout(origins, (faulty) => encodeClass(closed(workload, faulty), cache), faults);
+    const unit = encodeWithout(origins, (faulty) => encodeClass(closed(workload, faulty), accessLog, cache), faults);
     if (unit !== undefined) classes.set(id, unit);
   }
   return { services, classes, faults };
@@ -83,21 +87,22 @@ function faultOf(attempt: () => unknown): string | undefined {
   }
 }
 
-function encodeService(service: MeshService, cache: CompileCache): EncodedUnit {
+function encodeService(service: MeshService, accessLog: AccessLogSetting, cache: CompileCache): EncodedUnit {
   const ports = service.ports.map(({ routing, ...port }) => {
     return { ...port, routes: routing.routes.map(({ match, backends }) => ({ match, backends })) };
   });
   const { namespace, name, addresses } = service;
-  return encode(["service", { namespace, name, addresses, ports }], () => serviceResources(service), cache);
+  const input = { namespace, name, addresses, ports, accessLog };
+  return encode(["service", input], () => serviceResources(service, accessLog), cache);
 }
 
-function encodeClass(workload: WorkloadClass, cache: CompileCache): EncodedUnit {
+function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, cache: CompileCache): EncodedUnit {
   const { id, namespace, serviceAccount, identity, ports, mode, tls, families } = workload;
   const content = (policies: readonly MeshPolicy[] | undefined) =>
     policies?.map(({ name, rules }) => ({ name, rules }));
   const [deny, allow] = [content(workload.deny), content(workload.allow)];
-  const input = { id, namespace, serviceAccount, identity, ports, mode, tls, families, deny, allow };
-  return encode(["class", input], () => classResources(workload), cache);
+  const input = { id, namespace, serviceAccount, identity, ports, mode, tls, families, deny, allow, accessLog };
+  return encode(["class", input], () => classResources(workload, accessLog), cache);
 }
 
 /** Only what the resources depend on is input: a new generation that means the same is not encoded again. */
@@ -137,6 +142,7 @@ export function targetsOf(
   mesh: Mesh,
   encoding: Encoding,
   snapshot: Snapshot,
+  { accessLog }: MeshSettings,
   cache: CompileCache,
 ): ReadonlyMap<ObjectKey, ProxyTarget> {
   const groups = new Map<string, ResourceGroup>();
@@ -149,7 +155,7 @@ export function targetsOf(
     const reach = groups.get(mesh.reachOfNamespace.get(workload?.namespace ?? "") ?? "");
     if (workload === undefined || own === undefined || object === undefined || reach === undefined) continue;
     const { families, identity } = workload;
-    const common = commonGroup(families, cache);
+    const common = commonGroup(families, accessLog, cache);
     const podUid = object.metadata.uid ?? "";
     const addresses = addressesOf(object);
     const parts = [common, own.group, reach];
@@ -161,9 +167,13 @@ export function targetsOf(
   return targets;
 }
 
-function commonGroup(families: WorkloadClass["families"], cache: CompileCache): ResourceGroup {
-  const make = () => resourceGroup(commonResources(families));
-  return cache.groups.get(`common ${families.ipv4} ${families.ipv6}`, make);
+function commonGroup(
+  families: WorkloadClass["families"],
+  accessLog: AccessLogSetting,
+  cache: CompileCache,
+): ResourceGroup {
+  const make = () => resourceGroup(commonResources(families, accessLog));
+  return cache.groups.get(`common ${families.ipv4} ${families.ipv6} ${accessLog}`, make);
 }
 
 function reachGroup(services: readonly ObjectKey[], encoding: Encoding, cache: CompileCache): ResourceGroup {

@@ -30,7 +30,7 @@ import { createTestAuthority } from "../support/test-identity.ts";
 const sidecar = (workload: WorkloadClass, services: readonly MeshService[] = []): EnvoyResource[] => [
   ...commonResources(workload.families),
   ...classResources(workload),
-  ...services.flatMap(serviceResources),
+  ...services.flatMap((service) => serviceResources(service)),
   readinessListener(workload.families),
 ];
 
@@ -119,6 +119,7 @@ describe("the bootstrap", () => {
       clusterDomain: "cluster.local",
       xdsAddress: { host: "127.0.0.1", port: 15010 },
       operatorServiceAccount: "heddle",
+      accessLog: "errors",
     });
     await writeFile(join(directory, "bootstrap.yaml"), envoyYAML(localConfig(bootstrap, directory, new Map())));
   });

@@ -3,7 +3,7 @@
  * itself. For `sidecar-scenario.ts`.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer as createHTTPServer } from "node:http";
 import { createServer as createHTTP2Server } from "node:http2";
 import { createServer } from "node:net";
@@ -15,6 +15,7 @@ import { classResources } from "../../src/envoy/inbound.ts";
 import type { EnvoyResource } from "../../src/envoy/resource.ts";
 import type { WorkloadClass } from "../../src/model/mesh.ts";
 import { proxyUser, ports as sidecarPorts } from "../../src/model/sidecar.ts";
+import type { AccessLogSetting } from "../../src/model/snapshot.ts";
 import { startProcess, until } from "../../tools/processes.ts";
 import { envoyBinary, writeIdentity, writeResources } from "../support/load-envoy.ts";
 import type { TestIdentity } from "../support/test-identity.ts";
@@ -93,17 +94,26 @@ export async function startApplication(own: TestIdentity): Promise<() => number>
   return () => greetings;
 }
 
-/** Runs a sidecar with these resources while `use` calls through it. */
+/** One line of an access log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** Runs a sidecar with these resources while `use` calls through it. `use` may read the access log, whose every line must be JSON. */
 export async function withSidecar<T>(
   own: TestIdentity,
   workload: WorkloadClass,
-  use: () => Promise<T>,
+  use: (accessLog: () => readonly LogLine[]) => Promise<T>,
   services: readonly EnvoyResource[] = [],
+  logged: AccessLogSetting = "errors",
 ): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), "heddle-sidecar-"));
   await writeResources(
     directory,
-    [...commonResources(families), ...classResources(workload), ...services, readinessListener(families)],
+    [
+      ...commonResources(families, logged),
+      ...classResources(workload, logged),
+      ...services,
+      readinessListener(families),
+    ],
     {
       admin: { address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } } },
       static_resources: {
@@ -141,12 +151,21 @@ export async function withSidecar<T>(
   give(directory);
   const user = ["--reuid", String(proxyUser), "--regid", String(proxyUser), "--clear-groups", "--"];
   const configuration = ["-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "--disable-hot-restart"];
-  const program = [await envoyBinary(), ...configuration, "-l", process.env["LEVEL"] ?? "error"];
-  const envoy = startProcess("sidecar", "setpriv", [...user, ...program], { logFile: join(directory, "log") });
+  const flush = ["--file-flush-interval-msec", "50"];
+  const program = [await envoyBinary(), ...configuration, ...flush, "-l", process.env["LEVEL"] ?? "error"];
+  const logFile = join(directory, "log");
+  const envoy = startProcess("sidecar", "setpriv", [...user, ...program], { logFile });
+  // A line of Envoy's own log begins with a bracket; one without an end is being written.
+  const accessLog = (): readonly LogLine[] =>
+    readFileSync(logFile, "utf8")
+      .split("\n")
+      .slice(0, -1)
+      .filter((line) => line !== "" && !line.startsWith("["))
+      .map((line) => JSON.parse(line) as LogLine);
   try {
     const ready = async (): Promise<boolean> => (await statusOf({ port: sidecarPorts.status }, "/ready")) === "200";
     await until("the sidecar is ready", ready, { timeout: 20_000, interval: 20, process: envoy });
-    return await use();
+    return await use(accessLog);
   } finally {
     // Waits for its end: the next one listens where this one did.
     await envoy.stop();

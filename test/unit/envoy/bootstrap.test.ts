@@ -8,6 +8,7 @@ const files = bootstrapFiles({
   clusterDomain: "cluster.local",
   xdsAddress: { host: "heddle.heddle-system.svc.cluster.local", port: 15010 },
   operatorServiceAccount: "heddle",
+  accessLog: "errors",
 });
 
 describe("the bootstrap", () => {

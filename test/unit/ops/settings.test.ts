@@ -9,6 +9,7 @@ test("defaults are those of an installation in heddle-system", () => {
     clusterDomain: "cluster.local",
     xdsAddress: { host: "heddle.heddle-system.svc", port: 15010 },
     operatorServiceAccount: "heddle",
+    accessLog: "errors",
   });
   expect(settings.certificateTTL).toBe(86_400_000);
 });
