@@ -23,8 +23,10 @@ import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
 import { nextDeadline, objectStatus } from "../reconcilers/programmed.ts";
+import { hasTakenModes } from "../reconcilers/proxies.ts";
 import { createHoldOff } from "./hold-off.ts";
 import type { IdentityController } from "./identity-controller.ts";
+import { nextTransitions, noTransitions, sameHolds } from "./mode-transitions.ts";
 import type { Publisher } from "./publisher.ts";
 import type { StatusWriter } from "./status-writer.ts";
 
@@ -76,9 +78,23 @@ export function createMeshController(options: {
       identityFaults: options.identities.faults,
     });
   };
+  let transitions = noTransitions;
+
+  /** Compiles, and again if that brings to light that a port changes its mode and takes another step of that. */
+  const compileInSteps = (input: Snapshot): Compilation => {
+    const { holds } = transitions;
+    const next = compile({ ...input, holds }, options.settings, cache);
+    transitions = nextTransitions(transitions, compilation?.tls, next.tls, isTaken, clock.now());
+    return sameHolds(holds, transitions.holds)
+      ? next
+      : compile({ ...input, holds: transitions.holds }, options.settings, cache);
+  };
+  const isTaken = (classId: string): boolean =>
+    compilation !== undefined && hasTakenModes(classId, compilation, options.states());
+
   const pass = (): void => {
     const start = clock.monotonic();
-    compilation = compile(snapshot(), options.settings, cache);
+    compilation = compileInSteps(snapshot());
     options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);
     logger.debug({ milliseconds: clock.monotonic() - start }, "compiled");
     options.publish(compilation.targets);
@@ -101,10 +117,13 @@ export function createMeshController(options: {
         status: objectStatus(decision, current, states, now, started, restoring.has(nameOf(decision.object))),
       })),
     );
+    const { journeys, deadline: bound = Number.POSITIVE_INFINITY } = transitions;
+    if (bound <= now || [...journeys.keys()].some(isTaken)) compiles.trigger();
     deadlineTimer?.cancel();
-    const deadline = nextDeadline(current, states, now, started);
-    deadlineTimer =
-      deadline === undefined ? undefined : clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1);
+    const deadline = Math.min(bound, nextDeadline(current, states, now, started) ?? Number.POSITIVE_INFINITY);
+    deadlineTimer = Number.isFinite(deadline)
+      ? clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1)
+      : undefined;
   };
   const report = (what: string) => (error: unknown) =>
     logger.error({ error }, `${what} failed; what was served before stays`);

@@ -5,8 +5,10 @@
  *   mode        the mesh's TLS     plaintext       the application's own TLS
  *   Strict      terminated         reset           reset
  *   Permissive  terminated         served          carried as it is
- *   Disabled    carried as it is   served          carried as it is
+ *   Disabled    terminated         served          carried as it is
  *
+ * Permissive and Disabled differ in what clients do, not in what is accepted here: so no client is refused while it
+ * changes over (docs/adr/0012).
  * Whatever is served goes through the class's policies to the address that it was for.
  */
 import type { InboundPort, TLSMode, WorkloadClass } from "../model/mesh.ts";
@@ -22,7 +24,6 @@ import type {
   FilterChainJson,
   FilterChainMatchJson,
   FilterJson,
-  ListenerFilterChainMatchPredicateJson,
   ListenerFilterJson,
 } from "./generated/envoy/config/listener/v3/listener_components_pb.js";
 import type { ListenerJson } from "./generated/envoy/config/listener/v3/listener_pb.js";
@@ -69,8 +70,8 @@ function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): Lis
     statPrefix,
     tcpKeepalive,
     accessLog: refusedConnectionLog(logged),
-    listenerFilters: [originalDestinationFilter, tlsInspector(declared, workload.mode)],
-    ...inspectionTimeout(declared, workload.mode),
+    listenerFilters: [originalDestinationFilter, tlsInspector],
+    ...inspectionTimeout,
     filterChains: [
       ...guardedPorts.map(guardChain),
       ...declared.flatMap(({ port, protocol, mode }) =>
@@ -99,11 +100,11 @@ function chains(
   if (mode === "Strict") {
     return [mutualTLS];
   }
-  const others: FilterChainJson[] = [
+  return [
+    mutualTLS,
     { name: `${name}/tls`, filterChainMatch: { ...match, transportProtocol: "tls" }, filters: carried },
     { name: `${name}/plaintext`, filterChainMatch: match, filters: served },
   ];
-  return mode === "Disabled" ? others : [mutualTLS, ...others];
 }
 
 const httpFilters = (logged: AccessLogSetting): FilterJson[] => [
@@ -168,38 +169,17 @@ function tcpFilters(workload: WorkloadClass, logged: AccessLogSetting): FilterJs
   ];
 }
 
-/** Whether what arrives must be looked at to choose its chain. A TCP port without the mesh's TLS has one fate only. */
-function needsInspection({ protocol, mode }: Pick<InboundPort, "protocol" | "mode">): boolean {
-  return mode !== "Disabled" || isHTTP(protocol);
-}
-
-function tlsInspector(declared: readonly InboundPort[], mode: TLSMode): ListenerFilterJson {
-  const filter: ListenerFilterJson = {
-    name: "envoy.filters.listener.tls_inspector",
-    typedConfig: packed(TlsInspectorSchema, {}),
-  };
-  const onPorts = (matching: readonly InboundPort[]): ListenerFilterChainMatchPredicateJson | undefined => {
-    const rules = matching.map(({ port }) => ({ destinationPortRange: { start: port, end: port + 1 } }));
-    return rules.length === 0 ? undefined : rules.length === 1 ? rules[0] : { orMatch: { rules } };
-  };
-  const inspected = onPorts(declared.filter(needsInspection));
-  const disabled = needsInspection({ protocol: "tcp", mode })
-    ? onPorts(declared.filter((port) => !needsInspection(port)))
-    : inspected === undefined
-      ? { anyMatch: true }
-      : { notMatch: inspected };
-  return disabled === undefined ? filter : { ...filter, filterDisabled: disabled };
-}
+const tlsInspector: ListenerFilterJson = {
+  name: "envoy.filters.listener.tls_inspector",
+  typedConfig: packed(TlsInspectorSchema, {}),
+};
 
 /**
- * How long to wait for the first bytes. A client of a server that speaks first sends none, so where plaintext is served it
- * is after one second; where only the mesh's TLS is, whose clients speak first, a slow one is given time and then refused.
+ * How long to wait for the first bytes. A client of a server that speaks first sends none, and after this is taken for one
+ * in plaintext: served, or refused where only the mesh's TLS is. Clients of the mesh speak first. It is the same in every
+ * mode: a listener in which more than chains changes closes all its connections, those of the mesh too.
  */
-function inspectionTimeout(
-  declared: readonly InboundPort[],
-  mode: TLSMode,
-): Pick<ListenerJson, "listenerFiltersTimeout" | "continueOnListenerFiltersTimeout"> {
-  return mode === "Strict" && declared.every((port) => port.mode === "Strict")
-    ? { listenerFiltersTimeout: "15s" }
-    : { listenerFiltersTimeout: "1s", continueOnListenerFiltersTimeout: true };
-}
+const inspectionTimeout: Pick<ListenerJson, "listenerFiltersTimeout" | "continueOnListenerFiltersTimeout"> = {
+  listenerFiltersTimeout: "1s",
+  continueOnListenerFiltersTimeout: true,
+};

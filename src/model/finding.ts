@@ -36,4 +36,6 @@ export interface StatusDecision {
   /** Injected, Ready pods that the object concerns, sorted. */
   readonly pods: readonly ObjectKey[];
   readonly need: ProxyNeed;
+  /** Those of the pods whose change of mode is at a step that is not the last: not live there yet. */
+  readonly interim?: readonly ObjectKey[];
 }

@@ -3,6 +3,19 @@ import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { EndpointSlice, Namespace, Pod, Service } from "../api/kubernetes.ts";
 import type { AuthorityRecord, IdentityFault } from "./identity.ts";
+import type { TLSMode } from "./mesh.ts";
+
+/** How a client speaks to a port: the mesh's TLS, or plaintext. */
+export type Speech = "mutualTLS" | "plaintext";
+
+/** A port between two modes: what its servers accept and what its clients speak, until all have taken this step. */
+export interface ModeHold {
+  readonly server: TLSMode;
+  readonly clients: Speech;
+}
+
+/** Held ports by class id, then by container port; `other` stands for all that have no entry and no mode of their own. */
+export type ModeHolds = ReadonlyMap<string, ReadonlyMap<number | "other", ModeHold>>;
 
 /** `namespace/name` of a namespaced object, or `name` of a cluster-scoped one. Neither part can contain a slash. */
 export type ObjectKey = string;
@@ -23,6 +36,8 @@ export interface Snapshot {
   readonly authority?: AuthorityRecord;
   /** What is wrong with Secrets of identities, sorted by key; absent: nothing. */
   readonly identityFaults?: readonly IdentityFault[];
+  /** Steps of changes of mode that are under way. Absent: none is, and every port has its mode. */
+  readonly holds?: ModeHolds;
 }
 
 /** Which requests and connections sidecars log: none, those that failed or were refused, or all. */

@@ -7,7 +7,7 @@ import type { StatusDecision } from "../model/finding.ts";
 import type { IdentityPlan } from "../model/identity.ts";
 import type { Mesh, MeshEndpoint, MeshService, WorkloadClass, WorkloadIdentity } from "../model/mesh.ts";
 import type { DesiredObject } from "../model/output.ts";
-import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
+import type { MeshSettings, ModeHolds, ObjectKey, Snapshot } from "../model/snapshot.ts";
 import { objectKey } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import type { WorkloadPolicies } from "./authorization-policy.ts";
@@ -18,7 +18,7 @@ import type { EncodingFault } from "./encoding.ts";
 import { encodeMesh, targetsOf } from "./encoding.ts";
 import { decideIdentity } from "./identity.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
-import { decideTLS, modeOf } from "./mesh-tls.ts";
+import { clientsSpeakTLS, decideTLS, heldModes } from "./mesh-tls.ts";
 import { compareReferences, distinctReferences, invalid } from "./objects.ts";
 import { recordMesh } from "./outputs.ts";
 import { decideReaches } from "./reach.ts";
@@ -45,6 +45,10 @@ export interface Compilation {
   readonly identities: readonly WorkloadIdentity[];
   /** How they are issued. */
   readonly identityPlan: IdentityPlan;
+  /** What the MeshTLS objects say of each class, whatever step is out. */
+  readonly tls: ReadonlyMap<string, WorkloadTLS>;
+  /** The services that have endpoints of a class, by class id. */
+  readonly servicesOfClass: ReadonlyMap<string, ReadonlySet<ObjectKey>>;
   /** One for each object of ours, sorted by kind, namespace and name. */
   readonly decisions: readonly StatusDecision[];
   /** The resources of each service, as in the targets. */
@@ -78,11 +82,14 @@ export function compile(
   // 6. TrafficSplit: the routing of every port of every service. Needs the reaches, to tell which clients it concerns.
   const splits = decideSplits({ snapshot, settings, services, clientsOf: reaches.clientsOf });
   // 7. All of it together, as the typed middle.
+  const holds: ModeHolds = snapshot.holds ?? new Map();
   const mesh: Mesh = {
-    services: new Map([...services].map(([key, service]) => [key, meshService(service, tls.ofWorkload, splits)])),
+    services: new Map(
+      [...services].map(([key, service]) => [key, meshService(service, { tls: tls.ofWorkload, holds, splits })]),
+    ),
     classes: new Map(
       workloads.all.map((workload) => {
-        return [workload.id, workloadClass(workload, tls.ofWorkload, authorization.ofWorkload)] as const;
+        return [workload.id, workloadClass(workload, tls.ofWorkload, holds, authorization.ofWorkload)] as const;
       }),
     ),
     reaches: reaches.all,
@@ -97,7 +104,7 @@ export function compile(
   const targets = targetsOf(mesh, encoding, snapshot, settings, cache);
   let outputs: readonly DesiredObject[] | undefined;
   const decisions = [...tls.decisions, ...authorization.decisions, ...splits.decisions]
-    .map((decision) => withFaults(identity.judge(decision), encoding.faults))
+    .map((decision) => withInterim(withFaults(identity.judge(decision), encoding.faults), mesh, holds))
     .sort((a, b) => compareReferences(a.object, b.object));
   return {
     mesh,
@@ -108,37 +115,53 @@ export function compile(
     },
     identities: mesh.identities,
     identityPlan: identity.plan,
+    tls: tls.ofWorkload,
+    servicesOfClass: servicesByClass(services.values()),
     decisions,
     serviceResources: new Map([...encoding.services].map(([key, { resources }]) => [key, resources])),
     classResources: new Map([...encoding.classes].map(([id, { resources }]) => [id, resources])),
   };
 }
 
-function meshService(
-  service: ClientService,
-  tls: ReadonlyMap<string, WorkloadTLS>,
-  splits: SplitDecisions,
-): MeshService {
+function servicesByClass(services: Iterable<ClientService>): ReadonlyMap<string, ReadonlySet<ObjectKey>> {
+  const found = new Map<string, Set<ObjectKey>>();
+  for (const { key, ports } of services) {
+    for (const { workload } of ports.flatMap(({ endpoints }) => endpoints)) {
+      if (workload === undefined) continue;
+      const keys = found.get(workload.id) ?? new Set();
+      found.set(workload.id, keys.add(key));
+    }
+  }
+  return found;
+}
+
+interface Speaking {
+  readonly tls: ReadonlyMap<string, WorkloadTLS>;
+  readonly holds: ModeHolds;
+}
+
+function meshService(service: ClientService, given: Speaking & { readonly splits: SplitDecisions }): MeshService {
   const { key, namespace, name, addresses } = service;
   const ports = service.ports.map((port) => {
     const endpoints = port.endpoints.map((endpoint): MeshEndpoint => {
-      return { address: endpoint.address, port: endpoint.port, mutualTLS: speaksMutualTLS(endpoint, tls) };
+      return { address: endpoint.address, port: endpoint.port, mutualTLS: speaksMutualTLS(endpoint, given) };
     });
     const identities = port.endpoints.flatMap((endpoint) =>
-      endpoint.workload !== undefined && speaksMutualTLS(endpoint, tls) ? [endpoint.workload.identity] : [],
+      endpoint.workload !== undefined && speaksMutualTLS(endpoint, given) ? [endpoint.workload.identity] : [],
     );
     const serverIdentities = [...new Set(identities)].sort(compare);
     const { port: number, name: portName, protocol } = port;
-    const routing = splits.routingOf(service, port);
+    const routing = given.splits.routingOf(service, port);
     return { port: number, name: portName, protocol, endpoints, serverIdentities, routing };
   });
   return { key, namespace, name, addresses, ports };
 }
 
-function speaksMutualTLS({ workload, port }: ServiceEndpoint, tls: ReadonlyMap<string, WorkloadTLS>): boolean {
+function speaksMutualTLS({ workload, port }: ServiceEndpoint, { tls, holds }: Speaking): boolean {
   const modes = workload === undefined ? undefined : tls.get(workload.id);
   const isCaptured = !sidecarPorts.has(port) && workload?.record.excludedPorts.includes(port) !== true;
-  return modes !== undefined && isCaptured && modeOf(modes, port) !== "Disabled";
+  if (workload === undefined || modes === undefined || !isCaptured) return false;
+  return clientsSpeakTLS(modes, port, holds.get(workload.id));
 }
 
 const closedTLS: WorkloadTLS = { mode: "Strict", ports: [], parameters: {}, origins: [] };
@@ -146,11 +169,13 @@ const closedTLS: WorkloadTLS = { mode: "Strict", ports: [], parameters: {}, orig
 function workloadClass(
   workload: Workload,
   tls: ReadonlyMap<string, WorkloadTLS>,
+  holds: ModeHolds,
   authorization: ReadonlyMap<string, WorkloadPolicies>,
 ): WorkloadClass {
   const { id, namespace, serviceAccount, identity, labels, families } = workload;
   // Both passes decide for every workload; if one did not, the workload is closed rather than open.
-  const { mode, ports, parameters, origins } = tls.get(id) ?? closedTLS;
+  const decided = tls.get(id) ?? closedTLS;
+  const { mode, ports } = heldModes(decided, holds.get(id));
   const { deny, allow } = authorization.get(id) ?? { deny: [], allow: [] };
   const policies = [...deny, ...(allow ?? [])].map(({ origin }) => origin);
   return {
@@ -162,12 +187,19 @@ function workloadClass(
     pods: workload.pods.map(objectKey),
     ports,
     mode,
-    tls: parameters,
+    tls: decided.parameters,
     deny,
     allow,
     families,
-    origins: distinctReferences([...policies, ...origins]),
+    origins: distinctReferences([...policies, ...decided.origins]),
   };
+}
+
+/** A MeshTLS is not live on a proxy that is at a step between two modes. */
+function withInterim(decision: StatusDecision, mesh: Mesh, holds: ModeHolds): StatusDecision {
+  if (decision.object.kind !== "MeshTLS" || holds.size === 0) return decision;
+  const interim = decision.pods.filter((pod) => holds.has(mesh.classOfPod.get(pod) ?? ""));
+  return interim.length === 0 ? decision : { ...decision, interim };
 }
 
 /** An object behind a unit that could not be encoded is not accepted, whatever its own checks said. */

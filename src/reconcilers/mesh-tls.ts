@@ -9,7 +9,7 @@ import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import { validateMeshTLS } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { InboundPort, ObjectReference, TLSMode, TLSParameters } from "../model/mesh.ts";
-import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
+import type { MeshSettings, ModeHolds, Snapshot } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { validateIdentity } from "./identity.ts";
 import { accepted, byAge, demandShape, InvalidObject, invalid, messageOf, referenceTo, resolved } from "./objects.ts";
@@ -38,9 +38,31 @@ export interface TLSDecisions {
   readonly decisions: readonly StatusDecision[];
 }
 
+/** The held ports of one workload. */
+export type PortHolds = NonNullable<ReturnType<ModeHolds["get"]>>;
+
 /** The mode of one container port. */
 export function modeOf(tls: WorkloadTLS, port: number): TLSMode {
   return tls.ports.find((candidate) => candidate.port === port)?.mode ?? tls.mode;
+}
+
+/** Whether clients speak mutual TLS to a container port: while it is held, what its step says. */
+export function clientsSpeakTLS(tls: WorkloadTLS, port: number, held: PortHolds | undefined): boolean {
+  const hasMode = tls.ports.some((candidate) => candidate.port === port);
+  const hold = held?.get(port) ?? (hasMode ? undefined : held?.get("other"));
+  return hold === undefined ? modeOf(tls, port) !== "Disabled" : hold.clients === "mutualTLS";
+}
+
+/** The modes in which servers are to be while some ports are held. */
+export function heldModes(tls: WorkloadTLS, held: PortHolds | undefined): Pick<WorkloadTLS, "mode" | "ports"> {
+  if (held === undefined) return tls;
+  const ports = new Map(tls.ports.map((port) => [port.port, port]));
+  for (const [port, { server }] of held) {
+    // A port that lost its own mode keeps a place of its own until its change is done.
+    if (port !== "other") ports.set(port, { ...(ports.get(port) ?? { port, protocol: "tcp" }), mode: server });
+  }
+  const mode = held.get("other")?.server ?? tls.mode;
+  return { mode, ports: [...ports.values()].sort((a, b) => a.port - b.port) };
 }
 
 /** A MeshTLS with what it selects and says. */

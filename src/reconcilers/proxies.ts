@@ -44,7 +44,7 @@ export function countProxies(
       disconnected += 1;
       continue;
     }
-    if (state === undefined || !compilation.targets.has(pod)) continue;
+    if (state === undefined || !compilation.targets.has(pod) || decision.interim?.includes(pod) === true) continue;
     const needed = neededOf(pod);
     const message = refusalOf(needed, state);
     if (message !== undefined) {
@@ -88,6 +88,35 @@ function neededResources(
 function isLive({ type, name, version }: EnvoyResource, state: ProxyState): boolean {
   const acknowledged = state.resource(type, name)?.acknowledged;
   return type === "endpoint" ? acknowledged !== undefined : acknowledged === version;
+}
+
+/**
+ * Whether the pods of a class and all that call it have taken what a compile says of the two: the listener, and the
+ * clusters and endpoints of the services that lead to it. A pod that has never connected has nothing older; one whose
+ * stream is gone has who knows what.
+ */
+export function hasTakenModes(classId: string, compilation: Compilation, states: ProxyStates): boolean {
+  const { mesh, targets, classResources, serviceResources, servicesOfClass } = compilation;
+  const services = servicesOfClass.get(classId) ?? new Set();
+  const ofServices = new Map<string, readonly EnvoyResource[]>();
+  for (const { id, services: reached } of mesh.reaches.values()) {
+    const known = reached.filter((key) => services.has(key)).flatMap((key) => serviceResources.get(key) ?? []);
+    const spoken = known.filter(({ type }) => type === "cluster" || type === "endpoint");
+    if (spoken.length > 0) ofServices.set(id, spoken);
+  }
+  for (const [pod, itsClass] of mesh.classOfPod) {
+    const state = states.get(pod);
+    if (state === undefined || !targets.has(pod)) continue;
+    const namespace = mesh.classes.get(itsClass)?.namespace ?? "";
+    const needed = [
+      ...(ofServices.get(mesh.reachOfNamespace.get(namespace) ?? "") ?? []),
+      ...(itsClass === classId ? (classResources.get(classId) ?? []) : []),
+    ];
+    if (needed.length === 0) continue;
+    const isTaken = ({ type, name, version }: EnvoyResource) => state.resource(type, name)?.acknowledged === version;
+    if (!state.connected || !needed.every(isTaken)) return false;
+  }
+  return true;
 }
 
 /** A refusal counts as long as what was refused is what is wanted. */

@@ -62,7 +62,7 @@ describe.skipIf(process.getuid?.() !== 0)("a sidecar with real traffic", () => {
       plaintext: { status: "reset" },
       plaintextHTTP2: "reset",
       applicationTLS: "reset",
-      serverFirst: "silence",
+      serverFirst: "reset",
       serverFirstMesh: "hello\n",
       undeclared: "reset",
       undeclaredMesh: "ping-ping-ping",
@@ -70,9 +70,13 @@ describe.skipIf(process.getuid?.() !== 0)("a sidecar with real traffic", () => {
     });
   });
 
-  test("Disabled terminates no TLS", () => {
+  test("Disabled accepts what Permissive does, so that callers may change over at any time", () => {
     expect(seen["Disabled"]).toMatchObject({
+      ...refusedCertificates,
       ...guards,
+      mesh: frontend,
+      meshHTTP2: "200 checkout",
+      undeclaredMesh: "ping-ping-ping",
       plaintext: { status: "200" },
       plaintextHTTP2: "200 checkout",
       applicationTLS: "application TLS\n",

@@ -26,7 +26,7 @@ export interface MeshTLS {
 export interface MeshTLSSpec {
   readonly selector?: MeshTLSSelector;
   /**
-   * The mode of all ports that are not listed in ports. Strict: only mutual TLS of the mesh is accepted. Permissive: plaintext is accepted too, and the application's own TLS passes through. Disabled: the sidecar takes no part in TLS, and callers have no identity. Absent: inherited from the next wider object.
+   * The mode of all ports that are not listed in ports. Strict: only mutual TLS of the mesh is accepted. Permissive: plaintext is accepted too, and the application's own TLS passes through. Disabled: the same is accepted, and mesh callers speak plaintext, so that they have no identity. Absent: inherited from the next wider object.
    */
   readonly mode?: "Strict" | "Permissive" | "Disabled";
   /**
