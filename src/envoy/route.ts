@@ -1,5 +1,14 @@
 /** Routes: which cluster a request to a Service's port goes to. */
-import type { MeshRoute, MeshServicePort, RouteMatch, ServicePortReference, WeightedBackend } from "../model/mesh.ts";
+import type {
+  MeshRoute,
+  MeshServicePort,
+  Mirror,
+  RouteMatch,
+  ServicePortReference,
+  WeightedBackend,
+} from "../model/mesh.ts";
+import { affinityRoutes } from "./affinity.ts";
+import { backendShares } from "./backend.ts";
 import { encodeResource } from "./encode.ts";
 import { packed } from "./extension.ts";
 import type {
@@ -11,7 +20,7 @@ import type {
 } from "./generated/envoy/config/route/v3/route_components_pb.js";
 import { PreviousHostsPredicateSchema } from "./generated/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { internalOnlyHeaders } from "./http.ts";
-import { servicePortName, unavailableCluster } from "./names.ts";
+import { servicePortName } from "./names.ts";
 import type { EnvoyResource } from "./resource.ts";
 
 /** Only what certainly reached no server is tried again: up to twice, each time at another endpoint. */
@@ -35,38 +44,36 @@ export function serviceRoutes(reference: ServicePortReference, port: MeshService
     // A route may name a cluster that is on its way, or gone: 503 for that route, rather than a refusal of all of them.
     validateClusters: false,
     internalOnlyHeaders,
-    virtualHosts: [{ name, domains: ["*"], retryPolicy, routes: port.routing.routes.map(route) }],
+    virtualHosts: [{ name, domains: ["*"], retryPolicy, routes: port.routing.routes.flatMap(routes) }],
   });
 }
 
-/** The cluster of a backend. */
-export function backendCluster({ target }: WeightedBackend): string {
-  return target.kind === "service" ? servicePortName(target) : unavailableCluster(target.reason);
-}
-
-/**
- * Where a route leads: one cluster, or several with their weights. Envoy refuses a list of weights that is empty or all
- * zero, so without any the request goes to the cluster that says so.
- */
-export function backendShares(
-  backends: readonly WeightedBackend[],
-): { readonly cluster: string } | { readonly shares: readonly { readonly name: string; readonly weight: number }[] } {
-  const weighted = backends.filter((backend) => backend.weight > 0);
-  const [first, ...others] = weighted;
-  if (first === undefined) {
-    return { cluster: unavailableCluster("no-weight") };
-  }
-  return others.length === 0
-    ? { cluster: backendCluster(first) }
-    : { shares: weighted.map((backend) => ({ name: backendCluster(backend), weight: backend.weight })) };
-}
-
-function route({ match, backends }: MeshRoute): RouteJson {
-  const shares = backendShares(backends);
-  const target: RouteActionJson =
-    "cluster" in shares ? { cluster: shares.cluster } : { weightedClusters: { clusters: [...shares.shares] } };
+/** One route of ours in Envoy's routes, which are tried in this order. */
+function routes({ match, backends, affinity, mirror }: MeshRoute): readonly RouteJson[] {
+  const matched = routeMatch(match);
   // Envoy's default of 15 s would cut answers that take longer; the caller has a timeout of its own.
-  return { match: routeMatch(match), route: { ...target, timeout: "0s" } };
+  const action: RouteActionJson = { timeout: "0s", ...(mirror === undefined ? {} : mirrored(mirror)) };
+  return affinity === undefined
+    ? [{ match: matched, route: { ...routeTarget(backends), ...action } }]
+    : affinityRoutes(affinity, matched, backends, action);
+}
+
+function routeTarget(backends: readonly WeightedBackend[]): RouteActionJson {
+  const shares = backendShares(backends);
+  return "cluster" in shares ? { cluster: shares.cluster } : { weightedClusters: { clusters: [...shares.shares] } };
+}
+
+/** Copies go to the mirror's cluster: with this workload's identity, as any call of it, and with the Host of the original. */
+function mirrored(mirror: Mirror): RouteActionJson {
+  return {
+    requestMirrorPolicies: [
+      {
+        cluster: servicePortName(mirror),
+        runtimeFraction: { defaultValue: { numerator: mirror.percent, denominator: "HUNDRED" } },
+        disableShadowHostSuffixAppend: true,
+      },
+    ],
+  };
 }
 
 function routeMatch(match: RouteMatch | undefined): RouteMatchJson {

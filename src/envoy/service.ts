@@ -10,13 +10,14 @@ import type { MeshService, MeshServicePort, ServicePortReference } from "../mode
 import type { AccessLogSetting } from "../model/snapshot.ts";
 import { accessLog } from "./access-log.ts";
 import { socketAddress } from "./address.ts";
+import { backendShares } from "./backend.ts";
 import { isHTTP, serviceCluster, serviceEndpoints } from "./cluster.ts";
 import { encodeResource } from "./encode.ts";
 import type { FilterJson } from "./generated/envoy/config/listener/v3/listener_components_pb.js";
 import { connectionManager, http2Windows } from "./http.ts";
 import { serviceListenerName, servicePortName } from "./names.ts";
 import type { EnvoyResource } from "./resource.ts";
-import { backendShares, serviceRoutes } from "./route.ts";
+import { serviceRoutes } from "./route.ts";
 import { adsSource } from "./source.ts";
 import { tcpProxy } from "./tcp.ts";
 

@@ -98,6 +98,10 @@ export interface MeshRoute {
   /** Absent: matches everything. The fields of a match are ANDed. */
   readonly match?: RouteMatch;
   readonly backends: readonly WeightedBackend[];
+  /** How callers are told, so that each stays on one backend; absent: every request is divided anew. HTTP only. */
+  readonly affinity?: Affinity;
+  /** Who is sent copies of its requests. HTTP only. */
+  readonly mirror?: Mirror;
   /** The split that made it; absent for the service's own endpoints. */
   readonly origin?: ObjectReference;
 }
@@ -111,6 +115,16 @@ export interface RouteMatch {
     readonly name: string;
     readonly value: string;
   }[];
+}
+
+/** What callers are told by. The name of a header is in lower case, that of a cookie as it is (RFC 6265). */
+export type Affinity =
+  | { readonly kind: "header"; readonly name: string }
+  | { readonly kind: "cookie"; readonly name: string; readonly ttlSeconds: number };
+
+/** Where copies of requests go; `percent` is from 1 to 100. */
+export interface Mirror extends ServicePortReference {
+  readonly percent: number;
 }
 
 /** Why a backend answers 503: the name of an always empty cluster, so that access logs show it. */

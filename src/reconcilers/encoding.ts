@@ -89,7 +89,7 @@ function faultOf(attempt: () => unknown): string | undefined {
 
 function encodeService(service: MeshService, accessLog: AccessLogSetting, cache: CompileCache): EncodedUnit {
   const ports = service.ports.map(({ routing, ...port }) => {
-    return { ...port, routes: routing.routes.map(({ match, backends }) => ({ match, backends })) };
+    return { ...port, routes: routing.routes.map(({ origin: _origin, ...route }) => route) };
   });
   const { namespace, name, addresses } = service;
   const input = { namespace, name, addresses, ports, accessLog };

@@ -1,13 +1,10 @@
-/** Backends of a TrafficSplit: what they resolve to, on each port of the root. */
+/** Backends and mirror of a TrafficSplit: what they are on each port of the root. */
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
-import type { Service } from "../api/kubernetes.ts";
-import type { Finding, Verdict } from "../model/finding.ts";
-import type { UnavailableReason, WeightedBackend } from "../model/mesh.ts";
-import type { ObjectKey, Snapshot } from "../model/snapshot.ts";
+import type { Mirror, UnavailableReason, WeightedBackend } from "../model/mesh.ts";
+import type { ObjectKey } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
-import { InvalidObject, resolved } from "./objects.ts";
+import { InvalidObject } from "./objects.ts";
 import type { ClientService } from "./services.ts";
-import { clusterAddresses } from "./services.ts";
 
 /** A backend as the user wrote it. */
 export interface Backend {
@@ -22,12 +19,40 @@ export function readBackends(spec: TrafficSplit["spec"]): readonly Backend[] {
     throw new InvalidObject("spec.backends: no backend has a weight: give at least one of them a weight");
   }
   return spec.backends.map(({ service, weight = 0 }, index) => {
-    if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(service)) {
-      const hint = "name a Service of the split's own namespace by its bare name";
-      throw new InvalidObject(`spec.backends[${index}].service: ${JSON.stringify(service)}: ${hint}`);
-    }
+    demandServiceName(`spec.backends[${index}].service`, service);
     return { service, weight };
   });
+}
+
+function demandServiceName(field: string, service: string): void {
+  if (/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(service)) return;
+  const hint = "name a Service of the split's own namespace by its bare name";
+  throw new InvalidObject(`${field}: ${JSON.stringify(service)}: ${hint}`);
+}
+
+/** A mirror as the user wrote it. */
+export interface GivenMirror {
+  /** Name of a Service of the split's namespace. */
+  readonly service: string;
+  /** From 1 to 100. */
+  readonly percent: number;
+}
+
+/** Reads the mirror. Throws InvalidObject as {@link readBackends} does. */
+export function readMirror(spec: TrafficSplit["spec"]): GivenMirror | undefined {
+  if (spec.mirror !== undefined) demandServiceName("spec.mirror.service", spec.mirror.service);
+  return spec.mirror;
+}
+
+/** Where copies of a port's requests go; undefined if the mirror is missing or lacks the port: then nothing is mirrored. */
+export function mirrorForPort(
+  port: number,
+  namespace: string,
+  { service, percent }: GivenMirror,
+  services: ReadonlyMap<ObjectKey, ClientService>,
+): Mirror | undefined {
+  const hasPort = services.get(`${namespace}/${service}`)?.ports.some((candidate) => candidate.port === port);
+  return hasPort === true ? { namespace, service, port, percent } : undefined;
 }
 
 /** The printer column: `checkout-v1 90, checkout-v2 10`, of at most 1,024 characters. */
@@ -37,8 +62,9 @@ export function summarise(backends: readonly Backend[]): string {
 }
 
 /**
- * The shares of one port, positive and in the order of names. A missing backend keeps its share as 503; one that lacks
- * the port is left out, and the others share among themselves.
+ * The shares of one port, positive and in the order of names: with affinity the order decides who gets which share, and it
+ * must not change when a backend goes missing or the list is written in another order. A missing backend keeps its share as
+ * 503; one that lacks the port is left out, and the others share among themselves.
  */
 export function backendsForPort(
   port: number,
@@ -54,91 +80,10 @@ export function backendsForPort(
     if (!known.ports.some((candidate) => candidate.port === port)) return [];
     return [{ weight, target: { kind: "service", namespace, service, port } }];
   });
-  if (shares.length === 0) return [unavailable(1, "missing-port")];
-  return mergeMissing(shares);
+  return shares.length === 0 ? [unavailable(1, "missing-port")] : shares;
 }
 
 const unavailable = (weight: number, reason: UnavailableReason): WeightedBackend => ({
   weight,
   target: { kind: "unavailable", reason },
 });
-
-/** Several missing backends are one share of the one always empty cluster. */
-function mergeMissing(shares: readonly WeightedBackend[]): readonly WeightedBackend[] {
-  const there = shares.filter(({ target }) => target.kind === "service");
-  const missing = shares.filter(({ target }) => target.kind === "unavailable");
-  const weight = missing.reduce((sum, share) => sum + share.weight, 0);
-  return weight === 0 ? there : [...there, unavailable(weight, "missing-backend")];
-}
-
-/** Whether everything exists that a split names, and what its author should know. */
-export function resolveBackends(
-  root: ObjectKey,
-  backends: readonly Backend[],
-  snapshot: Snapshot,
-  services: ReadonlyMap<ObjectKey, ClientService>,
-): { readonly resolvedRefs: Verdict; readonly findings: readonly Finding[] } {
-  const namespace = root.slice(0, root.indexOf("/"));
-  const rootService = services.get(root);
-  const stored = snapshot.services.get(root);
-  if (stored === undefined) {
-    const message = `spec.service: Service ${root} does not exist.`;
-    return { resolvedRefs: { status: "False", reason: "ServiceNotFound", message }, findings: [] };
-  }
-  if (clusterAddresses(stored).length === 0) {
-    return { resolvedRefs: unsupported("spec.service", root, stored), findings: [] };
-  }
-  if (rootService === undefined) {
-    const message = `Namespace ${namespace} is not in the mesh: no sidecar is sent its Services. Label it with heddle.dev/inject=enabled.`;
-    return { resolvedRefs: resolved, findings: [{ code: "NamespaceNotInMesh", field: "metadata.namespace", message }] };
-  }
-  const problems: Verdict[] = [];
-  const findings: Finding[] = [];
-  for (const [index, { service, weight }] of backends.entries()) {
-    const field = `spec.backends[${index}].service`;
-    const key = `${namespace}/${service}`;
-    const backend = services.get(key);
-    if (backend === undefined) {
-      const verdict = missing(field, key, snapshot.services.get(key));
-      if (weight > 0) problems.push(verdict);
-      else
-        findings.push({ code: "BackendWithoutWeight", field, message: `Service ${key} is not there to take a share.` });
-      continue;
-    }
-    const lacking = rootService.ports.filter(({ port }) => !backend.ports.some((own) => own.port === port));
-    if (lacking.length > 0) {
-      const names = lacking.map(({ port }) => port).join(", ");
-      const message = `${field}: Service ${key} has no port ${names}, which ${root} has; it is left out there.`;
-      problems.push({ status: "False", reason: "PortNotFound", message });
-    }
-    const shared = backend.ports.filter(({ port }) => rootService.ports.some((own) => own.port === port));
-    if (weight > 0 && shared.length > 0 && shared.every(({ endpoints }) => endpoints.length === 0)) {
-      const message = `Service ${key} has no ready endpoint; its share of the requests is answered with 503.`;
-      findings.push({ code: "BackendWithoutEndpoints", field, message });
-    }
-  }
-  if (backends.every(({ weight }) => weight === 0)) {
-    const message = "spec.backends: all weights are 0, so every request is answered with 503. Give a backend a weight.";
-    problems.unshift({ status: "False", reason: "NoWeight", message });
-  }
-  return { resolvedRefs: joined(problems), findings };
-}
-
-function missing(field: string, key: ObjectKey, stored: Service | undefined): Verdict {
-  if (stored !== undefined) return unsupported(field, key, stored);
-  const message = `${field}: Service ${key} does not exist; its share of the requests is answered with 503.`;
-  return { status: "False", reason: "BackendNotFound", message };
-}
-
-function unsupported(field: string, key: ObjectKey, stored: Service): Verdict {
-  const what = stored.spec?.type === "ExternalName" ? "is an ExternalName" : "has no cluster IP";
-  const message = `${field}: Service ${key} ${what}; name one with a cluster IP.`;
-  return { status: "False", reason: "UnsupportedService", message };
-}
-
-/** The reason of the first problem, and the messages of all. */
-function joined(problems: readonly Verdict[]): Verdict {
-  const [first] = problems;
-  if (first === undefined) return resolved;
-  return { ...first, message: problems.map(({ message }) => message).join(" ") };
-}

@@ -3,11 +3,14 @@
  *
  *   TrafficSplit --spec.service--> Service of its namespace: its routing
  *                --spec.backends-> Services of its namespace: their endpoints, never their splits
+ *                --spec.mirror---> Service of its namespace: likewise
  */
+
+import type { FindingCode } from "../api/conditions.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import { validateTrafficSplit } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
-import type { MeshRoute, ObjectReference, RouteMatch, Routing } from "../model/mesh.ts";
+import type { Affinity, MeshRoute, ObjectReference, RouteMatch, Routing } from "../model/mesh.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
 import {
   accepted,
@@ -21,9 +24,11 @@ import {
   referenceTo,
 } from "./objects.ts";
 import type { ClientPort, ClientService } from "./services.ts";
-import type { Backend } from "./split-backends.ts";
-import { backendsForPort, readBackends, resolveBackends, summarise } from "./split-backends.ts";
+import { readAffinity } from "./split-affinity.ts";
+import type { Backend, GivenMirror } from "./split-backends.ts";
+import { backendsForPort, mirrorForPort, readBackends, readMirror, summarise } from "./split-backends.ts";
 import { compareMatches, matchKey, normaliseMatch } from "./split-matches.ts";
+import { resolveReferences } from "./split-references.ts";
 
 /** What the pass needs of the passes before it. */
 export interface SplitInputs {
@@ -49,6 +54,8 @@ interface Split {
   readonly backends: readonly Backend[];
   /** Undefined without matches; an entry is undefined when it fits every request. */
   readonly matches: readonly (RouteMatch | undefined)[] | undefined;
+  readonly affinity: Affinity | undefined;
+  readonly mirror: GivenMirror | undefined;
 }
 
 /** Decides the routing of all services. */
@@ -89,7 +96,8 @@ function readSplit(object: TrafficSplit, reference: ObjectReference, settings: M
   const { spec } = object;
   const root = readRoot(spec.service, namespaceOf(object), settings);
   const matches = spec.matches?.map((match) => normaliseMatch(match));
-  return { object, reference, root, backends: readBackends(spec), matches };
+  const [backends, affinity, mirror] = [readBackends(spec), readAffinity(spec.affinity), readMirror(spec)];
+  return { object, reference, root, backends, matches, affinity, mirror };
 }
 
 /** `name`, `name.namespace`, `name.namespace.svc`, or that with the cluster's domain. */
@@ -133,26 +141,36 @@ function claim(split: Split, claims: Map<ObjectKey, Map<string, Split>>): Verdic
 
 function judge(split: Split, verdict: Verdict, inputs: SplitInputs): StatusDecision {
   const { snapshot, services } = inputs;
-  const { resolvedRefs, findings } = resolveBackends(split.root, split.backends, snapshot, services);
+  const { resolvedRefs, findings } = resolveReferences({ ...split, snapshot, services });
   const root = services.get(split.root);
   return {
     object: split.reference,
     accepted: verdict,
     resolvedRefs,
-    findings: [...findings, ...findMatchesOnTCP(split, root)],
+    findings: [...findings, ...findHTTPFieldsOnTCP(split, root)],
     summary: summarise(split.backends),
     pods: root === undefined ? [] : inputs.clientsOf(split.root),
     need: { kind: "service", service: split.root },
   };
 }
 
-function findMatchesOnTCP(split: Split, root: ClientService | undefined): readonly Finding[] {
-  if (split.matches === undefined) return [];
+/** Sidecars cannot see requests on a TCP port, so that what speaks of requests has no effect there. */
+function findHTTPFieldsOnTCP(split: Split, root: ClientService | undefined): readonly Finding[] {
+  const service = split.object.spec.service;
   const ports = (root?.ports ?? []).filter(({ protocol }) => protocol === "tcp").map(({ port }) => port);
-  return ports.map((port) => {
-    const message = `Port ${port} of ${split.object.spec.service} is TCP to sidecars, which cannot see requests there: the split does not apply to it. If it speaks HTTP, say so in the Service (appProtocol, or the port's name).`;
-    return { code: "MatchesOnTCPPort", field: "spec.matches", message };
-  });
+  const found = (code: FindingCode, field: string, effect: string): readonly Finding[] =>
+    ports.map((port) => {
+      const message = `Port ${port} of ${service} is TCP to sidecars, which cannot see requests there: ${effect}. If it speaks HTTP, say so in the Service (appProtocol, or the port's name).`;
+      return { code, field, message };
+    });
+  // A split with matches has no effect there at all.
+  if (split.matches !== undefined) return found("MatchesOnTCPPort", "spec.matches", "the split does not apply to it");
+  return [
+    ...(split.affinity === undefined
+      ? []
+      : found("AffinityOnTCPPort", "spec.affinity", "each connection is divided anew")),
+    ...(split.mirror === undefined ? [] : found("MirrorOnTCPPort", "spec.mirror", "nothing of it is mirrored")),
+  ];
 }
 
 function routePort(
@@ -166,11 +184,23 @@ function routePort(
   const routes = splits.flatMap((split) => {
     if (split.matches !== undefined && port.protocol === "tcp") return [];
     const backends = backendsForPort(port.port, service.namespace, split.backends, services);
+    const extras = port.protocol === "tcp" ? {} : extrasForPort(split, service, port, services);
     return (split.matches ?? [undefined]).map((match): MeshRoute => {
-      return { ...(match === undefined ? {} : { match }), backends, origin: split.reference };
+      return { ...(match === undefined ? {} : { match }), backends, ...extras, origin: split.reference };
     });
   });
   // Stable: of equal rank the oldest split's match stays first, and within a split the first of its list.
   const ordered = routes.sort((a, b) => compareMatches(a.match, b.match));
   return { routes: ordered.some(({ match }) => match === undefined) ? ordered : [...ordered, itself] };
+}
+
+/** What a split says of requests besides where they go. */
+function extrasForPort(
+  { affinity, mirror }: Split,
+  service: ClientService,
+  port: ClientPort,
+  services: ReadonlyMap<ObjectKey, ClientService>,
+): Pick<MeshRoute, "affinity" | "mirror"> {
+  const copies = mirror === undefined ? undefined : mirrorForPort(port.port, service.namespace, mirror, services);
+  return { ...(affinity === undefined ? {} : { affinity }), ...(copies === undefined ? {} : { mirror: copies }) };
 }

@@ -1,6 +1,7 @@
 /** Whatever the mesh model can hold, for property tests. Names and patterns are such as the API server admits. */
 import fc from "fast-check";
 import type {
+  Affinity,
   AuthorizationRule,
   InboundPort,
   MeshEndpoint,
@@ -8,6 +9,7 @@ import type {
   MeshRoute,
   MeshService,
   MeshServicePort,
+  Mirror,
   OperationMatch,
   Protocol,
   RouteMatch,
@@ -151,8 +153,26 @@ const backend: fc.Arbitrary<WeightedBackend> = fc.record({
 });
 
 const backends = fc.array(backend, { maxLength: 4 });
-const lastRoute: fc.Arbitrary<MeshRoute> = fc.record({ backends });
-const matchedRoute: fc.Arbitrary<MeshRoute> = fc.record({ match: routeMatch, backends });
+const affinity: fc.Arbitrary<Affinity> = fc.oneof(
+  fc.record({ kind: fc.constant("header" as const), name: fc.constantFrom("x-user", "cookie", "host") }),
+  fc.record({
+    kind: fc.constant("cookie" as const),
+    name: fc.stringMatching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,12}$/),
+    ttlSeconds: fc.integer({ min: 1, max: 31_536_000 }),
+  }),
+);
+const mirror: fc.Arbitrary<Mirror> = fc.record({
+  namespace: label,
+  service: label,
+  port: portNumber,
+  percent: fc.integer({ min: 1, max: 100 }),
+});
+const optionalParts = { affinity, mirror };
+const lastRoute: fc.Arbitrary<MeshRoute> = fc.record({ backends, ...optionalParts }, { requiredKeys: ["backends"] });
+const matchedRoute: fc.Arbitrary<MeshRoute> = fc.record(
+  { match: routeMatch, backends, ...optionalParts },
+  { requiredKeys: ["match", "backends"] },
+);
 
 const servicePort: fc.Arbitrary<MeshServicePort> = fc
   .record({

@@ -79,6 +79,13 @@ export const splitSpecs: fc.Arbitrary<TrafficSplitSpec> = fc
       selector: (backend) => backend.service,
     }),
     matches,
+    affinity: optional(
+      fc.constantFrom<NonNullable<TrafficSplitSpec["affinity"]>>(
+        { header: "X-User" },
+        { cookie: { name: "v", ttl: "1h" } },
+      ),
+    ),
+    mirror: optional(fc.record({ service: names, percent: fc.integer({ min: 1, max: 100 }) })),
   })
   .map((spec) => defined(spec) as TrafficSplitSpec);
 

@@ -36,6 +36,8 @@ export interface TrafficSplitSpec {
    * Which requests the split is about: those that fit any of these matches. The rest go to another split of the same root without matches, or else to the root's own endpoints. Absent: all traffic. Matches apply to HTTP ports only.
    */
   readonly matches?: readonly TrafficSplitMatch[];
+  readonly affinity?: TrafficSplitAffinity;
+  readonly mirror?: TrafficSplitMirror;
 }
 /**
  * One Service and its share.
@@ -93,6 +95,42 @@ export interface TrafficSplitHeaderMatch {
    * The value of the header, or the expression.
    */
   readonly value: string;
+}
+/**
+ * What one caller is told by: requests that are alike in it go to the same backend, and stay there while the weights of two backends move, but for those whose share moves away. Give exactly one of the fields. Absent: every request is divided anew. It applies to HTTP ports only.
+ */
+export interface TrafficSplitAffinity {
+  /**
+   * The name of a request header, such as `x-user`; case makes no difference. Requests of one value stay together; those without the header are divided by weight, each anew.
+   */
+  readonly header?: string;
+  readonly cookie?: TrafficSplitCookie;
+}
+/**
+ * A cookie that sidecars give to callers without one (Path=/; HttpOnly), so that they can be told by it from their first request on. Callers must send it back, as browsers do.
+ */
+export interface TrafficSplitCookie {
+  /**
+   * The name of the cookie. Take one that the application does not use.
+   */
+  readonly name: string;
+  /**
+   * How long a caller keeps the cookie (its Max-Age), from one second to one year (8760h): hours, minutes and seconds, such as `1h`, `90s` or `1h30m`.
+   */
+  readonly ttl: string;
+}
+/**
+ * A Service that is sent copies of some of the split's requests. Its answers are dropped, and whether it answers, fails or denies makes no difference to callers. It applies to HTTP ports only.
+ */
+export interface TrafficSplitMirror {
+  /**
+   * The name of a Service in the split's namespace, whose endpoints get the copies. It should have the ports of the root; on a port that it lacks nothing is mirrored.
+   */
+  readonly service: string;
+  /**
+   * How many of a hundred requests are copied, chosen at random.
+   */
+  readonly percent: number;
 }
 /**
  * What Heddle says of the object. Written by the operator only.

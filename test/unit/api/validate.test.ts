@@ -65,9 +65,9 @@ describe("problems are for people", () => {
     ["a missing field", validateTrafficSplit(split({ backends: [{}] })), "spec.backends[0]", "lacks service; add it"],
     [
       "an unknown field",
-      validateTrafficSplit(split({ mirror: {} })),
+      validateTrafficSplit(split({ retries: {} })),
       "spec",
-      "has no field mirror; remove it or correct its name",
+      "has no field retries; remove it or correct its name",
     ],
     [
       "a least number",

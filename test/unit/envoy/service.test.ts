@@ -213,6 +213,22 @@ describe("routes", () => {
     });
   });
 
+  test("a mirror is sent copies with the Host of the original", () => {
+    const mirror = { namespace: "shop", service: "checkout-v3", port: 80, percent: 5 };
+    expect(routeOf({ backends: [{ weight: 1, target }], mirror })).toMatchObject({
+      route: {
+        cluster: "outbound/shop/checkout-v1/80",
+        request_mirror_policies: [
+          {
+            cluster: "outbound/shop/checkout-v3/80",
+            runtime_fraction: { default_value: { numerator: 5 } },
+            disable_shadow_host_suffix_append: true,
+          },
+        ],
+      },
+    });
+  });
+
   test("TCP connections are shared by weight", () => {
     const routing = {
       routes: [

@@ -228,17 +228,21 @@ describe("compile", () => {
         const shares = compilation.mesh.services.get("shop/root")?.ports[0]?.routing.routes[0]?.backends ?? [];
         const total = (of: typeof named) => of.reduce((sum, backend) => sum + backend.weight, 0);
         const ofState = (wanted: string) => named.filter((backend) => backend.state === wanted);
-        const byName = new Map(
-          shares.map(({ target, weight: share }) => [
-            target.kind === "service" ? target.service : target.reason,
-            share,
-          ]),
-        );
+        const nameOf = ({ target }: (typeof shares)[number]) =>
+          target.kind === "service" ? target.service : target.reason;
+        const byName = new Map<string, number>();
+        for (const share of shares) byName.set(nameOf(share), (byName.get(nameOf(share)) ?? 0) + share.weight);
         for (const share of shares) expect(share.weight).toBeGreaterThan(0);
         if (total(named) === 0) expect([...byName]).toEqual([["no-weight", 1]]);
         else if (total(ofState("there")) + total(ofState("missing")) === 0) {
           expect([...byName]).toEqual([["missing-port", 1]]);
         } else {
+          // Who is missing has its place among the others.
+          expect(shares.map(nameOf)).toEqual(
+            named
+              .filter(({ weight: own, state: itsState }) => own > 0 && itsState !== "without port")
+              .map(({ service: name, state: itsState }) => (itsState === "missing" ? "missing-backend" : name)),
+          );
           for (const backend of ofState("there")) expect(byName.get(backend.service) ?? 0).toBe(backend.weight);
           expect(byName.get("missing-backend") ?? 0).toBe(total(ofState("missing")));
           expect(shares.reduce((sum, share) => sum + share.weight, 0)).toBe(
