@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { useMesh } from "./mesh.ts";
-import { call, expectStatus } from "./support.ts";
+import { expectStatus } from "./support.ts";
 
 const mesh = useMesh();
 const url = "http://checkout.shop/";
@@ -38,50 +38,6 @@ describe("TrafficSplit", () => {
     const { servers } = await expectStatus(mesh(), "frontend", url, 200, { count: 2000 });
     // 2,000 draws at 25 %: a standard deviation of 19; five of them are allowed.
     expect(Math.abs((servers["checkout-v2"] ?? 0) - 500)).toBeLessThan(97);
-  });
-
-  test("all weights zero is an explicit 503, and the condition says why", async () => {
-    await apply(
-      "checkout",
-      "service: checkout\nbackends: [{service: checkout-v1, weight: 0}, {service: checkout-v2, weight: 0}]",
-    );
-    await expectStatus(mesh(), "frontend", url, 503);
-    const { status } = await mesh().get("trafficsplits.heddle.dev", "shop", "checkout");
-    expect(JSON.stringify(status)).toContain("NoWeight");
-  });
-
-  test("a missing backend keeps its share as 503", async () => {
-    await apply(
-      "checkout",
-      "service: checkout\nbackends: [{service: checkout-v1, weight: 1}, {service: nowhere, weight: 1}]",
-    );
-    const report = await call(mesh(), "frontend", url, { count: 1000 });
-    expect(report.failures).toBe(0);
-    expect(Object.keys(report.statuses).sort()).toEqual(["200", "503"]);
-    expect(Math.abs((report.statuses["503"] ?? 0) - 500)).toBeLessThan(80);
-    const { status } = await mesh().get("trafficsplits.heddle.dev", "shop", "checkout");
-    expect(status?.conditions?.find(({ type }) => type === "ResolvedRefs")).toMatchObject({
-      status: "False",
-      reason: "BackendNotFound",
-    });
-  });
-
-  test("path, method and header matches; the rest goes to the split without", async () => {
-    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v1, weight: 1}]");
-    await apply(
-      "special",
-      'service: checkout\nmatches:\n- path: {type: PathPrefix, value: /api}\n  method: POST\n- headers: [{type: RegularExpression, name: x-user, value: "t[0-9]+"}]\n- path: {type: Exact, value: /exact}\nbackends: [{service: checkout-v2, weight: 1}]',
-    );
-    const servers = async (path: string, options = {}) =>
-      Object.keys((await call(mesh(), "frontend", url.replace(/\/$/, path), options)).servers);
-    expect(await servers("/")).toEqual(["checkout-v1"]);
-    expect(await servers("/api/x")).toEqual(["checkout-v1"]);
-    expect(await servers("/api/x", { method: "POST" })).toEqual(["checkout-v2"]);
-    expect(await servers("/apix", { method: "POST" })).toEqual(["checkout-v1"]);
-    expect(await servers("/", { headers: { "x-user": "t12" } })).toEqual(["checkout-v2"]);
-    expect(await servers("/", { headers: { "x-user": "at12" } })).toEqual(["checkout-v1"]);
-    expect(await servers("/exact")).toEqual(["checkout-v2"]);
-    expect(await servers("/exact/not")).toEqual(["checkout-v1"]);
   });
 
   test("of two splits that claim the same, the older wins and the other names it", async () => {

@@ -5,8 +5,9 @@
  *   node app.ts serve 8080                        HTTP/1.1; answers with its pod's name, version and the peer it was told of
  *   node app.ts serve-http2 8081                  HTTP/2 without TLS (prior knowledge)
  *   node app.ts serve-tcp 9000                    answers each line with `<name>: <line>`
- *   node app.ts call URL [--count N] [--header name:value] [--method M] [--rate R] [--seconds S]
- *                                                 prints one line of JSON with what came back
+ *   node app.ts call URL [--count N] [--header name:value] [--method M] [--rate R] [--each] [--return-cookies]
+ *                                                 prints one line of JSON with what came back; # in a header's value
+ *                                                 is the number of the request
  *   node app.ts watch URL --header x-pod:NAME     calls until standard input ends, then prints the same line
  */
 import { readFileSync } from "node:fs";
@@ -34,6 +35,14 @@ export interface CallReport {
   readonly errors: Readonly<Record<string, number>>;
   /** Answers other than 200 by the beginning of their body. */
   readonly bodies: Readonly<Record<string, number>>;
+  /** Which server answered each request, by number; with `each` only. */
+  readonly each?: readonly string[];
+  /**
+   * With `returnCookies` only: each request is made again, with the cookie that it was given. Whether it came to the same
+   * server, to another one, or had been given no cookie (`none`); and the cookies, without what they are called and worth.
+   */
+  readonly returned?: Readonly<Record<"same" | "other" | "none", number>>;
+  readonly cookies?: Readonly<Record<string, number>>;
 }
 
 interface CallOptions {
@@ -46,6 +55,8 @@ interface CallOptions {
   /** Ends the run early when it settles. */
   readonly until?: Promise<void>;
   readonly fresh: boolean;
+  readonly each: boolean;
+  readonly returnCookies: boolean;
   /** Called when answers have begun to come. */
   readonly onFirst?: () => void;
 }
@@ -58,11 +69,21 @@ function describe(method: string, path: string, headers: Readonly<Record<string,
   return JSON.stringify({ server: name, method, path, peer, host: headers["host"] ?? headers[":authority"] });
 }
 
+/** Answers every path, and tells at /received how many requests have come before, by path and Host. */
 function serveHttp(port: number): void {
+  const received = new Map<string, number>();
   createServer((incoming: IncomingMessage, response) => {
     incoming.resume();
     response.setHeader("content-type", "application/json");
-    response.end(`${describe(incoming.method ?? "", incoming.url ?? "", incoming.headers)}\n`);
+    const said = describe(incoming.method ?? "", incoming.url ?? "", incoming.headers);
+    if (incoming.url === "/received") {
+      response.end(JSON.stringify({ ...JSON.parse(said), received: Object.fromEntries(received) }));
+      return;
+    }
+    const { path, host, peer } = JSON.parse(said) as Record<string, string>;
+    const key = `${host}${path} ${peer}`;
+    received.set(key, (received.get(key) ?? 0) + 1);
+    response.end(`${said}\n`);
   }).listen(port, "0.0.0.0", () => console.log(`${name}: HTTP on ${port}`));
 }
 
@@ -80,7 +101,15 @@ function serveTcp(port: number): void {
   }).listen(port, "0.0.0.0", () => console.log(`${name}: TCP on ${port}`));
 }
 
-async function callOnce(options: CallOptions, agent: Agent): Promise<{ status: number; body: string }> {
+/** What came back from one call. */
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  /** The values of Set-Cookie. */
+  readonly cookies?: readonly string[];
+}
+
+async function callOnce(options: CallOptions, agent: Agent): Promise<Answer> {
   const url = new URL(options.url);
   if (url.protocol === "tcp:") return callTcp(url);
   if (url.protocol === "h2c:") return callHttp2(url, options);
@@ -94,7 +123,8 @@ async function callOnce(options: CallOptions, agent: Agent): Promise<{ status: n
         response.on("data", (chunk: string) => {
           body += chunk;
         });
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+        const cookies = response.headers["set-cookie"] ?? [];
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, body, cookies }));
         response.on("error", reject);
       },
     );
@@ -104,7 +134,7 @@ async function callOnce(options: CallOptions, agent: Agent): Promise<{ status: n
   });
 }
 
-function callTcp(url: URL): Promise<{ status: number; body: string }> {
+function callTcp(url: URL): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ host: url.hostname, port: Number(url.port), timeout: 10_000 });
     socket.on("connect", () => socket.write("hello\n"));
@@ -118,7 +148,7 @@ function callTcp(url: URL): Promise<{ status: number; body: string }> {
   });
 }
 
-function callHttp2(url: URL, options: CallOptions): Promise<{ status: number; body: string }> {
+function callHttp2(url: URL, options: CallOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const session = connectHttp2(`http://${url.host}`);
     session.on("error", reject);
@@ -145,11 +175,23 @@ function callHttp2(url: URL, options: CallOptions): Promise<{ status: number; bo
   });
 }
 
+/** The options of one request: `#` in the value of a header is its number. */
+function numbered(options: CallOptions, turn: number): CallOptions {
+  const headers = Object.entries(options.headers).map(([key, value]) => [key, value.replaceAll("#", String(turn))]);
+  return { ...options, headers: Object.fromEntries(headers) };
+}
+
+const serverOf = ({ status, body }: Answer): string =>
+  status === 200 ? (JSON.parse(body) as { server: string }).server : String(status);
+
 /** Calls until `count` is reached or `until` settles. */
 async function call(options: CallOptions): Promise<CallReport> {
   const tally = (): Map<string, number> => new Map();
   const tallies = { statuses: tally(), servers: tally(), peers: tally(), errors: tally(), bodies: tally() };
   const firstAnswer = new Map<string, number>();
+  const each: string[] = [];
+  const returned = { same: 0, other: 0, none: 0 };
+  const cookies = tally();
   const bump = (tally: Map<string, number>, key: string): void => void tally.set(key, (tally.get(key) ?? 0) + 1);
   const start = performance.now();
   let started = 0;
@@ -172,7 +214,19 @@ async function call(options: CallOptions): Promise<CallReport> {
         }
       }
       try {
-        const { status, body } = await callOnce(options, agent);
+        const own = numbered(options, turn);
+        const answer = await callOnce(own, agent);
+        const { status, body } = answer;
+        if (options.each) each[turn] = serverOf(answer);
+        if (options.returnCookies) {
+          const [cookie, ...attributes] = answer.cookies?.[0]?.split("; ") ?? [];
+          if (cookie === undefined) returned.none += 1;
+          else {
+            bump(cookies, attributes.join("; "));
+            const again = await callOnce({ ...own, headers: { ...own.headers, cookie } }, agent);
+            returned[serverOf(again) === serverOf(answer) ? "same" : "other"] += 1;
+          }
+        }
         bump(tallies.statuses, String(status));
         lastBody = body;
         options.onFirst?.();
@@ -205,6 +259,8 @@ async function call(options: CallOptions): Promise<CallReport> {
     bodies: plain(tallies.bodies),
     lastBody: lastBody.slice(0, 2000),
     firstAnswer: plain(firstAnswer),
+    ...(options.each ? { each } : {}),
+    ...(options.returnCookies ? { returned, cookies: plain(cookies) } : {}),
   };
 }
 
@@ -225,6 +281,8 @@ async function main(): Promise<void> {
       method: { type: "string", default: "GET" },
       rate: { type: "string", default: "0" },
       fresh: { type: "boolean", default: false },
+      each: { type: "boolean", default: false },
+      "return-cookies": { type: "boolean", default: false },
     },
   });
   const [command, argument] = positionals;
@@ -252,6 +310,8 @@ async function main(): Promise<void> {
     count: values.count === undefined ? (command === "watch" ? Number.MAX_SAFE_INTEGER : 1) : Number(values.count),
     rate: Number(values.rate),
     fresh: values.fresh,
+    each: values.each,
+    returnCookies: values["return-cookies"],
     ...(until === undefined ? {} : { until, onFirst: once(() => console.error("answers come")) }),
   });
   console.log(JSON.stringify(report));

@@ -16,7 +16,12 @@ export const repository = resolve(import.meta.dirname, "../..");
 export interface CallOptions {
   readonly count?: number;
   readonly method?: string;
+  /** `#` in a value is the number of the request. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Tells which server answered each request. */
+  readonly each?: boolean;
+  /** Makes each request again with the cookie that it was given. */
+  readonly returnCookies?: boolean;
   /** Requests per second; absent: as fast as eight callers go. */
   readonly rate?: number;
   /** A new connection for each request. */
@@ -241,6 +246,8 @@ function flags(options: CallOptions): string[] {
     ...(options.method === undefined ? [] : ["--method", options.method]),
     ...(options.rate === undefined ? [] : ["--rate", String(options.rate)]),
     ...(options.fresh === true ? ["--fresh"] : []),
+    ...(options.each === true ? ["--each"] : []),
+    ...(options.returnCookies === true ? ["--return-cookies"] : []),
     ...Object.entries(options.headers ?? {}).flatMap(([name, value]) => ["--header", `${name}:${value}`]),
   ];
 }
