@@ -26,7 +26,7 @@ export function readBackends(spec: TrafficSplit["spec"]): readonly Backend[] {
 
 function demandServiceName(field: string, service: string): void {
   if (/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(service)) return;
-  const hint = "name a Service of the split's own namespace by its bare name";
+  const hint = "name a Service of the same namespace by its bare name";
   throw new InvalidObject(`${field}: ${JSON.stringify(service)}: ${hint}`);
 }
 
