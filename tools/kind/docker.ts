@@ -4,9 +4,6 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { type BackgroundProcess, collect, run, startProcess, tail, until } from "../processes.ts";
 
-/** Parent of the control groups of the daemon's containers, by which they are found when the daemon is gone. */
-export const controlGroup = "heddle-e2e";
-
 /** Address of the daemon that {@link startDaemon} starts, for `DOCKER_HOST`. */
 export const daemonAddress = "unix:///run/docker.sock";
 
@@ -17,9 +14,10 @@ export async function daemonAnswers(): Promise<boolean> {
 
 /**
  * Starts a daemon in the present namespaces, which must be throw-away ones (outer-namespace.sh), and where nothing is in
- * the way in `/run`. Its images stay in `dataRoot`, which only one daemon at a time may use.
+ * the way in `/run`. Its images stay in `dataRoot`, which only one daemon at a time may use. The control groups of its
+ * containers are below `controlGroup`, by which they are found when the daemon is gone.
  */
-export async function startDaemon(dataRoot: string, logFile: string): Promise<BackgroundProcess> {
+export async function startDaemon(dataRoot: string, controlGroup: string, logFile: string): Promise<BackgroundProcess> {
   mkdirSync(dataRoot, { recursive: true });
   const daemon = startProcess(
     "dockerd",

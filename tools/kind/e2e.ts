@@ -6,18 +6,20 @@
  * leaves no process, mount, interface or iptables rule. Its images stay in the cache.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { cacheDirectory } from "../binaries/cache.ts";
 import { binary } from "../binaries.ts";
 import { collect, endOf, run } from "../processes.ts";
-import { controlGroup, daemonAnswers } from "./docker.ts";
+import { daemonAnswers } from "./docker.ts";
 import { nodeParts, publicNodeImage } from "./node-image.ts";
 
 const log = (line: string): void => console.error(`e2e: ${line}`);
 const repository = join(import.meta.dirname, "../..");
 const minute = 60_000;
+/** The control groups of runs begin with this, and go on with a number of the run. */
+const groupPrefix = "heddle-e2e-";
 
 async function main(vitestArguments: readonly string[]): Promise<number> {
   const daemon = await daemonAnswers();
@@ -32,7 +34,7 @@ async function main(vitestArguments: readonly string[]): Promise<number> {
   const command = [
     process.execPath,
     join(import.meta.dirname, "run.ts"),
-    ...(daemon ? [] : ["--own-daemon"]),
+    ...(daemon ? [] : [`--own-daemon=${groupPrefix}${process.pid}`]),
     ...(pulled ? [] : ["--made-image"]),
     "--",
     ...vitestArguments,
@@ -73,20 +75,29 @@ async function ended(child: ChildProcess): Promise<number> {
   return child.exitCode ?? 1;
 }
 
-/** Control groups are the machine's, whatever the namespace; the daemon's are empty when it is gone. */
+/**
+ * Control groups are the machine's, whatever the namespace. Those of this run, and of runs that were killed, are empty
+ * now; those of a run that goes on in another cache are not, and cannot be removed.
+ */
 function removeControlGroups(): void {
   const root = "/sys/fs/cgroup";
-  for (const hierarchy of [root, ...readdirSync(root).map((name) => join(root, name))]) {
-    const group = join(hierarchy, controlGroup);
-    if (existsSync(group)) removeGroup(group);
+  for (const hierarchy of [root, ...folders(root)]) {
+    for (const group of folders(hierarchy)) if (basename(group).startsWith(groupPrefix)) removeGroup(group);
   }
 }
 
 function removeGroup(group: string): void {
-  for (const entry of readdirSync(group, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroup(join(group, entry.name));
+  for (const child of folders(group)) removeGroup(child);
+  try {
+    rmdirSync(group);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
   }
-  rmdirSync(group);
+}
+
+function folders(path: string): string[] {
+  const entries = readdirSync(path, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
 }
 
 try {

@@ -2,7 +2,7 @@
  * A kind cluster with Heddle in it, the tests of the vitest project `e2e` on it, and its end. Part of `make e2e` (e2e.ts),
  * which has put everything that comes from the network in place.
  *
- *   node tools/kind/run.ts [--own-daemon] [--made-image] [-- VITEST-ARGUMENT...]
+ *   node tools/kind/run.ts [--own-daemon=CONTROL-GROUP] [--made-image] [-- VITEST-ARGUMENT...]
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -21,8 +21,8 @@ import { makeBaseImage, makeNodeImage, nodeParts, publicNodeImage } from "./node
 const repository = join(import.meta.dirname, "../..");
 
 interface Settings {
-  /** Whether a daemon is started; else the one that the environment names is used. */
-  readonly ownDaemon: boolean;
+  /** Control group of a daemon that is started; absent: the one that the environment names is used. */
+  readonly ownDaemon: string | undefined;
   /** Whether the node's image, and what others are built on, are made here; else they are pulled. */
   readonly madeImages: boolean;
   /** Whether the cluster stays when the tests have run. */
@@ -49,9 +49,9 @@ async function testOnCluster(settings: Settings): Promise<boolean> {
   const passed = await runTests(kubeconfig, settings.vitestArguments, settings.stop);
   log("the tests have run");
   if (settings.keep && !settings.stop.aborted) {
-    const path = ownDaemon ? await expose(kubeconfig, directory) : kubeconfig;
+    const path = ownDaemon !== undefined ? await expose(kubeconfig, directory) : kubeconfig;
     console.log(`\nThe cluster goes on: export KUBECONFIG=${path}    (kubectl is at ${await binary("kubectl")})`);
-    if (ownDaemon) {
+    if (ownDaemon !== undefined) {
       console.log("Ctrl-C ends it.");
       await aborted(settings.stop);
     }
@@ -61,13 +61,13 @@ async function testOnCluster(settings: Settings): Promise<boolean> {
 
 async function main(settings: Settings): Promise<boolean> {
   const { ownDaemon, directory, stop, log } = settings;
-  const hadNetwork = !ownDaemon && (await hasKindNetwork());
+  const hadNetwork = ownDaemon === undefined && (await hasKindNetwork());
   let daemon: BackgroundProcess | undefined;
   let passed = false;
   try {
-    if (ownDaemon) {
+    if (ownDaemon !== undefined) {
       process.env["DOCKER_HOST"] = daemonAddress;
-      daemon = await startDaemon(join(cacheDirectory(), "docker"), join(directory, "dockerd.log"));
+      daemon = await startDaemon(join(cacheDirectory(), "docker"), ownDaemon, join(directory, "dockerd.log"));
       log("docker's daemon is up");
     }
     const work = testOnCluster(settings).then((result) => {
@@ -90,7 +90,7 @@ async function main(settings: Settings): Promise<boolean> {
     await removeCluster();
     if (!hadNetwork) await collect("docker", ["network", "rm", "kind"]);
   }
-  const kept = settings.keep && !ownDaemon;
+  const kept = settings.keep && ownDaemon === undefined;
   log(kept ? "the cluster stays: `kind delete cluster --name heddle-e2e` removes it" : "the cluster is gone");
   if (!kept && (passed || stop.aborted)) rmSync(directory, { recursive: true, force: true });
   return passed;
@@ -129,7 +129,7 @@ async function hasKindNetwork(): Promise<boolean> {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { "own-daemon": { type: "boolean", default: false }, "made-image": { type: "boolean", default: false } },
+  options: { "own-daemon": { type: "string" }, "made-image": { type: "boolean", default: false } },
 });
 const began = performance.now();
 const stop = new AbortController();
