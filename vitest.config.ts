@@ -58,6 +58,7 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           fileParallelism: false,
+          isolate: false,
           // The scenes' report is to be read as it is.
           disableConsoleIntercept: true,
           testTimeout: 300_000,

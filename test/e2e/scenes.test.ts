@@ -1,29 +1,21 @@
 /** Scenes of the demo on a real kubelet: each goes on where the one before has left the mesh. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import type { ClusterAccess } from "../../tools/cluster.ts";
-import { installHeddle } from "../../tools/demo/install.ts";
 import type { Mesh } from "../../tools/demo/mesh.ts";
 import { Report } from "../../tools/demo/report.ts";
 import { authorization } from "../../tools/demo/scenes/authorization.ts";
 import { injection } from "../../tools/demo/scenes/injection.ts";
 import { mutualTLS } from "../../tools/demo/scenes/mutual-tls.ts";
 import { weights } from "../../tools/demo/scenes/split.ts";
-import { clusterOf } from "../../tools/kind/cluster.ts";
+import { useMesh } from "./cluster.ts";
 
+const mesh = useMesh();
 const report = new Report();
-let mesh: Mesh<ClusterAccess>;
-
-beforeAll(async () => {
-  const kubeconfig = process.env["HEDDLE_E2E_KUBECONFIG"];
-  if (kubeconfig === undefined) throw new Error("these tests need a cluster: run `make e2e`");
-  mesh = await installHeddle(await clusterOf(kubeconfig), 180);
-});
-
 afterAll(() => void report.finish());
 
 async function everyCheckHolds(scene: (mesh: Mesh<ClusterAccess>, report: Report) => Promise<void>): Promise<void> {
   const before = { size: report.size, failed: report.failed.length };
-  await scene(mesh, report);
+  await scene(mesh(), report);
   expect(report.size).toBeGreaterThan(before.size);
   expect(report.failed.slice(before.failed)).toEqual([]);
 }
@@ -36,3 +28,11 @@ test("a TrafficSplit's weights are the shares of 2,000 requests, and no change l
 test("an ALLOW lets in whom it names, and a DENY beats it", () => everyCheckHolds(authorization));
 
 test("mutual TLS goes from Permissive to Strict without a lost request", () => everyCheckHolds(mutualTLS));
+
+test("in all of that the operator took nothing that it wrote for somebody else's", async () => {
+  const { stdout } = await mesh().cluster.kubectl([
+    ...["get", "events", "--all-namespaces", "--field-selector", "reason=ForeignEdit"],
+    ...["--output", "jsonpath={range .items[*]}{.metadata.namespace}/{.involvedObject.name}: {.message}{end}"],
+  ]);
+  expect(stdout).toBe("");
+});

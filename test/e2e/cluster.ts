@@ -1,0 +1,27 @@
+import { beforeAll } from "vitest";
+import type { ClusterAccess } from "../../tools/cluster.ts";
+import { installHeddle } from "../../tools/demo/install.ts";
+import type { Mesh } from "../../tools/demo/mesh.ts";
+import { clusterOf } from "../../tools/kind/cluster.ts";
+
+/** All files run one after another in one process, on the cluster that `make e2e` has made. */
+let installed: Promise<Mesh<ClusterAccess>> | undefined;
+
+async function install(): Promise<Mesh<ClusterAccess>> {
+  const kubeconfig = process.env["HEDDLE_E2E_KUBECONFIG"];
+  if (kubeconfig === undefined) throw new Error("these tests need a cluster: run `make e2e`");
+  return installHeddle(await clusterOf(kubeconfig), 180);
+}
+
+/** The mesh of the run, with the operator Ready. */
+export function useMesh(): () => Mesh<ClusterAccess> {
+  let mesh: Mesh<ClusterAccess> | undefined;
+  beforeAll(async () => {
+    installed ??= install();
+    mesh = await installed;
+  });
+  return () => {
+    if (mesh === undefined) throw new Error("no test has begun");
+    return mesh;
+  };
+}
