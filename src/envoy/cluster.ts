@@ -152,7 +152,8 @@ export function inboundCluster(families: AddressFamilies): EnvoyResource {
   });
 }
 
-function inboundBindConfig({ ipv4, ipv6 }: AddressFamilies): BindConfigJson {
+/** The source from which the inbound side dials the application. */
+export function inboundBindConfig({ ipv4, ipv6 }: AddressFamilies): BindConfigJson {
   const source = (address: string): { address: string; portValue: number } => ({ address, portValue: 0 });
   if (!ipv6) {
     return { sourceAddress: source(inboundSource.ipv4) };

@@ -1,4 +1,5 @@
 /** What every sidecar has, whatever it runs beside: the capture of outgoing connections, and readiness. */
+import type { ApplicationProbe } from "../model/probe.ts";
 import { ports } from "../model/sidecar.ts";
 import type { AccessLogSetting } from "../model/snapshot.ts";
 import { accessLog } from "./access-log.ts";
@@ -15,6 +16,7 @@ import type { RouteJson } from "./generated/envoy/config/route/v3/route_componen
 import { OriginalDstSchema } from "./generated/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { connectionManager } from "./http.ts";
 import { clusterNames, listenerNames, unavailableCluster, unavailableReasons } from "./names.ts";
+import { probeFilters, probeRoutes } from "./probes.ts";
 import type { EnvoyResource } from "./resource.ts";
 import { tcpKeepalive, tcpProxy } from "./tcp.ts";
 
@@ -80,10 +82,10 @@ function captureListener(address: "0.0.0.0" | "::", logged: AccessLogSetting): E
 }
 
 /**
- * The listener of readiness and metrics. The operator sends it last, once all the rest is acknowledged, so the startup
+ * The listener of readiness, metrics and the application's probes. The operator sends it last, once all the rest is acknowledged, so the startup
  * probe passes with the first complete configuration and not before. Of the admin interface it opens one path.
  */
-export function readinessListener(families: AddressFamilies): EnvoyResource {
+export function readinessListener(families: AddressFamilies, probes: readonly ApplicationProbe[] = []): EnvoyResource {
   const [address, ...additional] = wildcardAddresses(families).map((wildcard) => socketAddress(wildcard, ports.status));
   if (address === undefined) {
     throw new Error("there is no address family to listen on");
@@ -96,11 +98,14 @@ export function readinessListener(families: AddressFamilies): EnvoyResource {
     tcpKeepalive,
     // The kubelet must get its answer while the proxy refuses others.
     ignoreGlobalConnLimit: true,
+    // Which of the pod's addresses was dialed.
+    ...(probes.length === 0 ? {} : { listenerFilters: [originalDestinationFilter] }),
     filterChains: [
       {
         filters: [
           connectionManager({
             statPrefix: listenerNames.readiness,
+            httpFilters: probeFilters(probes),
             upgradeConfigs: [],
             forwardClientCertDetails: "SANITIZE",
             commonHttpProtocolOptions: { idleTimeout: "60s" },
@@ -108,7 +113,9 @@ export function readinessListener(families: AddressFamilies): EnvoyResource {
             routeConfig: {
               name: listenerNames.readiness,
               validateClusters: false,
-              virtualHosts: [{ name: listenerNames.readiness, domains: ["*"], routes: readinessRoutes }],
+              virtualHosts: [
+                { name: listenerNames.readiness, domains: ["*"], routes: [...probeRoutes(probes), ...readinessRoutes] },
+              ],
             },
           }),
         ],

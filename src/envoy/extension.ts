@@ -6,6 +6,8 @@ import type { DescMessage, MessageJsonType, Registry } from "@bufbuild/protobuf"
 import { createRegistry } from "@bufbuild/protobuf";
 import { ExpressionFilterSchema } from "./generated/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import { StdoutAccessLogSchema } from "./generated/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { CustomResponseSchema } from "./generated/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.js";
+import { HealthCheckSchema } from "./generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
 import { RBACSchema as HttpRBACSchema } from "./generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import { RouterSchema } from "./generated/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { OriginalDstSchema } from "./generated/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
@@ -13,6 +15,7 @@ import { TlsInspectorSchema } from "./generated/envoy/extensions/filters/listene
 import { HttpConnectionManagerSchema } from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { RBACSchema as NetworkRBACSchema } from "./generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { TcpProxySchema } from "./generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
+import { LocalResponsePolicySchema } from "./generated/envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy_pb.js";
 import { PreviousHostsPredicateSchema } from "./generated/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { RawBufferSchema } from "./generated/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js";
 import { SecretSchema } from "./generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
@@ -20,6 +23,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { TcpConnectionPoolProtoSchema } from "./generated/envoy/extensions/upstreams/http/tcp/v3/tcp_connection_pool_pb.js";
 import { HttpProtocolOptionsSchema } from "./generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import type { AnyJson } from "./generated/google/protobuf/any_pb.js";
 import { TypedStructSchema } from "./generated/xds/type/v3/typed_struct_pb.js";
@@ -30,6 +34,10 @@ export const extensionRegistry: Registry = createRegistry(
   StdoutAccessLogSchema,
   HttpConnectionManagerSchema,
   HttpRBACSchema,
+  CustomResponseSchema,
+  HealthCheckSchema,
+  LocalResponsePolicySchema,
+  TcpConnectionPoolProtoSchema,
   RouterSchema,
   OriginalDstSchema,
   TlsInspectorSchema,

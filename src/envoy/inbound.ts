@@ -31,6 +31,7 @@ import type { RouteConfigurationJson } from "./generated/envoy/config/route/v3/r
 import { TlsInspectorSchema } from "./generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import { connectionManager, http2Windows, internalOnlyHeaders } from "./http.ts";
 import { clusterNames, listenerNames } from "./names.ts";
+import { forwardClusters } from "./probes.ts";
 import { authorizationFilters, authorizationResources } from "./rbac.ts";
 import type { EnvoyResource } from "./resource.ts";
 import { tcpKeepalive, tcpProxy } from "./tcp.ts";
@@ -49,6 +50,7 @@ export function classResources(workload: WorkloadClass, logged: AccessLogSetting
       const name = address === "::" ? listenerNames.inbound6 : listenerNames.inbound;
       return encodeResource("listener", name, { name, address: socketAddress(address, sidecarPorts.inbound), ...body });
     }),
+    ...forwardClusters(workload.probes ?? [], workload.families),
     ...authorizationResources(
       workload,
       declaredPorts(workload).some(({ protocol }) => isHTTP(protocol)) ? ["http", "tcp"] : ["tcp"],

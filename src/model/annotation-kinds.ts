@@ -3,7 +3,7 @@
  * compared with a bound of the same kind, and passed on as it is.
  */
 import { parseAddressBlock } from "./cidr.ts";
-import { ports as sidecarPorts } from "./sidecar.ts";
+import { isApplicationPort } from "./sidecar.ts";
 
 /** One kind of value. */
 export interface ValueKind {
@@ -103,21 +103,13 @@ interface ElementOfList {
   isWithin(value: string, allowed: string): boolean;
 }
 
-const reservedPorts: ReadonlySet<number> = new Set([
-  sidecarPorts.outbound,
-  sidecarPorts.inbound,
-  sidecarPorts.status,
-  sidecarPorts.admin,
-]);
-
 /** Ports with commas between them. The sidecar's own are none of the pod's. */
 export const ports = list(
-  `ports with commas between them, such as \`25,3306\`, but none of the sidecar's (${[...reservedPorts].sort().join(", ")})`,
+  "ports with commas between them, such as `25,3306`, but none of the sidecar's (15000, 15001, 15006, 15020)",
   "the ports that may be among them",
   {
     parse: (text) => {
-      const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
-      return port >= 1 && port <= 65_535 && !reservedPorts.has(port) ? text : undefined;
+      return /^[1-9]\d{0,4}$/.test(text) && isApplicationPort(Number(text)) ? text : undefined;
     },
     isWithin: (value, allowed) => value === allowed,
   },

@@ -3,7 +3,9 @@
  * the sidecar, since that part of a pod cannot be changed once the pod exists, as annotations can.
  */
 import type { Container } from "../api/kubernetes.ts";
-import { containers, ports as sidecarPorts } from "./sidecar.ts";
+import type { ApplicationProbe } from "./probe.ts";
+import { checkProbes } from "./probe.ts";
+import { containers, isApplicationPort } from "./sidecar.ts";
 
 /** The environment variable of the sidecar that holds the record, as JSON. Nothing in the container reads it. */
 export const recordVariable = "HEDDLE_WORKLOAD";
@@ -12,17 +14,20 @@ export const recordVariable = "HEDDLE_WORKLOAD";
 export interface InjectionRecord {
   /** Ports whose incoming connections are not redirected: the mesh's TLS would reach the application. Sorted. */
   readonly excludedPorts: readonly number[];
+  /** Handlers that the kubelet asks the sidecar for, in the order of the pod's containers. */
+  readonly probes: readonly ApplicationProbe[];
 }
 
-const emptyRecord: InjectionRecord = { excludedPorts: [] };
+const emptyRecord: InjectionRecord = { excludedPorts: [], probes: [] };
 
 /** The record as text; what is empty is left out. */
-export function encodeRecord({ excludedPorts }: InjectionRecord): string {
-  return JSON.stringify({ ...(excludedPorts.length === 0 ? {} : { excludedPorts }) });
+export function encodeRecord(record: InjectionRecord): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(record).filter(([, list]) => list.length > 0)));
 }
 
 /** Whether it says nothing. */
-export const isEmptyRecord = ({ excludedPorts }: InjectionRecord): boolean => excludedPorts.length === 0;
+export const isEmptyRecord = ({ excludedPorts, probes }: InjectionRecord): boolean =>
+  excludedPorts.length === 0 && probes.length === 0;
 
 /**
  * The record in a pod's init containers. One that the webhook did not write, or that was tampered with, counts as empty as
@@ -42,18 +47,7 @@ export function readRecord(initContainers: readonly Container[] | undefined): In
 function checkRecord(value: unknown): InjectionRecord {
   if (typeof value !== "object" || value === null) return emptyRecord;
   const excludedPorts = "excludedPorts" in value ? value.excludedPorts : [];
+  const probes = checkProbes("probes" in value ? value.probes : []);
   if (!Array.isArray(excludedPorts) || !excludedPorts.every(isApplicationPort)) return emptyRecord;
-  return { excludedPorts };
-}
-
-const ownPorts: ReadonlySet<number> = new Set([
-  sidecarPorts.outbound,
-  sidecarPorts.inbound,
-  sidecarPorts.status,
-  sidecarPorts.admin,
-]);
-
-/** Whether it is a TCP port that can be the application's. */
-export function isApplicationPort(value: unknown): value is number {
-  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535 && !ownPorts.has(Number(value));
+  return probes === undefined ? emptyRecord : { excludedPorts, probes };
 }

@@ -8,6 +8,7 @@
  *
  * A proxy is a class plus a reach, by reference. All lists have a fixed order that does not depend on the input's.
  */
+import type { ApplicationProbe } from "./probe.ts";
 import type { ObjectKey } from "./snapshot.ts";
 
 /** Application protocol of a port: by `appProtocol`, then by the port's name, else `tcp`. Never sniffed. */
@@ -160,6 +161,8 @@ export interface WorkloadClass {
   readonly deny: readonly MeshPolicy[];
   /** Policies that allow, sorted by name; undefined when none applies, which allows everything. */
   readonly allow: readonly MeshPolicy[] | undefined;
+  /** Probes and handlers that the sidecar answers for the application; absent when there are none. */
+  readonly probes?: readonly ApplicationProbe[];
   /** Address families of its pods. */
   readonly families: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** The objects that shaped it, for the record: policies and MeshTLS. */

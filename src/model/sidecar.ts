@@ -19,6 +19,13 @@ export const ports = {
   admin: 15000,
 } as const;
 
+const ownPorts: ReadonlySet<number> = new Set([ports.outbound, ports.inbound, ports.status, ports.admin]);
+
+/** Whether it is a TCP port that can be the application's. */
+export function isApplicationPort(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 65_535 && !ownPorts.has(Number(value));
+}
+
 /** User and group that the proxy runs as; its own connections are not captured. */
 export const proxyUser = 1337;
 

@@ -190,6 +190,7 @@ function workloadClass(
     tls: decided.parameters,
     deny,
     allow,
+    ...(workload.record.probes.length === 0 ? {} : { probes: workload.record.probes }),
     families,
     origins: distinctReferences([...policies, ...decided.origins]),
   };

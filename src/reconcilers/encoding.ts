@@ -7,6 +7,7 @@
 import { commonResources, readinessListener } from "../envoy/common.ts";
 import { resourceGroup } from "../envoy/encode.ts";
 import { classResources } from "../envoy/inbound.ts";
+import { checkClusters } from "../envoy/probes.ts";
 import type { EnvoyResource, ProxyTarget, ResourceGroup } from "../envoy/resource.ts";
 import { serviceResources } from "../envoy/service.ts";
 import type { Mesh, MeshPolicy, MeshService, ObjectReference, WorkloadClass } from "../model/mesh.ts";
@@ -97,11 +98,11 @@ function encodeService(service: MeshService, accessLog: AccessLogSetting, cache:
 }
 
 function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, cache: CompileCache): EncodedUnit {
-  const { id, namespace, serviceAccount, identity, ports, mode, tls, families } = workload;
+  const { id, namespace, serviceAccount, identity, ports, mode, tls, probes, families } = workload;
   const content = (policies: readonly MeshPolicy[] | undefined) =>
     policies?.map(({ name, rules }) => ({ name, rules }));
   const [deny, allow] = [content(workload.deny), content(workload.allow)];
-  const input = { id, namespace, serviceAccount, identity, ports, mode, tls, families, deny, allow, accessLog };
+  const input = { id, namespace, serviceAccount, identity, ports, mode, tls, probes, families, deny, allow, accessLog };
   return encode(["class", input], () => classResources(workload, accessLog), cache);
 }
 
@@ -154,17 +155,31 @@ export function targetsOf(
     const object = snapshot.pods.get(pod);
     const reach = groups.get(mesh.reachOfNamespace.get(workload?.namespace ?? "") ?? "");
     if (workload === undefined || own === undefined || object === undefined || reach === undefined) continue;
-    const { families, identity } = workload;
+    const { families, identity, probes } = workload;
     const common = commonGroup(families, accessLog, cache);
     const podUid = object.metadata.uid ?? "";
     const addresses = addressesOf(object);
-    const parts = [common, own.group, reach];
+    const parts = [common, own.group, reach, ...checksGroup(probes, addresses, cache)];
     const key = JSON.stringify([pod, podUid, identity, addresses, families, parts.map(({ hash }) => hash)]);
-    const readiness = cache.readiness.get(JSON.stringify(families), () => readinessListener(families));
+    const readiness = cache.readiness.get(JSON.stringify([families, probes]), () =>
+      readinessListener(families, probes),
+    );
     const make = (): ProxyTarget => ({ pod, podUid, addresses, identity, groups: parts, readiness });
     targets.set(pod, cache.targets.get(key, make));
   }
   return targets;
+}
+
+/** The only resources that pods of a class do not share: clusters of probes that are made to the pod's own address. */
+function checksGroup(
+  probes: WorkloadClass["probes"],
+  [address]: readonly string[],
+  cache: CompileCache,
+): readonly ResourceGroup[] {
+  const checks = probes?.filter(({ type }) => type === "GRPC") ?? [];
+  if (checks.length === 0 || address === undefined) return [];
+  const key = `checks ${address} ${contentHash(checks)}`;
+  return [cache.groups.get(key, () => resourceGroup(checkClusters(checks, address)))];
 }
 
 function commonGroup(

@@ -4,11 +4,14 @@
  */
 import type { PodAnnotation } from "../model/annotations.ts";
 import { readAnnotations } from "../model/annotations.ts";
+import type { InjectionRecord } from "../model/injection-record.ts";
+import { readRecord } from "../model/injection-record.ts";
 import { containers } from "../model/sidecar.ts";
 import { exemptionsOf, optsOut } from "./exemptions.ts";
 import { changeableFields, imageFields, reassert } from "./merge.ts";
 import { classOf, serviceAccountOf, stampClass } from "./metadata.ts";
 import type { AdmissionContainer, AdmissionPod, AdmissionPodSpec } from "./pod.ts";
+import { rewriteProbes } from "./probes.ts";
 import { proxyContainer } from "./proxy-container.ts";
 import { contradiction } from "./quantities.ts";
 import { redirectContainer } from "./redirect-container.ts";
@@ -42,10 +45,12 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
 
   const asked = readAnnotations(pod.metadata.annotations ?? {}, namespace, settings.bounds);
   const own = withAnnotations(settings, asked.values);
-  const message = refusal(pod) ?? asked.problems[0] ?? contradiction(own);
+  const rewritten = rewriteProbes(pod.spec, readRecord(pod.spec.initContainers));
+  const message = refusal(pod) ?? asked.problems[0] ?? contradiction(own) ?? rewritten.problems[0];
   if (message !== undefined) return { kind: "refused", message };
 
-  const withContainers = { ...pod, spec: addContainers(pod.spec, own, asked.values) };
+  const record = { excludedPorts: numbersOf(own.exclusions.inboundPorts), probes: rewritten.probes };
+  const withContainers = { ...pod, spec: addContainers(rewritten.spec, own, asked.values, record) };
   // The class is of what the compile will see: the record in the sidecar is part of it.
   const classId = classOf(withContainers, namespace.name);
   const volumes = mergeVolumes(pod.spec.volumes ?? [], proxyVolumes(classId, serviceAccountOf(pod)));
@@ -61,6 +66,7 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
         ? [`label heddle.dev/inject: disabled has no effect, since namespace ${namespace.name} is 'enforced'`]
         : []),
       ...asked.warnings,
+      ...rewritten.warnings,
       ...warnings(pod),
     ],
   };
@@ -70,8 +76,9 @@ function addContainers(
   spec: AdmissionPodSpec,
   settings: SidecarSettings,
   asked: ReadonlyMap<PodAnnotation, string>,
+  record: InjectionRecord,
 ): AdmissionPodSpec {
-  const proxy = proxyContainer(settings, { excludedPorts: numbersOf(settings.exclusions.inboundPorts) });
+  const proxy = proxyContainer(settings, record);
   return {
     ...spec,
     initContainers: placeFirst(spec.initContainers ?? [], [

@@ -33,12 +33,31 @@ export interface SecurityContext {
   readonly seccompProfile?: { readonly type: string };
 }
 
-/** v1 Probe with an HTTP handler. Times are in seconds. */
-export interface HttpProbe {
-  readonly httpGet: { readonly path: string; readonly port: number };
-  readonly periodSeconds: number;
-  readonly timeoutSeconds: number;
-  readonly failureThreshold: number;
+/** v1 HTTPGetAction. */
+export interface HttpGetAction {
+  readonly path?: string;
+  /** A number, or the name of a port of the same container. */
+  readonly port: number | string;
+  /** The pod's address unless it is set. */
+  readonly host?: string;
+  readonly scheme?: string;
+  readonly httpHeaders?: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** v1 LifecycleHandler, without what the kubelet keeps to itself. */
+export interface LifecycleHandler {
+  readonly httpGet?: HttpGetAction;
+  readonly sleep?: { readonly seconds: number };
+}
+
+/** v1 Probe. Times are in seconds. */
+export interface Probe {
+  readonly httpGet?: HttpGetAction;
+  readonly tcpSocket?: Pick<HttpGetAction, "port" | "host">;
+  readonly grpc?: { readonly port: number; readonly service?: string };
+  readonly periodSeconds?: number;
+  readonly timeoutSeconds?: number;
+  readonly failureThreshold?: number;
 }
 
 /** v1 ResourceRequirements. */
@@ -55,9 +74,10 @@ export interface AdmissionContainer extends Container {
   readonly envFrom?: readonly { readonly secretRef?: { readonly name?: string } }[];
   readonly volumeMounts?: readonly VolumeMount[];
   readonly securityContext?: SecurityContext;
-  readonly startupProbe?: HttpProbe;
-  readonly readinessProbe?: HttpProbe;
-  readonly lifecycle?: { readonly preStop?: { readonly sleep?: { readonly seconds: number } } };
+  readonly startupProbe?: Probe;
+  readonly livenessProbe?: Probe;
+  readonly readinessProbe?: Probe;
+  readonly lifecycle?: { readonly postStart?: LifecycleHandler; readonly preStop?: LifecycleHandler };
   readonly resources?: ResourceRequirements;
 }
 
@@ -98,11 +118,35 @@ type Shape =
   | "string"
   | "number"
   | "boolean"
+  | "number or string"
   | { readonly list: Shape }
   | { readonly values: Shape }
   | { readonly fields: Readonly<Record<string, Shape>>; readonly required?: readonly string[] };
 
 const name: Shape = { fields: { name: "string" } };
+
+const httpGet: Shape = {
+  required: ["port"],
+  fields: {
+    path: "string",
+    port: "number or string",
+    host: "string",
+    scheme: "string",
+    httpHeaders: { list: { fields: { name: "string", value: "string" } } },
+  },
+};
+
+const handler: Shape = { fields: { httpGet } };
+
+const probe: Shape = {
+  fields: {
+    httpGet,
+    tcpSocket: { required: ["port"], fields: { port: "number or string", host: "string" } },
+    grpc: { required: ["port"], fields: { port: "number", service: "string" } },
+    periodSeconds: "number",
+    timeoutSeconds: "number",
+  },
+};
 
 const securityContext: Shape = { fields: { runAsUser: "number", runAsGroup: "number" } };
 
@@ -123,6 +167,10 @@ const container: Shape = {
     envFrom: { list: { fields: { secretRef: name } } },
     volumeMounts: { list: { required: ["name"], fields: { name: "string", mountPath: "string" } } },
     securityContext,
+    startupProbe: probe,
+    livenessProbe: probe,
+    readinessProbe: probe,
+    lifecycle: { fields: { postStart: handler, preStop: handler } },
   },
 };
 
@@ -187,7 +235,7 @@ function check(value: unknown, shape: Shape, path: string, required: boolean): v
     return;
   }
   if (typeof shape === "string") {
-    if (typeof value !== shape) throw new PodShapeError(`${path} must be a ${shape}`);
+    if (!shape.split(" or ").includes(typeof value)) throw new PodShapeError(`${path} must be a ${shape}`);
     return;
   }
   if ("list" in shape) {

@@ -2,7 +2,7 @@
  * What a pod may not do for itself: use Heddle's names, run as the proxy's user, or hold an identity. Each check returns
  * a message for whoever wrote the pod: which field, what is wrong, what to do.
  */
-import { containers, keys, ports, proxyUser, secretOfServiceAccount, volumes } from "../model/sidecar.ts";
+import { containers, isApplicationPort, keys, proxyUser, secretOfServiceAccount, volumes } from "../model/sidecar.ts";
 import { serviceAccountOf } from "./metadata.ts";
 import type { AdmissionContainer, AdmissionPod, Volume } from "./pod.ts";
 import { isProxyVolume } from "./volumes.ts";
@@ -35,10 +35,9 @@ export function refusal(pod: AdmissionPod): string | undefined {
 
 /** What the author of the pod should know although it is admitted. */
 export function warnings(pod: AdmissionPod): readonly string[] {
-  const reservedPorts: ReadonlySet<number> = new Set([ports.outbound, ports.inbound, ports.status, ports.admin]);
   return applicationContainers(pod).flatMap(({ path, container }) =>
     (container.ports ?? []).flatMap((port, index) =>
-      reservedPorts.has(port.containerPort) && (port.protocol ?? "TCP") === "TCP"
+      !isApplicationPort(port.containerPort) && (port.protocol ?? "TCP") === "TCP"
         ? [
             `${path}.ports[${index}]: port ${port.containerPort} belongs to Heddle's sidecar; the container cannot listen on it`,
           ]

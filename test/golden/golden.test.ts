@@ -16,6 +16,7 @@ import {
   goldenCases,
   goldenRoot,
   isUpdating,
+  podResources,
   readGolden,
   renderCase,
   syncedStatuses,
@@ -106,7 +107,8 @@ describe.each(cases)("$name", ({ folder, objects }: GoldenCase) => {
     const outbound = [...compilation.serviceResources.values()].flat();
     for (const [id, inbound] of compilation.classResources) {
       const families = compilation.mesh.classes.get(id)?.families ?? { ipv4: true, ipv6: true };
-      const resources = [...commonResources(families), ...outbound, ...inbound];
+      const ofPod = podResources(compilation).get(compilation.mesh.classes.get(id)?.pods[0] ?? "") ?? [];
+      const resources = [...commonResources(families), ...outbound, ...inbound, ...ofPod];
       const versions = resources.map(({ type, name, version }) => `${type} ${name} ${version}`).join("\n");
       if (loaded.has(versions)) continue;
       loaded.add(versions);

@@ -77,13 +77,28 @@ export function syncedStatuses(
   });
 }
 
+/** What pods with probes are sent on account of these: their status listener, and clusters that no other pod has. */
+export function podResources({ mesh, targets }: Compilation): ReadonlyMap<string, readonly EnvoyResource[]> {
+  const probed = [...mesh.classes.values()].filter(({ probes }) => probes !== undefined).flatMap(({ pods }) => pods);
+  return new Map(
+    probed.map((pod) => {
+      const { readiness, groups = [] } = targets.get(pod) ?? {};
+      const clusters = groups.flatMap(({ byType }) => [...byType.cluster.values()]);
+      const checks = clusters.filter(({ name }) => name.startsWith("probe/GRPC/"));
+      return [pod, [...checks, ...(readiness === undefined ? [] : [readiness])]];
+    }),
+  );
+}
+
 /** What the files of a case are to be. */
 export function renderCase(compilation: Compilation): GoldenFiles {
+  const probed = podResources(compilation);
   return {
     "mesh.yaml": readable(compilation.mesh),
     "envoy.yaml": envoyYAML({
       services: grouped(compilation.serviceResources),
       classes: grouped(compilation.classResources),
+      ...(probed.size === 0 ? {} : { pods: grouped(probed) }),
     }),
     "objects.yaml": readable(
       compilation.outputs.map(({ kind, metadata: { namespace, name, labels, annotations }, data }) => {

@@ -6,7 +6,6 @@
 set -eu
 root=$1
 shift
-
 mount -t tmpfs -o mode=755 tmpfs "$root"
 cd "$root"
 mkdir -m 1777 tmp

@@ -1,9 +1,8 @@
 /**
- * The local node: a small stand-in for kubelet, network plugin and kube-proxy, for demos and tests on one machine. It
- * takes pods from a real API server and runs each in a network namespace of its own, as processes of this machine. It is
- * a development tool: no images, no isolation to rely on, no resource limits, no liveness probes, none that run programs,
- * no hook but a sleep before the end, IPv4 only, and `kubectl logs` and `kubectl exec` do not reach it. What must hold in
- * production is proven on kind.
+ * The local node: a small stand-in for kubelet, network plugin and kube-proxy, for demos and tests on one machine. It runs
+ * the pods of a real API server, each in a network namespace of its own, as processes of this machine: no images, no
+ * isolation to rely on, no resource limits, no liveness probes, none that run programs, no hook but a sleep or a GET before
+ * the end, IPv4 only, and `kubectl logs` and `kubectl exec` do not reach it. What production needs is proven on kind.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -5,12 +5,11 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Api } from "./api.ts";
 import { startContainer } from "./container.ts";
 import { programOf } from "./environment.ts";
 import { createPodNetwork, deletePodNetwork, podAddress } from "./network.ts";
-import { pause, probeResults } from "./probes.ts";
+import { pause, probeResults, runHook } from "./probes.ts";
 import { hostsFile } from "./services.ts";
 import { type ContainerState, initialStates, podStatus } from "./status.ts";
 import type { NodeOptions, NodePod } from "./types.ts";
@@ -39,8 +38,8 @@ export function runPod(first: NodePod, number: number, directory: string, option
 
   const settingsOf = ({ spec }: ContainerState): Parameters<typeof startContainer>[0] => {
     const image = options.images.get(spec.image ?? "");
-    const known = [...options.images.keys()].join(", ");
-    if (image === undefined) throw new Error(`there is no image ${spec.image}; there are ${known}`);
+    if (image === undefined)
+      throw new Error(`there is no image ${spec.image}; there are ${[...options.images.keys()]}`);
     const given = [{ source: join(directory, "hosts"), target: "/etc/hosts" }, ...(image.mounts ?? [])];
     const volumes = (spec.volumeMounts ?? []).map(({ name, mountPath, readOnly }) => {
       return [join(directory, "volumes", name), mountPath, readOnly ? "ro" : "rw"];
@@ -56,9 +55,9 @@ export function runPod(first: NodePod, number: number, directory: string, option
 
   const refresh = async (): Promise<void> => {
     mkdirSync(directory, { recursive: true });
-    const text = hostsFile(pod, address, [...api.services.entries().values()]);
-    if (text !== hosts) writeFileSync(join(directory, "hosts"), text);
-    hosts = text;
+    const before = hosts;
+    hosts = hostsFile(pod, address, [...api.services.entries().values()]);
+    if (hosts !== before) writeFileSync(join(directory, "hosts"), hosts);
     await refreshVolumes(pod, address);
     // What a container lacks is said before anything starts.
     states.forEach(settingsOf);
@@ -68,8 +67,7 @@ export function runPod(first: NodePod, number: number, directory: string, option
   /** Ends a container by its hook and, in its turn, SIGTERM; after `grace` seconds by SIGKILL. */
   const end = async ({ spec, container }: ContainerState, grace: number, turn?: Promise<unknown>): Promise<void> => {
     const timer = setTimeout(() => container?.signal("SIGKILL"), grace * 1000);
-    const hook = delay((spec.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000, undefined, { ref: false });
-    await Promise.race([hook, container?.ended]);
+    await Promise.race([runHook(spec.lifecycle?.preStop ?? {}, address, spec), container?.ended]);
     await turn;
     container?.signal("SIGTERM");
     await container?.ended;
@@ -104,8 +102,8 @@ export function runPod(first: NodePod, number: number, directory: string, option
       const terminated = { exitCode, startedAt, finishedAt: new Date().toISOString() };
       Object.assign(state, { container: undefined, exitCode, started: false, ready: false, state: { terminated } });
       if (ending.signal.aborted || (!always && (exitCode === 0 || restartPolicy === "Never"))) break;
-      const message = `exit code ${exitCode}; again in ${backoff} s`;
-      Object.assign(state, { state: { waiting: { reason: "CrashLoopBackOff", message } }, lastState: { terminated } });
+      const waiting = { reason: "CrashLoopBackOff", message: `exit code ${exitCode}; again in ${backoff} s` };
+      Object.assign(state, { state: { waiting }, lastState: { terminated } });
       await pause(backoff, ending.signal);
       state.restartCount += 1;
     }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import type { V1Container, V1Probe } from "@kubernetes/client-node";
+import type { V1Container, V1LifecycleHandler, V1Probe } from "@kubernetes/client-node";
 
 /** Runs a probe until the signal aborts, and tells each time that a threshold is reached. No probe is healthy at once. */
 export async function* probeResults(probe: V1Probe | undefined, host: string, spec: V1Container, signal: AbortSignal) {
@@ -21,6 +21,12 @@ export async function pause(seconds: number, signal: AbortSignal): Promise<void>
   await delay(seconds * 1000, undefined, { signal }).catch(() => {});
 }
 
+/** Runs a hook that asks over the network or sleeps. */
+export async function runHook({ httpGet, sleep }: V1LifecycleHandler, host: string, spec: V1Container): Promise<void> {
+  if (httpGet !== undefined) await attempt({ httpGet, timeoutSeconds: 30 }, host, spec).catch(() => false);
+  await delay((sleep?.seconds ?? 0) * 1000, undefined, { ref: false });
+}
+
 async function attempt(probe: V1Probe, host: string, { ports = [] }: V1Container): Promise<boolean> {
   const { httpGet, tcpSocket, timeoutSeconds = 1 } = probe;
   const wanted = httpGet?.port ?? tcpSocket?.port;
@@ -29,11 +35,10 @@ async function attempt(probe: V1Probe, host: string, { ports = [] }: V1Container
   const signal = AbortSignal.timeout(timeoutSeconds * 1000);
   if (httpGet === undefined) {
     const socket = connect({ host, port, signal });
-    await once(socket, "connect");
-    socket.destroy();
-    return true;
+    return once(socket, "connect").then(() => socket.destroy().destroyed);
   }
-  const request = get({ host, port, path: httpGet.path ?? "/", agent: false, signal });
+  const headers = Object.fromEntries((httpGet.httpHeaders ?? []).map(({ name, value }) => [name, value]));
+  const request = get({ host, port, path: httpGet.path ?? "/", headers, agent: false, signal });
   const [{ statusCode = 0 }] = (await once(request, "response")) as [IncomingMessage];
   request.on("error", () => {}).destroy();
   return statusCode >= 200 && statusCode < 400;

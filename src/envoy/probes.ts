@@ -1,0 +1,196 @@
+/**
+ * What the sidecar does for the kubelet, which is outside of the mesh: each probe and handler of the application has a path
+ * on the status port (webhook/probes.ts leads the kubelet there).
+ *
+ *   HTTP, HTTPS   a GET of exactly that path becomes a GET of the application's
+ *   TCP           a connection to the application's port is opened, and closed once it stands
+ *   gRPC          the sidecar asks by itself, each period; the path tells the last answer
+ *
+ * The application is dialed at the address that the kubelet dialed, never at loopback, from the inbound side's source. Of
+ * its answer the status is passed on, and neither a header nor a byte of the body: no policy judges these requests.
+ */
+import type { ApplicationProbe } from "../model/probe.ts";
+import { probePath } from "../model/probe.ts";
+import { ports } from "../model/sidecar.ts";
+import type { AddressFamilies } from "./address.ts";
+import { socketAddress } from "./address.ts";
+import { httpProtocolOptions, inboundBindConfig } from "./cluster.ts";
+import { encodeResource } from "./encode.ts";
+import { packed } from "./extension.ts";
+import type { ClusterJson } from "./generated/envoy/config/cluster/v3/cluster_pb.js";
+import type { RouteJson, RouteMatchJson } from "./generated/envoy/config/route/v3/route_components_pb.js";
+import { CustomResponseSchema } from "./generated/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.js";
+import { HealthCheckSchema } from "./generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
+import type { HttpFilterJson } from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { LocalResponsePolicySchema } from "./generated/envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy_pb.js";
+import { UpstreamTlsContextSchema } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
+import { TcpConnectionPoolProtoSchema } from "./generated/envoy/extensions/upstreams/http/tcp/v3/tcp_connection_pool_pb.js";
+import { http2Windows } from "./http.ts";
+import type { EnvoyResource } from "./resource.ts";
+
+type ForwardedProbe = Exclude<ApplicationProbe, { type: "GRPC" }>;
+type CheckedProbe = Extract<ApplicationProbe, { type: "GRPC" }>;
+
+const isChecked = (probe: ApplicationProbe): probe is CheckedProbe => probe.type === "GRPC";
+
+/** Probes to one port in one way share a cluster. */
+const forwardCluster = ({ type, port }: ForwardedProbe): string => `probe/${type}/${port}`;
+const checkCluster = ({ container, kind }: CheckedProbe): string => `probe/GRPC/${container}/${kind}`;
+
+/** The clusters of probes that are passed on: the same for all pods of a class. */
+export function forwardClusters(
+  probes: readonly ApplicationProbe[],
+  families: AddressFamilies,
+): readonly EnvoyResource[] {
+  const distinct = new Map(
+    probes.flatMap((probe) => (isChecked(probe) ? [] : [[forwardCluster(probe), probe] as const])),
+  );
+  return [...distinct].map(([name, { type, port }]) =>
+    encodeResource("cluster", name, {
+      name,
+      type: "ORIGINAL_DST",
+      lbPolicy: "CLUSTER_PROVIDED",
+      originalDstLbConfig: { upstreamPortOverride: port },
+      // The kubelet gives up by its own timeout.
+      connectTimeout: "60s",
+      upstreamBindConfig: inboundBindConfig(families),
+      ...transport(type),
+    }),
+  );
+}
+
+function transport(type: ForwardedProbe["type"]): Partial<ClusterJson> {
+  switch (type) {
+    case "HTTP":
+      // Each probe on a connection of its own, as the kubelet's: an idle one may be closed by the server just then.
+      return httpProtocolOptions({
+        commonHttpProtocolOptions: { maxRequestsPerConnection: 1 },
+        explicitHttpConfig: { httpProtocolOptions: {} },
+      });
+    case "HTTPS":
+      return {
+        ...httpProtocolOptions({
+          commonHttpProtocolOptions: { maxRequestsPerConnection: 1 },
+          autoConfig: { httpProtocolOptions: {}, http2ProtocolOptions: http2Windows },
+        }),
+        transportSocket: {
+          name: "envoy.transport_sockets.tls",
+          typedConfig: packed(UpstreamTlsContextSchema, { commonTlsContext: {} }),
+        },
+      };
+    case "TCP":
+      return {
+        upstreamConfig: {
+          name: "envoy.filters.connection_pools.tcp.generic",
+          typedConfig: packed(TcpConnectionPoolProtoSchema, {}),
+        },
+      };
+  }
+}
+
+/** The clusters of probes that the sidecar makes by itself: of one pod, since they need its address. */
+export function checkClusters(probes: readonly ApplicationProbe[], address: string): readonly EnvoyResource[] {
+  const isIPv6 = address.includes(":");
+  return probes.filter(isChecked).map((probe) => {
+    const name = checkCluster(probe);
+    const { port, service, periodSeconds, timeoutSeconds } = probe;
+    const period = `${periodSeconds}s`;
+    return encodeResource("cluster", name, {
+      name,
+      type: "STATIC",
+      loadAssignment: {
+        clusterName: name,
+        endpoints: [{ lbEndpoints: [{ endpoint: { address: socketAddress(address, port) } }] }],
+      },
+      connectTimeout: "60s",
+      upstreamBindConfig: inboundBindConfig({ ipv4: !isIPv6, ipv6: isIPv6 }),
+      ...httpProtocolOptions({ explicitHttpConfig: { http2ProtocolOptions: http2Windows } }),
+      // An application that is not up yet must not keep the sidecar from starting, which it waits for.
+      waitForWarmOnInit: false,
+      healthChecks: [
+        {
+          grpcHealthCheck: { serviceName: service, authority: `${isIPv6 ? `[${address}]` : address}:${port}` },
+          timeout: `${timeoutSeconds}s`,
+          interval: period,
+          // Nothing else ever uses this cluster, and the default for such is a minute.
+          noTrafficInterval: period,
+          noTrafficHealthyInterval: period,
+          // Counting is the kubelet's.
+          unhealthyThreshold: 1,
+          healthyThreshold: 1,
+          reuseConnection: false,
+        },
+      ],
+    });
+  });
+}
+
+const dropName = "envoy.filters.http.custom_response";
+
+/** Answers a probe with the application's status and nothing else, and ends the application's answer there. */
+const dropContent = packed(CustomResponseSchema, {
+  customResponseMatcher: {
+    onNoMatch: { action: { name: "status", typedConfig: packed(LocalResponsePolicySchema, {}) } },
+  },
+});
+
+/** The filters that probes need; none without probes. */
+export function probeFilters(probes: readonly ApplicationProbe[]): HttpFilterJson[] {
+  if (probes.length === 0) return [];
+  return [
+    // It does something on the routes that say so.
+    { name: dropName, typedConfig: packed(CustomResponseSchema, {}) },
+    ...probes.filter(isChecked).map((probe): HttpFilterJson => {
+      return {
+        name: `envoy.filters.http.health_check/${probe.container}/${probe.kind}`,
+        typedConfig: packed(HealthCheckSchema, {
+          passThroughMode: false,
+          headers: exactly(probe),
+          clusterMinHealthyPercentages: { [checkCluster(probe)]: { value: 100 } },
+        }),
+      };
+    }),
+  ];
+}
+
+/** A GET of the probe's path without a query: nobody else's words reach the application but headers. */
+function exactly({ container, kind }: ApplicationProbe): NonNullable<RouteMatchJson["headers"]> {
+  return [
+    { name: ":path", stringMatch: { exact: probePath(container, kind) } },
+    { name: ":method", stringMatch: { exact: "GET" } },
+  ];
+}
+
+/** The routes of probes that are passed on. */
+export function probeRoutes(probes: readonly ApplicationProbe[]): RouteJson[] {
+  return probes.flatMap((probe) => (isChecked(probe) ? [] : routesOf(probe)));
+}
+
+function routesOf(probe: ForwardedProbe): readonly RouteJson[] {
+  const route = (authority: string, hostRewrite?: string): RouteJson => ({
+    match: {
+      path: probePath(probe.container, probe.kind),
+      headers: [
+        ...exactly(probe),
+        ...(authority === "" ? [] : [{ name: ":authority", stringMatch: { safeRegex: { regex: authority } } }]),
+      ],
+    },
+    route: {
+      cluster: forwardCluster(probe),
+      // The kubelet gives up by its own timeout.
+      timeout: "0s",
+      ...("path" in probe ? { prefixRewrite: probe.path } : {}),
+      ...(hostRewrite === undefined ? {} : { hostRewrite }),
+    },
+    requestHeadersToRemove: ["x-request-id", "x-forwarded-proto"],
+    typedPerFilterConfig: { [dropName]: dropContent },
+  });
+  if (probe.type === "TCP") return [route("")];
+  // Unless a probe says otherwise the kubelet's Host is the address that it dials, with the port, which is ours.
+  const local = "%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%";
+  return [
+    route(`\\[.*\\]:${ports.status}`, `[${local}]:${probe.port}`),
+    route(`[0-9.]+:${ports.status}`, `${local}:${probe.port}`),
+    route(""),
+  ];
+}

@@ -1,0 +1,143 @@
+/** Probes of every kind, asked by the (local) kubelet as the API server's pod says, under a policy that denies everything. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createTestAuthority } from "../support/test-identity.ts";
+import { useMesh } from "./mesh.ts";
+import { call } from "./support.ts";
+
+const mesh = useMesh();
+
+const kinds = ["http", "host", "https", "tcp", "grpc"] as const;
+type Kind = (typeof kinds)[number];
+
+const probes: Readonly<Record<Kind, string>> = {
+  http: "httpGet: { path: '/healthz?full=1', port: web }",
+  host: "httpGet: { path: '/healthz?full=1', port: 8081, httpHeaders: [{ name: Host, value: shop.example }] }",
+  https: "httpGet: { path: '/healthz?full=1', port: 8443, scheme: HTTPS }",
+  tcp: "tcpSocket: { port: 9000 }",
+  grpc: "grpc: { port: 9090, service: shop.Cart }",
+};
+const ports: Readonly<Record<Kind, number>> = { http: 8080, host: 8081, https: 8443, tcp: 9000, grpc: 9090 };
+
+function container(kind: Kind): string {
+  const protocol = kind === "host" ? "http" : kind;
+  return `
+    - name: ${kind}
+      image: heddle-demo-app:dev
+      command: [node, /app/test/dataplane/probe-app.ts, ${protocol}, "${ports[kind]}"]
+      env:
+        - { name: POD_IP, valueFrom: { fieldRef: { fieldPath: status.podIP } } }
+        ${kind === "host" ? "- { name: HOST, value: shop.example }" : ""}
+        ${kind === "https" ? "- { name: TLS, value: PEM }" : ""}
+      ports: [{ name: ${kind === "http" ? "web" : kind}, containerPort: ${ports[kind]} }]
+      readinessProbe: { ${probes[kind]}, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 2 }
+      ${kind === "http" ? "lifecycle: { preStop: { httpGet: { path: /drain, port: web } } }" : ""}`;
+}
+
+const policy = (mode: string): string => `apiVersion: heddle.dev/v1alpha1
+kind: MeshTLS
+metadata: { name: probed, namespace: shop }
+spec: { selector: { matchLabels: { app: probed } }, mode: ${mode} }
+`;
+
+interface PodView {
+  readonly status: {
+    readonly podIP: string;
+    readonly containerStatuses: readonly {
+      readonly name: string;
+      readonly ready: boolean;
+      readonly restartCount: number;
+    }[];
+  };
+}
+
+const podOf = (): Promise<PodView> => mesh().get<PodView>("pod", "shop", "probed");
+
+async function expectReady(ready: boolean): Promise<void> {
+  let seen: unknown;
+  const reached = mesh().cluster.waitFor(
+    `every container to be ${ready ? "ready" : "not ready"}`,
+    async () => {
+      const { containerStatuses } = (await podOf()).status;
+      seen = containerStatuses.map((status) => [status.name, status.ready]);
+      return containerStatuses.every((status) => status.ready === ready);
+    },
+    40_000,
+  );
+  await expect(reached, JSON.stringify(seen)).resolves.toBe(true);
+}
+
+/** Makes the applications go down, or come up again. */
+async function toggle(): Promise<void> {
+  for (const kind of kinds) {
+    const { status } = await mesh().cluster.exec("shop", "probed", kind, ["sh", "-c", "kill -USR2 1"]);
+    expect([kind, status]).toEqual([kind, 0]);
+  }
+}
+
+beforeAll(async () => {
+  const authority = await createTestAuthority();
+  const { certificate, key } = await authority.issue("spiffe://elsewhere/nobody");
+  const manifest = `apiVersion: v1
+kind: Pod
+metadata: { name: probed, namespace: shop, labels: { app: probed } }
+spec:
+  terminationGracePeriodSeconds: 10
+  containers:${kinds.map(container).join("")}
+`;
+  await mesh().apply(manifest.replace("PEM", JSON.stringify(`${key}\n${certificate}`)));
+  // Nothing may call the application, from anywhere.
+  await mesh().apply(`apiVersion: heddle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: { name: probed, namespace: shop }
+spec: { selector: { matchLabels: { app: probed } } }
+`);
+}, 120_000);
+
+afterAll(async () => {
+  await mesh().remove("pod", "shop", "probed");
+  await mesh().remove("authorizationpolicies.heddle.dev", "shop", "probed");
+  await mesh().remove("meshtls.heddle.dev", "shop", "probed");
+}, 60_000);
+
+describe("probes of an application that nobody may call", () => {
+  test.each(["Permissive", "Strict", "Disabled"])("%s: it is ready, then down, then ready again", async (mode) => {
+    await mesh().apply(policy(mode));
+    await expectReady(true);
+    await mesh().applyAndWait(policy(mode));
+    await toggle();
+    await expectReady(false);
+    await toggle();
+    await expectReady(true);
+    expect((await podOf()).status.containerStatuses.map(({ restartCount }) => restartCount)).toEqual(
+      kinds.map(() => 0),
+    );
+  });
+
+  test("the application sees connections of the TCP probe, and not a byte on them", () => {
+    expect(mesh().cluster.logs("shop", "probed", "tcp")).not.toContain("received");
+  });
+
+  test("others see the status, no header and no body, and reach no other path, query or method", async () => {
+    const { podIP } = (await podOf()).status;
+    const at = async (path: string, method = "GET") => {
+      const report = await call(mesh(), "visitor", `http://${podIP}:15020${path}`, { count: 1, fresh: true, method });
+      return [report.statuses, report.lastBody];
+    };
+    for (const kind of kinds.filter((each) => each !== "host")) {
+      expect([kind, ...(await at(`/probe/${kind}/readiness`))]).toEqual([kind, { 200: 1 }, ""]);
+      expect(await at(`/probe/${kind}/readiness?x=1`)).toEqual([{ 404: 1 }, ""]);
+      expect(await at(`/probe/${kind}/readiness`, "POST")).toEqual([{ 404: 1 }, ""]);
+      expect(await at(`/probe/${kind}/liveness`)).toEqual([{ 404: 1 }, ""]);
+    }
+    // A Host that its probe does not name is the application's to refuse.
+    expect(await at("/probe/host/readiness")).toEqual([{ 418: 1 }, ""]);
+    // Directly, the application is out of reach.
+    const direct = await call(mesh(), "visitor", `http://${podIP}:8080/healthz?full=1`, { count: 1, fresh: true });
+    expect(direct.statuses).not.toHaveProperty("200");
+  });
+
+  test("a hook before the end reaches the application", async () => {
+    await mesh().remove("pod", "shop", "probed");
+    expect(mesh().cluster.logs("shop", "probed", "http")).toMatch(/GET \/drain [0-9.]+:8080/);
+  });
+});
