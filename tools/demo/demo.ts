@@ -4,6 +4,7 @@ import { rmSync } from "node:fs";
 import { binary } from "../binaries.ts";
 import { startMesh } from "./install.ts";
 import { Report } from "./report.ts";
+import { affinityAndMirror } from "./scenes/affinity.ts";
 import { authorization } from "./scenes/authorization.ts";
 import { injection } from "./scenes/injection.ts";
 import { mutualTLS } from "./scenes/mutual-tls.ts";
@@ -11,7 +12,7 @@ import { operatorDown } from "./scenes/operator-down.ts";
 import { testers, weights } from "./scenes/split.ts";
 
 /** Each one goes on where the one before has left the mesh. */
-const scenes = [injection, weights, testers, authorization, mutualTLS, operatorDown];
+const scenes = [injection, weights, testers, affinityAndMirror, authorization, mutualTLS, operatorDown];
 
 const start = performance.now();
 const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;
