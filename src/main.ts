@@ -3,7 +3,13 @@
  */
 
 import { createIdentityController } from "./controllers/identity-controller.ts";
-import { configMapsOf, createMeshController, secretsOf, statusKinds } from "./controllers/mesh-controller.ts";
+import {
+  certificatesOf,
+  configMapsOf,
+  createMeshController,
+  secretsOf,
+  statusKinds,
+} from "./controllers/mesh-controller.ts";
 import { createObservations, type Observation } from "./controllers/observations.ts";
 import { createPublisher } from "./controllers/publisher.ts";
 import { createStatusWriter } from "./controllers/status-writer.ts";
@@ -83,6 +89,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     observed: () =>
       observed("MutatingWebhookConfiguration").get(webhookConfiguration) as WebhookConfiguration | undefined,
   });
+  let certificatesDemanded = false;
   const identities = createIdentityController({
     ...writer,
     client,
@@ -99,6 +106,17 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       webhook.setCertificate({ certificate, key });
       bundle.setRoot(root);
       state.webhookReady = true;
+    },
+    certificates: {
+      observed: () => certificatesOf(observed),
+      synced: () => observations.isSynced("Certificate"),
+      start: (onSynced) => {
+        if (certificatesDemanded) return;
+        certificatesDemanded = true;
+        void observations.demand("Certificate").then((synced) => {
+          if (synced) onSynced();
+        });
+      },
     },
     onFaults: () => {
       if (observations.synced) mesh.dirty();
@@ -150,7 +168,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   function onChange(changes: readonly Observation[]): void {
     for (const { kind, key } of changes) {
       if (kind === "ConfigMap") publisher.observe(key);
-      else if (kind === "Secret") identities.observe(key);
+      else if (kind === "Secret" || kind === "Certificate") identities.observe(key);
       else if (kind === "MutatingWebhookConfiguration") bundle.observe();
       else if (isStatusKind(kind)) statusWriter.observe(kind, key);
     }

@@ -5,10 +5,12 @@
  *
  *   node tools/generate.ts [--check]   types, validators, reference pages
  *   node tools/generate.ts --envoy     the types of Envoy's API too (needs Go)
+ *   node tools/generate.ts --cert-manager   the types of cert-manager's API too (needs Go)
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { annotationsPage } from "./generate/annotations.ts";
+import { generateCertManagerTypes } from "./generate/cert-manager.ts";
 import { readCustomResources } from "./generate/custom-resources.ts";
 import { generateEnvoyTypes } from "./generate/envoy.ts";
 import { referencePage } from "./generate/reference.ts";
@@ -49,14 +51,17 @@ async function orphans(files: ReadonlyMap<string, string>): Promise<string[]> {
 }
 
 async function main(options: readonly string[]): Promise<number> {
-  const unknown = options.find((option) => !["--check", "--envoy"].includes(option));
+  const unknown = options.find((option) => !["--check", "--envoy", "--cert-manager"].includes(option));
   if (unknown !== undefined) {
-    console.error(`generate: unknown option ${unknown}; use --check or --envoy`);
+    console.error(`generate: unknown option ${unknown}; use --check, --envoy or --cert-manager`);
     return 2;
   }
   const check = options.includes("--check");
   if (options.includes("--envoy") && !check) {
     await generateEnvoyTypes(root);
+  }
+  if (options.includes("--cert-manager") && !check) {
+    await generateCertManagerTypes(root);
   }
   const files = await generate();
   const stale = await orphans(files);

@@ -27,8 +27,9 @@ export const reasons = {
   Conflicted: "An older object claims the same; the message names it.",
   PartiallyConflicted: "An older object claims the same for a part of what this one selects; the message names it.",
   IdentityFixed:
-    "Another trust domain is recorded with the authority and stays in force; all else that the object says counts.",
+    "Another trust domain or provider is recorded with the authority and stays in force; all else that the object says counts.",
   ResolvedRefs: "Everything that the object names exists.",
+  IdentityPending: "Identities wait for cert-manager; the message has its own words.",
   IdentityUnavailable: "The authority, or a Secret with an identity, cannot be used; the message names it.",
   BackendNotFound: "A backend's Service does not exist; its share of the requests is answered with 503.",
   ServiceNotFound: "The root Service does not exist.",

@@ -34,6 +34,7 @@ export const kinds = {
   },
   ConfigMap: { apiVersion: "v1", kind: "ConfigMap", plural: "configmaps", namespaced: true },
   Secret: { apiVersion: "v1", kind: "Secret", plural: "secrets", namespaced: true },
+  Certificate: { apiVersion: "cert-manager.io/v1", kind: "Certificate", plural: "certificates", namespaced: true },
   Event: { apiVersion: "events.k8s.io/v1", kind: "Event", plural: "events", namespaced: true },
   Lease: { apiVersion: "coordination.k8s.io/v1", kind: "Lease", plural: "leases", namespaced: true },
   CustomResourceDefinition: {

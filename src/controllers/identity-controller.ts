@@ -1,10 +1,14 @@
 /**
- * Identities by the built-in authority.
+ * Identities.
  *
  *   Secret heddle-ca (made once, never overwritten) --> authority
- *     authority --> Secret heddle-identity-<serviceaccount> for each ServiceAccount with an injected pod
  *     authority --> Secret heddle-webhook: the webhook's serving certificate
+ *
+ *   provider BuiltIn
+ *     authority --> Secret heddle-identity-<serviceaccount> for each ServiceAccount with an injected pod
  *     authority --> this replica's own certificate for ADS, in memory
+ *   provider CertManager
+ *     Certificate --> Secret heddle-identity-<serviceaccount>, for each of them and for the operator, which serves ADS by it
  */
 import { createHash } from "node:crypto";
 import type { Secret } from "../api/kubernetes.ts";
@@ -17,13 +21,15 @@ import {
   recordAnnotations,
   trustDomainURI,
 } from "../identity/authority-secret.ts";
+import { problemOfIdentity } from "../identity/cert-manager.ts";
 import { decideRenewal, decode, type ExpectedCertificate } from "../identity/renewal.ts";
 import type { KubeClient } from "../kube/client.ts";
-import type { IdentityFault, IdentityPlan } from "../model/identity.ts";
+import type { IdentityFault, IdentityPlan, IssuerReference } from "../model/identity.ts";
 import type { WorkloadIdentity } from "../model/mesh.ts";
 import { secretOfServiceAccount } from "../model/sidecar.ts";
 import { type MeshSettings, type ObjectKey, objectKey } from "../model/snapshot.ts";
 import { compare, spiffeId } from "../model/workload.ts";
+import { type CertificateWatch, createCertificateIssuer } from "./certificates.ts";
 import { createRepairs } from "./repairs.ts";
 import { createSecretWriter, type SecretContent } from "./secret-writer.ts";
 import { createKeyedTimers } from "./timers.ts";
@@ -44,7 +50,7 @@ export interface Credentials extends KeyPair {
 export interface IdentityController {
   /** How identities are issued and who needs one, from now on, all of them. */
   setIdentities(plan: IdentityPlan, identities: readonly WorkloadIdentity[]): void;
-  /** The watch saw this Secret. */
+  /** The watch saw this Secret, or the Certificate of the same name. */
   observe(key: ObjectKey): void;
   /** Looks at everything again, as a new leader must. */
   resync(): void;
@@ -78,6 +84,7 @@ export function createIdentityController(
     readonly onOwnCredentials: (credentials: Credentials) => void;
     /** The webhook's serving certificate. */
     readonly onWebhookCredentials: (credentials: Credentials) => void;
+    readonly certificates: CertificateWatch;
     /** {@link IdentityController.faults} are others than before. */
     readonly onFaults: () => void;
   },
@@ -86,6 +93,7 @@ export function createIdentityController(
   const authorityKey = `${settings.rootNamespace}/${ownSecrets.authority}`;
   const webhookKey = `${settings.rootNamespace}/${ownSecrets.webhook}`;
   const ownKey = "own";
+  const operatorKey = `${settings.rootNamespace}/${secretOfServiceAccount(settings.operatorServiceAccount)}`;
   const service = `heddle.${settings.rootNamespace}.svc`;
   const webhookNames: SubjectNames = { dns: [service, `${service}.${settings.clusterDomain}`] };
   /** Undefined until something was compiled: till then nobody knows who needs one, and nothing is made or collected. */
@@ -94,20 +102,28 @@ export function createIdentityController(
   /** Whether the authority's Secret holds what was opened: else nothing is issued. */
   let inForce = false;
   let own = { root: "", renewAt: 0, life: 0 };
+  let ownText = "";
   let webhookText = "";
   const unwanted = new Map<ObjectKey, number>();
-  const faults = new Map<ObjectKey, string>();
+  const faults = new Map<ObjectKey, IdentityFault>();
 
   const timers = createKeyedTimers(clock, (key) => queue.add(key));
   const repairs = createRepairs(clock);
-  const setFault = (key: ObjectKey, message: string | undefined): void => {
-    if (faults.get(key) === message) return;
-    if (message === undefined) faults.delete(key);
-    else faults.set(key, message);
-    if (message !== undefined && key !== authorityKey) options.logger.error({ secret: key }, `A Secret: ${message}`);
+  const setFault = (key: ObjectKey, fault: Omit<IdentityFault, "key"> | undefined): void => {
+    const before = faults.get(key);
+    if (before?.message === fault?.message) return;
+    if (fault === undefined) faults.delete(key);
+    else faults.set(key, { key, ...fault });
+    if (fault !== undefined && key !== authorityKey) {
+      const { kind, message } = fault;
+      options.logger[kind === "Secret" ? "error" : "info"]({ kind, key }, message);
+    }
     options.onFaults();
   };
-  const writer = createSecretWriter({ ...options, onForeign: setFault });
+  const setForeign = (key: ObjectKey, message: string | undefined): void =>
+    setFault(key, message === undefined ? undefined : { kind: "Secret", message });
+  const writer = createSecretWriter({ ...options, onForeign: setForeign });
+  const issuer = createCertificateIssuer({ ...options, watch: options.certificates, repairs });
   const life = (): number => wanted?.plan.certificateTTL ?? options.certificateTTL;
   const slack = (): number => Math.min(longestSlack, life() / 10);
   const validity = () => ({ notBefore: clock.now() - slack(), notAfter: clock.now() + life() });
@@ -115,7 +131,7 @@ export function createIdentityController(
   /** Opens the authority that is there; the leader makes one only when nobody has trusted one. */
   const ensureAuthority = async (plan: IdentityPlan): Promise<Outcome> => {
     const secret = options.observed().get(authorityKey);
-    const issued = issuedSecrets(options.observed(), settings.rootNamespace);
+    const issued = issuedSecrets(options.observed(), settings.rootNamespace, plan);
     const decision = decideAuthority({ secret, opened: opened?.keys, issued, plan, now: clock.now() });
     const annotations = recordAnnotations(plan);
     // One that lost its label is judged as it is, once the label is back.
@@ -153,8 +169,8 @@ export function createIdentityController(
 
   const refuse = (secret: Secret | undefined, problem: string): Outcome => {
     inForce = false;
-    if (faults.get(authorityKey) === problem) return "done";
-    setFault(authorityKey, problem);
+    if (faults.get(authorityKey)?.message === problem) return "done";
+    setForeign(authorityKey, problem);
     options.logger.error({ secret: authorityKey }, `The authority cannot be used: ${problem}`);
     if (secret !== undefined) {
       const note = `The authority cannot be used: ${problem}`;
@@ -187,6 +203,26 @@ export function createIdentityController(
     timers.set(ownKey, own.renewAt);
     options.onOwnCredentials({ ...issued, root: keys.bundle });
     return "done";
+  };
+
+  /** An identity that cert-manager issues; the operator's own serves ADS. */
+  const ensureIssued = async (key: ObjectKey, { names }: Wanted, by: IssuerReference): Promise<Outcome> => {
+    const secret = options.observed().get(key);
+    const uri = "uri" in names ? names.uri : "";
+    const { outcome, fault, lookAgainAt } = await issuer.ensure(key, { uri, life: life(), issuer: by }, secret);
+    setFault(key, fault);
+    if (lookAgainAt !== undefined) timers.set(key, lookAgainAt);
+    if (key === operatorKey && secret !== undefined && problemOfIdentity(secret, uri, clock.now()) === undefined) {
+      const credentials = {
+        certificate: decode(secret, "tls.crt"),
+        key: decode(secret, "tls.key"),
+        root: decode(secret, "ca.crt"),
+      };
+      const text = JSON.stringify(credentials);
+      if (text !== ownText) options.onOwnCredentials(credentials);
+      ownText = text;
+    }
+    return outcome;
   };
 
   const ensureSecret = async (
@@ -253,8 +289,10 @@ export function createIdentityController(
   const collect = async (key: ObjectKey): Promise<Outcome> => {
     const secret = options.observed().get(key);
     const name = secret?.metadata.name ?? "";
+    const certificate = options.certificates.observed().get(key);
     if (secret === undefined) setFault(key, undefined);
-    if (secret === undefined || !options.isLeader() || !name.startsWith(secretOfServiceAccount(""))) return "done";
+    const isIdentity = (name || (certificate?.metadata.name ?? "")).startsWith(secretOfServiceAccount(""));
+    if ((secret === undefined && certificate === undefined) || !options.isLeader() || !isIdentity) return "done";
     const since = unwanted.get(key);
     if (since === undefined || clock.now() - since < collectAfter) {
       if (since === undefined) {
@@ -263,8 +301,10 @@ export function createIdentityController(
       }
       return "done";
     }
+    // The Certificate goes first: or its Secret would come back. Its end brings this key again.
+    if (certificate !== undefined) return issuer.remove(key);
     unwanted.delete(key);
-    return writer.remove(secret);
+    return secret === undefined ? "done" : writer.remove(secret);
   };
 
   const work = async (key: string): Promise<Outcome> => {
@@ -279,6 +319,12 @@ export function createIdentityController(
     }
     const identity = wanted.identities.get(key);
     if (key !== ownKey && identity === undefined) return collect(key);
+    const { provider } = wanted.plan;
+    if (provider.kind === "CertManager") {
+      if (identity === undefined) return "done";
+      unwanted.delete(key);
+      return ensureIssued(key, identity, provider.issuer);
+    }
     if (issuing === undefined) return "done";
     if (key === ownKey) return ensureOwn(issuing, wanted.plan);
     unwanted.delete(key);
@@ -287,8 +333,8 @@ export function createIdentityController(
   const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 200 });
   const addAll = (): void => {
     const ours = [authorityKey, webhookKey, ownKey];
-    for (const key of new Set([...ours, ...(wanted?.identities.keys() ?? []), ...options.observed().keys()]))
-      queue.add(key);
+    const seen = [...options.observed().keys(), ...options.certificates.observed().keys()];
+    for (const key of new Set([...ours, ...(wanted?.identities.keys() ?? []), ...seen])) queue.add(key);
   };
   return {
     setIdentities: (plan, identities) => {
@@ -299,6 +345,11 @@ export function createIdentityController(
           return [key, { names: { uri: id }, renewAfter: options.renewAfter * (0.95 + 0.05 * fraction(key)) }];
         }),
       );
+      if (plan.provider.kind === "CertManager") {
+        const uri = spiffeId(plan.trustDomain, settings.rootNamespace, settings.operatorServiceAccount);
+        after.set(operatorKey, { names: { uri }, renewAfter: options.renewAfter });
+        options.certificates.start(addAll);
+      }
       wanted = { plan, identities: after };
       // What was there before the first compile may be wanted no more.
       if (before === undefined || JSON.stringify(before.plan) !== JSON.stringify(plan)) return addAll();
@@ -312,7 +363,7 @@ export function createIdentityController(
     },
     resync: addAll,
     get faults() {
-      return [...faults].map(([key, message]) => ({ key, message })).sort((a, b) => compare(a.key, b.key));
+      return [...faults.values()].sort((a, b) => compare(a.key, b.key));
     },
     stop: () => {
       timers.stop();

@@ -6,6 +6,7 @@
  *                                     acknowledgements --> status +--> status (the leader)
  */
 
+import type { Certificate } from "../api/cert-manager/generated/Certificate.ts";
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
 import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
@@ -180,3 +181,6 @@ export const statusKinds: readonly ObjectReference["kind"][] = ["TrafficSplit", 
 export const configMapsOf = (observed: Observed) => observed("ConfigMap") as ReadonlyMap<ObjectKey, ConfigMap>;
 /** See {@link configMapsOf}. */
 export const secretsOf = (observed: Observed) => observed("Secret") as ReadonlyMap<ObjectKey, Secret>;
+/** See {@link configMapsOf}. */
+export const certificatesOf = (observed: Observed) =>
+  observed("Certificate") as ReadonlyMap<ObjectKey, Certificate & KubernetesObject>;

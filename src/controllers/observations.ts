@@ -20,10 +20,14 @@ export interface Observation {
 export interface Observations {
   /** All objects of a watched kind; the map stays as it was when it was taken. */
   of(kind: KindName): ReadonlyMap<ObjectKey, KubernetesObject>;
-  /** Starts to watch; resolves to true once every kind was listed, to false when stopped before. */
+  /** Starts to watch all but those on demand; resolves to true once every kind was listed, to false when stopped before. */
   start(): Promise<boolean>;
-  /** Whether every kind was listed once. */
+  /** Starts to watch a kind on demand, unless that was done; resolves as `start` does. */
+  demand(kind: KindName): Promise<boolean>;
+  /** Whether every kind but those on demand was listed once. */
   readonly synced: boolean;
+  /** Whether this kind was listed once. */
+  isSynced(kind: KindName): boolean;
   stop(): Promise<void>;
 }
 
@@ -64,16 +68,23 @@ export function createObservations(options: {
     });
     return { watch, store, reflector };
   });
+  const always = rows.filter(({ watch }) => watch.onDemand !== true);
   const stores = new Map(rows.map(({ watch, store }) => [watch.kind, store]));
   return {
     of: (kind) => stores.get(kind)?.entries() ?? new Map(),
     start: async () => {
-      for (const { reflector } of rows) reflector.start();
-      return (await Promise.all(rows.map(({ reflector }) => reflector.whenSynced()))).every((synced) => synced);
+      for (const { reflector } of always) reflector.start();
+      return (await Promise.all(always.map(({ reflector }) => reflector.whenSynced()))).every((synced) => synced);
+    },
+    demand: async (kind) => {
+      const row = rows.find(({ watch }) => watch.kind === kind);
+      row?.reflector.start();
+      return (await row?.reflector.whenSynced()) ?? false;
     },
     get synced() {
-      return rows.every(({ reflector }) => reflector.synced);
+      return always.every(({ reflector }) => reflector.synced);
     },
+    isSynced: (kind) => rows.find(({ watch }) => watch.kind === kind)?.reflector.synced ?? false,
     stop: async () => {
       await Promise.all(rows.map(({ reflector }) => reflector.stop()));
     },

@@ -26,6 +26,8 @@ export interface Watch {
   readonly fieldSelector?: string;
   /** Whether a CustomResourceDefinition brings it: its objects stay in force while that is deleted or missing. */
   readonly custom?: boolean;
+  /** Whether it runs only once somebody asks for it, since the kind may well not exist. */
+  readonly onDemand?: boolean;
   /** What is kept in memory. */
   readonly trim: (object: KubernetesObject) => KubernetesObject;
   /**
@@ -183,6 +185,13 @@ export const watches: readonly Watch[] = [
     // Only what is recorded with the authority; keys and leaves are no part of a compile.
     compiled: (object) =>
       isRecord(object) ? [object.metadata.annotations, (object as Secret).data?.["tls.crt"]] : undefined,
+  },
+  {
+    kind: "Certificate",
+    labelSelector: `${keys.managedBy}=${manager}`,
+    custom: true,
+    onDemand: true,
+    trim: (object) => ({ ...object, metadata: trimMeta(object.metadata, { labels: true, annotations: "all" }) }),
   },
   {
     kind: "MutatingWebhookConfiguration",

@@ -9,7 +9,7 @@
  *   no      nobody trusts one                     create it
  */
 import type { Secret } from "../api/kubernetes.ts";
-import type { AuthorityRecord, IdentityPlan } from "../model/identity.ts";
+import type { AuthorityRecord, IdentityPlan, IdentityProvider } from "../model/identity.ts";
 import { keys, manager, secretOfServiceAccount } from "../model/sidecar.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import { belongsTogether, isInBundle, readCertificate } from "./certificate.ts";
@@ -18,8 +18,9 @@ import { decode } from "./renewal.ts";
 /** Names of the operator's own Secrets, in its namespace. */
 export const ownSecrets = { authority: "heddle-ca", webhook: "heddle-webhook" } as const;
 
-/** Annotation of the authority's and of the webhook's Secret: the trust domain. */
+/** Annotations of the authority's and of the webhook's Secret: the trust domain and the provider. */
 const trustDomainKey = "heddle.dev/trust-domain";
+const providerKey = "heddle.dev/identity-provider";
 
 /** What the authority's Secret holds, PEM. */
 export interface AuthorityKeys {
@@ -55,13 +56,15 @@ interface Input {
 export const trustDomainURI = (trustDomain: string): string => `spiffe://${trustDomain}`;
 
 /** Annotations that record what is fixed. */
-export const recordAnnotations = ({ trustDomain }: AuthorityRecord): Readonly<Record<string, string>> => ({
+export const recordAnnotations = ({ trustDomain, provider }: AuthorityRecord): Readonly<Record<string, string>> => ({
   [trustDomainKey]: trustDomain,
+  [providerKey]: JSON.stringify(provider),
 });
 
 /**
- * What is recorded with the authority: in its certificate, or, where that is missing or cannot be read, in the
- * annotations of the authority's or the webhook's Secret. Undefined when there is no record.
+ * What is recorded with the authority: the trust domain in its certificate, or, where that is missing or cannot be read,
+ * in the annotations of the authority's or the webhook's Secret; the provider in these annotations. Undefined when there
+ * is no record.
  */
 export function readAuthorityRecord(
   secrets: ReadonlyMap<ObjectKey, Secret>,
@@ -71,20 +74,25 @@ export function readAuthorityRecord(
   const webhook = secrets.get(`${rootNamespace}/${ownSecrets.webhook}`);
   const trustDomain =
     (authority === undefined ? undefined : trustDomainOf(decode(authority, "tls.crt"))) ??
-    annotated(authority) ??
-    annotated(webhook);
-  return trustDomain === undefined ? undefined : { trustDomain };
+    annotated(authority, trustDomainKey) ??
+    annotated(webhook, trustDomainKey);
+  const provider = parseProvider(annotated(authority, providerKey)) ?? parseProvider(annotated(webhook, providerKey));
+  return trustDomain === undefined ? undefined : { trustDomain, provider: provider ?? { kind: "BuiltIn" } };
 }
 
 /** Whether a Secret is one of those that {@link readAuthorityRecord} reads. */
 export const isRecord = (secret: Secret): boolean =>
   secret.metadata.name === ownSecrets.authority || secret.metadata.name === ownSecrets.webhook;
 
-/** Secrets with certificates of the authority, that of the webhook among them. */
-export function issuedSecrets(secrets: ReadonlyMap<ObjectKey, Secret>, rootNamespace: string): readonly Secret[] {
+/** Secrets with certificates of the authority: that of the webhook, and identities unless cert-manager issues them. */
+export function issuedSecrets(
+  secrets: ReadonlyMap<ObjectKey, Secret>,
+  rootNamespace: string,
+  { provider }: AuthorityRecord,
+): readonly Secret[] {
   const webhook = `${rootNamespace}/${ownSecrets.webhook}`;
   const isIssued = ([key, { metadata }]: [ObjectKey, Secret]) =>
-    key === webhook || metadata.name.startsWith(secretOfServiceAccount(""));
+    key === webhook || (provider.kind === "BuiltIn" && metadata.name.startsWith(secretOfServiceAccount("")));
   return [...secrets].filter(isIssued).map(([, secret]) => secret);
 }
 
@@ -133,9 +141,25 @@ const beginAnew =
 const missing = (count: number): string =>
   `it is gone, and ${count} certificates of it are in use, which a new root would cut off. Restore it from a backup, or ${beginAnew}`;
 
-function annotated(secret: Secret | undefined): string | undefined {
-  const value = secret?.metadata.annotations?.[trustDomainKey];
+function annotated(secret: Secret | undefined, key: string): string | undefined {
+  const value = secret?.metadata.annotations?.[key];
   return value === "" ? undefined : value;
+}
+
+/** A recorded provider; undefined where there is none that can be read. */
+function parseProvider(text: string | undefined): IdentityProvider | undefined {
+  const fields = (value: unknown): Readonly<Record<string, unknown>> =>
+    typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+  try {
+    const { kind, issuer } = fields(JSON.parse(text ?? ""));
+    if (kind === "BuiltIn") return { kind };
+    const { name, kind: kindOfIssuer, group } = fields(issuer);
+    if (kind !== "CertManager") return undefined;
+    if (typeof name !== "string" || typeof kindOfIssuer !== "string" || typeof group !== "string") return undefined;
+    return { kind, issuer: { name, kind: kindOfIssuer, group } };
+  } catch {
+    return undefined;
+  }
 }
 
 /** The trust domain of a root: its only URI, without a path. */

@@ -52,6 +52,28 @@ export function isInBundle(certificatePem: string, bundlePem: string): boolean {
   return wanted !== undefined && certificatesOf(bundlePem).some((pem) => parse(pem)?.fingerprint256 === wanted);
 }
 
+/**
+ * Whether the first certificate of a chain leads to a root of the bundle by the others. What each is valid for is not
+ * looked at: whoever verifies a peer does.
+ */
+export function chainsTo(chainPem: string, bundlePem: string): boolean {
+  const [leaf, ...intermediates] = certificatesOf(chainPem).map(parse);
+  const roots = certificatesOf(bundlePem).map(parse);
+  let current = leaf;
+  for (let depth = 0; depth <= intermediates.length; depth += 1) {
+    if (current === undefined) return false;
+    const issuedBy = signerOf(current);
+    if (roots.some(issuedBy)) return true;
+    current = intermediates.find(issuedBy);
+  }
+  return false;
+}
+
+const signerOf =
+  (certificate: X509Certificate) =>
+  (candidate: X509Certificate | undefined): boolean =>
+    candidate !== undefined && certificate.checkIssued(candidate) && certificate.verify(candidate.publicKey);
+
 /** Whether the root signed the certificate. False if either cannot be read. */
 export function isIssuedBy(certificatePem: string, rootPem: string): boolean {
   const certificate = parse(certificatePem);

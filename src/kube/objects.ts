@@ -1,4 +1,5 @@
 /** Which type an object of a kind has, for the kinds of `src/api/kinds.ts`. */
+import type { Certificate } from "../api/cert-manager/generated/Certificate.ts";
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
 import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
@@ -55,6 +56,7 @@ interface TypesByKind {
   readonly EndpointSlice: EndpointSlice;
   readonly ConfigMap: ConfigMap;
   readonly Secret: Secret;
+  readonly Certificate: Certificate & KubernetesObject;
   readonly Event: KubernetesEvent;
   readonly Lease: Lease;
 }

@@ -5,10 +5,16 @@
  *   the operator's settings ---------------wants--+--> plan; what is recorded with the authority comes before both
  *   the authority's record ------------------------+
  */
-import type { MeshTLS } from "../api/generated/MeshTLS.ts";
+import type { MeshTLS, MeshTLSIdentity } from "../api/generated/MeshTLS.ts";
 import { validateMeshTLS } from "../api/validate.ts";
 import type { StatusDecision, Verdict } from "../model/finding.ts";
-import type { IdentityFault, IdentityPlan } from "../model/identity.ts";
+import {
+  type AuthorityRecord,
+  describeProvider,
+  type IdentityFault,
+  type IdentityPlan,
+  type IdentityProvider,
+} from "../model/identity.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { demandShape, InvalidObject, namespaceOf } from "./objects.ts";
 
@@ -16,7 +22,7 @@ import { demandShape, InvalidObject, namespaceOf } from "./objects.ts";
 const meshWide = "default";
 
 /** Bounds of a certificate's life, in milliseconds. */
-const lifeBounds = { minimum: 10 * 60_000, maximum: 720 * 3_600_000 } as const;
+const lifeBounds = { minimum: 10 * 60_000, minimumOfCertManager: 3_600_000, maximum: 720 * 3_600_000 } as const;
 
 /** How many faults a condition tells of. */
 const faultsLimit = 3;
@@ -34,17 +40,14 @@ export function decideIdentity(snapshot: Snapshot, settings: MeshSettings): Iden
   const isValid = object === undefined || isUsable(object, settings);
   const wanted = isValid ? object?.spec.identity : undefined;
   const { authority } = snapshot;
-  const trustDomain = authority?.trustDomain ?? wanted?.trustDomain ?? settings.trustDomain;
   const certificateTTL = wanted?.certificateTTL === undefined ? undefined : durationOf(wanted.certificateTTL);
   const plan: IdentityPlan = {
-    trustDomain,
+    trustDomain: authority?.trustDomain ?? wanted?.trustDomain ?? settings.trustDomain,
+    provider: authority?.provider ?? providerOf(wanted),
     ...(certificateTTL === undefined ? {} : { certificateTTL }),
     mayCreate: isValid,
   };
-  const fixed =
-    wanted?.trustDomain === undefined || wanted.trustDomain === trustDomain
-      ? undefined
-      : isFixed(wanted.trustDomain, trustDomain);
+  const fixed = authority === undefined || wanted === undefined ? undefined : fixedOf(wanted, authority);
   const unavailable = faultsOf(snapshot.identityFaults ?? []);
   const judge = (decision: StatusDecision): StatusDecision => {
     const { kind, namespace, name } = decision.object;
@@ -67,9 +70,14 @@ export function validateIdentity(object: MeshTLS, settings: MeshSettings): void 
       `spec.identity: it is of the whole mesh: give it in the object ${meshWide} of the namespace ${settings.rootNamespace}, without a selector`,
     );
   }
-  const { trustDomain, certificateTTL } = identity;
+  const { trustDomain, certificateTTL, provider, certManager } = identity;
   if (trustDomain !== undefined && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(trustDomain)) {
     throw new InvalidObject("spec.identity.trustDomain: give a DNS name in lower case, such as cluster.local");
+  }
+  if ((provider === "CertManager") !== (certManager !== undefined)) {
+    throw new InvalidObject(
+      "spec.identity: give certManager with an issuerRef together with the provider CertManager, and only then",
+    );
   }
   const life = certificateTTL === undefined ? undefined : durationOf(certificateTTL);
   if (life !== undefined && !(life >= lifeBounds.minimum && life <= lifeBounds.maximum)) {
@@ -88,21 +96,43 @@ function isUsable(object: MeshTLS, settings: MeshSettings): boolean {
   }
 }
 
-const isFixed = (wanted: string, recorded: string): Verdict => ({
-  status: "False",
-  reason: "IdentityFixed",
-  message:
-    `The trust domain ${recorded} is recorded with the authority and stays in force; ${wanted} is not used. All else ` +
-    `that the object says counts. Set spec.identity.trustDomain to ${recorded}, or begin anew with a new authority as ` +
-    "the task on identities describes.",
-});
+function providerOf(wanted: MeshTLSIdentity | undefined): IdentityProvider {
+  const issuer = wanted?.certManager?.issuerRef;
+  if (issuer === undefined) return { kind: "BuiltIn" };
+  const { name, kind, group = "cert-manager.io" } = issuer;
+  return { kind: "CertManager", issuer: { name, kind, group } };
+}
+
+/** What the object wants and cannot have any more. An absent provider means BuiltIn wherever it stands. */
+function fixedOf(wanted: MeshTLSIdentity, recorded: AuthorityRecord): Verdict | undefined {
+  const { trustDomain = recorded.trustDomain } = wanted;
+  const given = describeProvider(providerOf(wanted));
+  const provider = describeProvider(recorded.provider);
+  const changes = [
+    ...(trustDomain === recorded.trustDomain ? [] : [`the trust domain ${recorded.trustDomain}, not ${trustDomain}`]),
+    ...(given === provider ? [] : [`the provider ${provider}, not ${given}`]),
+  ];
+  if (changes.length === 0) return undefined;
+  const message =
+    `What is recorded with the authority stays in force: ${changes.join(", and ")}. All else that the object says ` +
+    "counts. Set spec.identity back, or begin anew with a new authority as the task on identities describes.";
+  return { status: "False", reason: "IdentityFixed", message };
+}
 
 function faultsOf(faults: readonly IdentityFault[]): Verdict | undefined {
   if (faults.length === 0) return undefined;
-  const told = faults.slice(0, faultsLimit).map(({ key, message }) => `Secret ${key}: ${message}`);
+  const [waiting, broken] = [faults.filter(isWaiting), faults.filter((fault) => !isWaiting(fault))];
+  // What somebody must look after comes before what may come by itself.
+  const told = [...broken, ...waiting]
+    .slice(0, faultsLimit)
+    .map(({ kind, key, message }) => `${kind} ${key}: ${message}`);
   const more = faults.length > faultsLimit ? [`And ${faults.length - faultsLimit} more.`] : [];
-  return { status: "False", reason: "IdentityUnavailable", message: [...told, ...more].join(" ") };
+  const count = waiting.length === 0 ? [] : [`${waiting.length} identities wait for cert-manager.`];
+  const reason = broken.length > 0 ? "IdentityUnavailable" : "IdentityPending";
+  return { status: "False", reason, message: [...count, ...told, ...more].join(" ") };
 }
+
+const isWaiting = ({ kind }: IdentityFault): boolean => kind === "Certificate";
 
 const units: ReadonlyMap<string, number> = new Map([
   ["h", 3_600_000],

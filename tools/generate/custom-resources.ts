@@ -72,21 +72,22 @@ interface CustomResourceDefinition {
 /** The stored version of every CRD in a folder, sorted by file name. */
 export async function readCustomResources(folder: string): Promise<CustomResource[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith(".yaml")).sort();
-  return Promise.all(
-    files.map(async (file) => {
-      const { spec } = parse(await readFile(join(folder, file), "utf8")) as CustomResourceDefinition;
-      const version = spec.versions.find(({ storage }) => storage);
-      if (version === undefined) {
-        throw new Error(`${file}: no version has storage: true`);
-      }
-      return {
-        kind: spec.names.kind,
-        group: spec.group,
-        plural: spec.names.plural,
-        version: version.name,
-        file,
-        schema: version.schema.openAPIV3Schema,
-      };
-    }),
-  );
+  return Promise.all(files.map(async (file) => customResourceOf(await readFile(join(folder, file), "utf8"), file)));
+}
+
+/** The stored version of a CRD. */
+export function customResourceOf(text: string, file: string): CustomResource {
+  const { spec } = parse(text) as CustomResourceDefinition;
+  const version = spec.versions.find(({ storage }) => storage);
+  if (version === undefined) {
+    throw new Error(`${file}: no version has storage: true`);
+  }
+  return {
+    kind: spec.names.kind,
+    group: spec.group,
+    plural: spec.names.plural,
+    version: version.name,
+    file,
+    schema: version.schema.openAPIV3Schema,
+  };
 }

@@ -28,12 +28,19 @@ function shape(schema: Schema): JSONSchema {
   };
 }
 
-/** The module with the types of a kind: an interface of its name, and one for each schema that has a title. */
-export async function typesOf(resource: CustomResource): Promise<string> {
+/**
+ * The module with the types of a kind: an interface of its name, and one for each schema that has a title. `source` says
+ * where the schema is from, `kubernetes` where the module with the types of Kubernetes is.
+ */
+export async function typesOf(
+  resource: CustomResource,
+  source = `crds/${resource.file}`,
+  kubernetes = "../kubernetes.ts",
+): Promise<string> {
   const { properties, ...rest } = resource.schema;
   const schema = shape({ ...rest, required: ["apiVersion", "kind", "metadata", ...(resource.schema.required ?? [])] });
   const fields = Object.fromEntries(Object.entries(properties ?? {}).map(([name, inner]) => [name, shape(inner)]));
-  const source = await compile(
+  const code = await compile(
     {
       ...schema,
       properties: {
@@ -46,15 +53,15 @@ export async function typesOf(resource: CustomResource): Promise<string> {
     resource.kind,
     {
       bannerComment: [
-        `// Generated from crds/${resource.file} by tools/generate.ts. Do not edit.`,
-        'import type { ObjectMeta } from "../kubernetes.ts";',
+        `// Generated from ${source} by tools/generate.ts. Do not edit.`,
+        `import type { ObjectMeta } from "${kubernetes}";`,
       ].join("\n"),
       ignoreMinAndMaxItems: true,
       style: { printWidth: lineWidth },
       unknownAny: true,
     },
   );
-  return readonly(source);
+  return readonly(code);
 }
 
 /** Objects of the API server are never changed in place: every field and list becomes readonly. */

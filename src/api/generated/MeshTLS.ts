@@ -89,9 +89,37 @@ export interface MeshTLSIdentity {
    */
   readonly trustDomain?: string;
   /**
-   * The life of a workload's certificate, such as 24h or 1h30m: 10m to 720h. It is replaced after two thirds of that.
+   * Who issues. BuiltIn: the operator's own authority, whose key is in its Secret heddle-ca. CertManager: cert-manager, by a Certificate for each ServiceAccount. Absent: BuiltIn. Fixed once the authority exists, and recorded with it.
+   */
+  readonly provider?: "BuiltIn" | "CertManager";
+  readonly certManager?: MeshTLSCertManager;
+  /**
+   * The life of a workload's certificate, such as 24h or 1h30m: 10m to 720h, and at least 1h with the provider CertManager. It is replaced after two thirds of that.
    */
   readonly certificateTTL?: string;
+}
+/**
+ * How cert-manager issues.
+ */
+export interface MeshTLSCertManager {
+  readonly issuerRef: MeshTLSIssuerReference;
+}
+/**
+ * The issuer of every certificate of the mesh. It must give its root (`ca.crt`), the same one in every namespace. Fixed as the provider is.
+ */
+export interface MeshTLSIssuerReference {
+  /**
+   * Its name.
+   */
+  readonly name: string;
+  /**
+   * Its kind, such as ClusterIssuer. An Issuer is one of the workload's namespace, so that each namespace of the mesh needs one of that name.
+   */
+  readonly kind: string;
+  /**
+   * Its group. Absent: cert-manager.io.
+   */
+  readonly group?: string;
 }
 /**
  * What Heddle says of the object. Written by the operator only.

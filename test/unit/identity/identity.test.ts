@@ -2,7 +2,14 @@ import { X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Secret } from "../../../src/api/kubernetes.ts";
 import { type Authority, createRoot, type KeyPair, openAuthority } from "../../../src/identity/authority.ts";
-import { belongsTogether, isIssuedBy, readCertificate } from "../../../src/identity/certificate.ts";
+import {
+  belongsTogether,
+  certificatesOf,
+  chainsTo,
+  isInBundle,
+  isIssuedBy,
+  readCertificate,
+} from "../../../src/identity/certificate.ts";
 import { decideRenewal, type ExpectedCertificate } from "../../../src/identity/renewal.ts";
 
 const now = Date.UTC(2026, 5, 1);
@@ -127,6 +134,39 @@ describe("renewal", () => {
     expect(reason(secret({ "tls.key": other.key }))).toBe("KeyMismatch");
     expect(reason(secret({ "tls.key": "" }))).toBe("KeyMismatch");
     expect(reason(secret({ "tls.crt": foreign.certificate, "tls.key": foreign.key }))).toBe("WrongIssuer");
+    expect(reason({ ...secret(), immutable: true })).toBe("Immutable");
     expect(reason(secret())).toBe("none");
+    const long = decideRenewal(secret(), { ...expected(), life: 2 * day }, now);
+    expect(long).toEqual({ issue: true, reason: "LivesTooLong" });
+  });
+
+  test("a bundle of several roots is what is expected, no more and no less", async () => {
+    const next = await createRoot("next", { notBefore: now - day, notAfter: now + 100 * day });
+    const bundle = `${root.certificate}${next.certificate}`;
+    const rotating = { ...expected(), bundle };
+    expect(decideRenewal(secret({ "ca.crt": bundle }), rotating, now).issue).toBe(false);
+    expect(decideRenewal(secret(), rotating, now)).toEqual({ issue: true, reason: "WrongBundle" });
+    expect(decideRenewal(secret({ "ca.crt": bundle }), expected(), now)).toEqual({
+      issue: true,
+      reason: "WrongBundle",
+    });
+  });
+});
+
+describe("chains", () => {
+  test("lead to any root of a bundle, by intermediates or directly, and to no other", async () => {
+    const life = { notBefore: now - day, notAfter: now + 100 * day };
+    const other = await createRoot("other", life);
+    const bundle = `# roots\n${other.certificate}\n${root.certificate}`;
+    expect(certificatesOf(bundle)).toHaveLength(2);
+    expect(chainsTo(leaf.certificate, bundle)).toBe(true);
+    expect(chainsTo(leaf.certificate + other.certificate, bundle)).toBe(true);
+    expect(chainsTo(leaf.certificate, other.certificate)).toBe(false);
+    expect(chainsTo(leaf.certificate, "")).toBe(false);
+    expect(chainsTo("", bundle)).toBe(false);
+    expect(chainsTo(root.certificate + leaf.certificate, other.certificate)).toBe(false);
+    expect(isInBundle(root.certificate, bundle)).toBe(true);
+    expect(isInBundle(leaf.certificate, bundle)).toBe(false);
+    expect(isInBundle("", bundle)).toBe(false);
   });
 });

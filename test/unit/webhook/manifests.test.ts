@@ -90,6 +90,7 @@ describe("what the operator may do", () => {
     ["EndpointSlice", reads],
     ["ConfigMap", [...readsAndWrites, "update"]],
     ["Secret", readsAndWrites],
+    ["Certificate", [...reads, "create", "update", "delete"]],
     ["Event", ["create"]],
     ["Lease", ["create", "get", "update"]],
     ["CustomResourceDefinition", ["get"]],
