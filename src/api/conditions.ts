@@ -32,8 +32,9 @@ export const reasons = {
   IdentityPending: "Identities wait for cert-manager; the message has its own words.",
   IdentityUnavailable: "The authority, or a Secret with an identity, cannot be used; the message names it.",
   BackendNotFound: "A backend's Service does not exist; its share of the requests is answered with 503.",
-  ServiceNotFound: "The root Service does not exist.",
-  UnsupportedService: "The Service has no cluster IP or is an ExternalName; a sidecar cannot split its traffic.",
+  ServiceNotFound: "A Service that the object is about does not exist.",
+  UnsupportedService:
+    "The Service is of a kind that the object cannot be about: one without a cluster IP cannot be split, one without a selector has no pods to protect.",
   PortNotFound: "A backend, or the mirror, lacks a port of the root Service and is left out for that port.",
   MirrorNotFound: "The mirror's Service does not exist; nothing is mirrored.",
   NoEndpoints: "No backend has an endpoint; requests are answered with 503.",
@@ -67,6 +68,9 @@ export const findingCodes = {
   NamespaceNotInMesh: "No pod of the namespace is in the mesh, so the object changes nothing.",
   PathPatternBypass:
     "A path pattern that keeps callers out can be evaded by upper case, by `;` parameters or by double encoding.",
+  TargetPartOfWorkload:
+    "A Service of targetRefs selects some pods of a workload; the policy applies to all pods of it.",
+  DryRunLimit: "A workload has so many dry runs that this one is not counted there.",
   IdentityWithoutStrict: "The policy denies by identity, and the workload accepts plaintext callers, who have none.",
 } as const satisfies Record<string, string>;
 

@@ -64,7 +64,7 @@ function declaredPorts(workload: WorkloadClass): readonly InboundPort[] {
 
 function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): ListenerJson {
   const declared = declaredPorts(workload);
-  const http = httpFilters(logged);
+  const http = httpFilters(workload, logged);
   const tcp = tcpFilters(workload, logged);
   const socket = serverSocket(trustDomainOf(workload.identity), workload.tls);
   return {
@@ -109,12 +109,12 @@ function chains(
   ];
 }
 
-const httpFilters = (logged: AccessLogSetting): FilterJson[] => [
+const httpFilters = (workload: WorkloadClass, logged: AccessLogSetting): FilterJson[] => [
   connectionManager({
     statPrefix,
     accessLog: accessLog(logged, "http", "inbound"),
     routeConfig: inboundRoutes(),
-    httpFilters: [...authorizationFilters("http")],
+    httpFilters: [...authorizationFilters("http", workload)],
     // Hosts are compared without a port and without a trailing dot, and forwarded so: `secret.local.:80` is `secret.local`.
     stripAnyHostPort: true,
     stripTrailingHostDot: true,
@@ -161,7 +161,7 @@ function inboundRoutes(): RouteConfigurationJson {
 function tcpFilters(workload: WorkloadClass, logged: AccessLogSetting): FilterJson[] {
   const judged = workload.deny.length > 0 || workload.allow !== undefined;
   return [
-    ...authorizationFilters("tcp"),
+    ...authorizationFilters("tcp", workload),
     tcpProxy({
       statPrefix,
       accessLog: accessLog(logged, "tcp", "inbound"),

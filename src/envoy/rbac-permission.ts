@@ -1,9 +1,11 @@
 /** What is called, in RBAC's words. */
-import type { OperationMatch, StringMatch } from "../model/mesh.ts";
+import type { AddressRange, AuthorizationRule, OperationMatch, StringMatch, Values } from "../model/mesh.ts";
 import type { PermissionJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
-import type { Logic } from "./matching.ts";
-import { allOf, escapeRE2, fieldTerms, isPresence, stringMatcher } from "./matching.ts";
+import type { Logic, RBACAction } from "./matching.ts";
+import { allOf, anyOf, escapeRE2, fieldTerms, isPresence, stringMatcher } from "./matching.ts";
+import { headerPermissions } from "./rbac-header.ts";
 
+/** How permissions are combined. */
 const logic: Logic<PermissionJson> = {
   anything: { any: true },
   and: (rules) => ({ andRules: { rules: [...rules] } }),
@@ -11,38 +13,92 @@ const logic: Logic<PermissionJson> = {
   not: (rule) => ({ notRule: rule }),
 };
 
-/** Whether the operation has a field that only HTTP can answer. */
-export function hasHTTPField({ hosts, methods, paths }: OperationMatch): boolean {
-  return hosts !== undefined || methods !== undefined || paths !== undefined;
+/** Demands on the call that hold whatever operation fits. */
+const conditionsOf = ({ conditions = [] }: AuthorizationRule): readonly OperationMatch[] =>
+  conditions.flatMap((condition) => ("operation" in condition ? [condition.operation] : []));
+
+/** Whether the rule has a field that only HTTP can answer. */
+export function needsHTTP(rule: AuthorizationRule): boolean {
+  return [...rule.operations, ...conditionsOf(rule)].some(
+    ({ hosts, methods, paths, header }) => (hosts ?? methods ?? paths ?? header) !== undefined,
+  );
 }
 
-/** The operations of a rule over HTTP: any of them, or anything if there are none. */
-export function httpPermissions(operations: readonly OperationMatch[]): PermissionJson[] {
-  return permissions(operations, (operation) => [
+/** What a rule says about requests: any of its operations, or anything if there are none. */
+export function httpPermissions(rule: AuthorizationRule, action: RBACAction): PermissionJson[] {
+  return permissions(rule, (operation) => [
     // The port and a trailing dot are stripped from the request's host before this is asked.
     ...fieldTerms(logic, operation.hosts, (value) => headerTerm(":authority", value, true)),
     ...fieldTerms(logic, operation.ports, portTerm),
     ...fieldTerms(logic, operation.methods, (value) => headerTerm(":method", value, false)),
     ...fieldTerms(logic, operation.paths, pathTerm),
+    ...fieldTerms(logic, operation.addresses, addressTerm),
+    ...serverNameTerms(operation.serverNames, "http", action),
+    ...(operation.header === undefined ? [] : headerPermissions(logic, operation.header, action)),
   ]);
 }
 
-/** The L4 part of a rule's operations. */
-export function tcpPermissions(operations: readonly OperationMatch[]): PermissionJson[] {
-  return permissions(operations, (operation) => fieldTerms(logic, operation.ports, portTerm));
+/** The L4 part of what a rule says. */
+export function tcpPermissions(rule: AuthorizationRule, action: RBACAction): PermissionJson[] {
+  return permissions(rule, (operation) => [
+    ...fieldTerms(logic, operation.ports, portTerm),
+    ...fieldTerms(logic, operation.addresses, addressTerm),
+    ...serverNameTerms(operation.serverNames, "tcp", action),
+  ]);
 }
 
 function permissions(
-  operations: readonly OperationMatch[],
+  rule: AuthorizationRule,
   terms: (operation: OperationMatch) => PermissionJson[],
 ): PermissionJson[] {
-  return operations.length === 0 ? [logic.anything] : operations.map((operation) => allOf(logic, terms(operation)));
+  const always = conditionsOf(rule).flatMap(terms);
+  const operations: readonly OperationMatch[] = rule.operations.length === 0 ? [{}] : rule.operations;
+  return operations.map((operation) => allOf(logic, [...terms(operation), ...always]));
 }
 
 /** The connection's original destination: the container's port. */
 function portTerm(port: number): PermissionJson {
   return { destinationPort: port };
 }
+
+/** The connection's original destination: the pod's address. */
+function addressTerm({ address, prefixLength }: AddressRange): PermissionJson {
+  return { destinationIp: { addressPrefix: address, prefixLen: prefixLength } };
+}
+
+/**
+ * The server name of the TLS handshake, which Envoy gives in lower case, and empty when there is none. On a TCP port it is
+ * not known either when the handshake began after the listener had stopped to wait for it: an ALLOW then does not fit, and a
+ * DENY does. With a trailing dot, which servers may ignore, a name is taken for the same where that denies more.
+ */
+function serverNameTerms(
+  values: Values<StringMatch> | undefined,
+  layer: "http" | "tcp",
+  action: RBACAction,
+): PermissionJson[] {
+  const exactly = (match: StringMatch): PermissionJson => {
+    if (isPresence(match)) return logic.not(noServerName);
+    return { requestedServerName: stringMatcher(match) };
+  };
+  const perhaps = (match: StringMatch): PermissionJson[] => {
+    if (isPresence(match) || (match.type !== "exact" && match.type !== "suffix")) return [exactly(match)];
+    return [exactly(match), exactly({ ...match, value: `${match.value}.` })];
+  };
+  const { any, none } = values ?? {};
+  if (action === "DENY") {
+    const unknown = layer === "tcp" ? [noServerName] : [];
+    return [
+      ...(any === undefined ? [] : [anyOf(logic, [...any.flatMap(perhaps), ...unknown])]),
+      ...(none === undefined ? [] : [logic.not(anyOf(logic, none.map(exactly)))]),
+    ];
+  }
+  return [
+    ...(any === undefined ? [] : [anyOf(logic, any.map(exactly))]),
+    ...(none === undefined ? [] : [logic.not(anyOf(logic, [...none.flatMap(perhaps), noServerName]))]),
+  ];
+}
+
+const noServerName: PermissionJson = { requestedServerName: { exact: "" } };
 
 function headerTerm(name: string, match: StringMatch, ignoreCase: boolean): PermissionJson {
   if (isPresence(match)) {

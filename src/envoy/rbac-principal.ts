@@ -1,5 +1,5 @@
 /** Who calls, in RBAC's words. */
-import type { SourceMatch, StringMatch } from "../model/mesh.ts";
+import type { AuthorizationRule, SourceMatch, StringMatch } from "../model/mesh.ts";
 import type { PrincipalJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
 import type { Logic, RBACAction } from "./matching.ts";
 import { allOf, escapeRE2, fieldTerms, isPresence, nothing, stringMatcher } from "./matching.ts";
@@ -14,16 +14,24 @@ const logic: Logic<PrincipalJson> = {
 /** Any peer with a verified certificate. False for plaintext. */
 const authenticated: PrincipalJson = { authenticated: {} };
 
-/** The sources of a rule: any of them, or anyone if there are none. */
-export function principals(sources: readonly SourceMatch[], action: RBACAction, trustDomain: string): PrincipalJson[] {
-  return sources.length === 0 ? [logic.anything] : sources.map((source) => principal(source, action, trustDomain));
+/** Who fits a rule: any of its sources, or anyone if there are none, for whom its conditions hold. */
+export function principals(
+  { sources, conditions = [] }: AuthorizationRule,
+  action: RBACAction,
+  trustDomain: string,
+): PrincipalJson[] {
+  const always = conditions.flatMap((condition) =>
+    "source" in condition ? sourceTerms(condition.source, action, trustDomain) : [],
+  );
+  const alternatives: readonly SourceMatch[] = sources.length === 0 ? [{}] : sources;
+  return alternatives.map((source) => allOf(logic, [...sourceTerms(source, action, trustDomain), ...always]));
 }
 
 /**
  * Envoy matches no identity of a plaintext peer, so a negation of one matches it. In a DENY that is what is meant: who is
  * not known is denied too. In an ALLOW a negation means "authenticated, and not that".
  */
-function principal(source: SourceMatch, action: RBACAction, trustDomain: string): PrincipalJson {
+function sourceTerms(source: SourceMatch, action: RBACAction, trustDomain: string): PrincipalJson[] {
   const identity = [
     ...fieldTerms(logic, source.principals, (value) => principalTerm(value)),
     ...fieldTerms(logic, source.namespaces, (value) => namespaceTerm(value, trustDomain)),
@@ -38,7 +46,7 @@ function principal(source: SourceMatch, action: RBACAction, trustDomain: string)
     // The connection's peer: X-Forwarded-For, which anyone may write, takes no part.
     directRemoteIp: { addressPrefix: address, prefixLen: prefixLength },
   }));
-  return allOf(logic, [...(negates && action === "ALLOW" ? [authenticated] : []), ...identity, ...addresses]);
+  return [...(negates && action === "ALLOW" ? [authenticated] : []), ...identity, ...addresses];
 }
 
 /** A form over `<trust domain>/ns/<namespace>/sa/<serviceaccount>`. */

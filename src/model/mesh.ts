@@ -163,6 +163,8 @@ export interface WorkloadClass {
   readonly allow: readonly MeshPolicy[] | undefined;
   /** Probes and handlers that the sidecar answers for the application; absent when there are none. */
   readonly probes?: readonly ApplicationProbe[];
+  /** Policies that are counted and not enforced, sorted by name; absent when there are none. */
+  readonly dryRuns?: readonly DryRun[];
   /** Address families of its pods. */
   readonly families: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** The objects that shaped it, for the record: policies and MeshTLS. */
@@ -185,11 +187,21 @@ export interface MeshPolicy {
   readonly rules: readonly AuthorizationRule[];
 }
 
-/** Any source AND any operation; an empty list means any. */
+/** A policy that is evaluated and counted, and never enforced. */
+export interface DryRun extends MeshPolicy {
+  readonly action: "ALLOW" | "DENY";
+}
+
+/** Any source AND any operation; an empty list means any. AND all conditions. */
 export interface AuthorizationRule {
   readonly sources: readonly SourceMatch[];
   readonly operations: readonly OperationMatch[];
+  /** Absent when there are none. */
+  readonly conditions?: readonly RuleCondition[];
 }
+
+/** A demand on the caller or on the call that holds whatever source and operation fit. */
+export type RuleCondition = { readonly source: SourceMatch } | { readonly operation: OperationMatch };
 
 /** A string form of Istio's: exact, `abc*`, `*abc`, `*` (present and not empty), and `{*}` / `{**}` templates in paths. */
 export type StringMatch =
@@ -202,6 +214,12 @@ export interface Values<T> {
   readonly none?: readonly T[];
 }
 
+/** Addresses that begin with the same bits. */
+export interface AddressRange {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
 /** Who calls. The fields are ANDed. Identity fields need an authenticated peer (see `docs/reference`). */
 export interface SourceMatch {
   /** Over `<trust domain>/ns/<namespace>/sa/<serviceaccount>`. */
@@ -211,10 +229,10 @@ export interface SourceMatch {
   /** Exact identities. */
   readonly serviceAccounts?: Values<{ readonly namespace: string; readonly name: string }>;
   /** Address of the connection's peer. */
-  readonly ipBlocks?: Values<{ readonly address: string; readonly prefixLength: number }>;
+  readonly ipBlocks?: Values<AddressRange>;
 }
 
-/** What is called. The fields are ANDed. All but `ports` are HTTP fields. */
+/** What is called. The fields are ANDed. `hosts`, `methods`, `paths` and `header` are HTTP fields. */
 export interface OperationMatch {
   /** Case is ignored; a port in the Host header and a trailing dot are stripped before. */
   readonly hosts?: Values<StringMatch>;
@@ -223,6 +241,12 @@ export interface OperationMatch {
   readonly methods?: Values<StringMatch>;
   /** Over the normalised path without its query. */
   readonly paths?: Values<StringMatch>;
+  /** Address that the caller dialed: the pod's. */
+  readonly addresses?: Values<AddressRange>;
+  /** In lower case: the server name of the caller's TLS handshake, which is any TLS, the mesh's or the application's. */
+  readonly serverNames?: Values<StringMatch>;
+  /** One header of the request, by its name in lower case. */
+  readonly header?: { readonly name: string; readonly values: Values<StringMatch> };
 }
 
 // ------------------------------------------------------------------------------------------------------------- the whole

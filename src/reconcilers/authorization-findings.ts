@@ -14,21 +14,36 @@ export function findAuthorizationProblems(
   tls: ReadonlyMap<string, WorkloadTLS>,
 ): readonly Finding[] {
   const modes = workloads.map(({ id }) => tls.get(id)).filter((mode) => mode !== undefined);
-  const declared = modes.flatMap(({ ports }) => ports);
+  // Workloads are many and alike: each port and protocol, and each set of modes, is looked at once.
+  const declared = distinct(modes.flatMap(({ ports }) => ports));
+  const distinctModes = distinct(modes.map(({ mode, ports }) => ({ mode, ports })));
+  const known = new Set(
+    [...declared, ...workloads.flatMap(({ containerPorts }) => containerPorts)].map(({ port }) => port),
+  );
   return policy.rules.flatMap((rule, index) => {
     const path = `spec.rules[${index}]`;
+    const conditions = (rule.conditions ?? []).map((condition, at) => ({ condition, path: `${path}.when[${at}]` }));
     return [
       ...rule.operations.flatMap((operation, at) => [
-        ...findHTTPOnTCP(action, operation, `${path}.to[${at}].operation`, declared),
+        ...findHTTPOnTCP(action, operation, `${path}.to[${at}].operation`, rule, declared),
         ...findEvadablePaths(action, operation, `${path}.to[${at}].operation`),
-        ...(workloads.length === 0
-          ? []
-          : findUndeclared(operation, `${path}.to[${at}].operation`, declared, workloads)),
+        ...(workloads.length === 0 ? [] : findUndeclared(operation, `${path}.to[${at}].operation.ports`, known)),
       ]),
-      ...(action === "DENY" ? findIdentityWithoutStrict(rule, path, modes) : []),
+      ...conditions.flatMap(({ condition, path: at }) => {
+        if (!("operation" in condition)) return [];
+        return [
+          ...findHTTPOnTCP(action, condition.operation, at, rule, declared),
+          ...(workloads.length === 0 ? [] : findUndeclared(condition.operation, `${at}.values`, known)),
+        ];
+      }),
+      ...(action === "DENY" ? findIdentityWithoutStrict(rule, path, distinctModes) : []),
     ];
   });
 }
+
+const distinct = <T>(values: readonly T[]): readonly T[] => [
+  ...new Map(values.map((value) => [JSON.stringify(value), value])).values(),
+];
 
 const isHTTP = ({ protocol }: InboundPort): boolean => protocol !== "tcp";
 
@@ -37,6 +52,15 @@ function concerns(operation: OperationMatch, port: number): boolean {
   const { any, none = [] } = operation.ports ?? {};
   return (any === undefined || any.includes(port)) && !none.includes(port);
 }
+
+/** Operations that a rule's conditions demand. */
+const demanded = ({ conditions = [] }: AuthorizationRule): readonly OperationMatch[] =>
+  conditions.flatMap((condition) => ("operation" in condition ? [condition.operation] : []));
+
+/** Whether the demands of a rule on the port can hold for it. */
+const covers = (rule: AuthorizationRule, port: number): boolean =>
+  (rule.operations.length === 0 || rule.operations.some((operation) => concerns(operation, port))) &&
+  demanded(rule).every((operation) => concerns(operation, port));
 
 const httpFields = ["hosts", "methods", "paths"] as const;
 
@@ -51,18 +75,31 @@ function findHTTPOnTCP(
   action: Action,
   operation: OperationMatch,
   path: string,
+  rule: AuthorizationRule,
   declared: readonly InboundPort[],
 ): readonly Finding[] {
   const field = httpFields.find((name) => operation[name] !== undefined);
-  if (field === undefined) return [];
-  const named = (operation.ports?.any ?? []).filter((port) => !declared.some((known) => known.port === port));
-  const known = declared.filter((port) => !isHTTP(port) && concerns(operation, port.port)).map(({ port }) => port);
-  const ports = [...new Set([...named, ...known])].sort((a, b) => a - b);
+  if (field === undefined && operation.header === undefined) return [];
+  // A condition holds for whatever the operations of its rule cover.
+  const named = operation.header === undefined ? [operation] : [...rule.operations, ...demanded(rule)];
+  const concerned = (port: number) =>
+    (operation.header === undefined ? concerns(operation, port) : true) && covers(rule, port);
+  const undeclared = named
+    .flatMap(({ ports }) => ports?.any ?? [])
+    .filter((port) => !declared.some((known) => known.port === port));
+  const carried = declared.filter((port) => !isHTTP(port)).map(({ port }) => port);
+  const ports = [...new Set([...undeclared, ...carried])].filter(concerned).sort((one, other) => one - other);
   if (ports.length === 0) return [];
   const effect =
     action === "ALLOW" ? "the rule allows nothing there" : "the rule denies there whatever fits its other fields";
   const message = `${listPorts(ports)} TCP to the sidecar, which cannot see HTTP there: ${effect}. If a port speaks HTTP, say so in its Service (appProtocol, or the port's name).`;
-  return [{ code: "HTTPFieldOnTCPPort", field: `${path}.${writtenName(operation, field)}`, message }];
+  return [
+    {
+      code: "HTTPFieldOnTCPPort",
+      field: `${path}.${field === undefined ? "key" : writtenName(operation, field)}`,
+      message,
+    },
+  ];
 }
 
 function listPorts(ports: readonly number[]): string {
@@ -84,19 +121,11 @@ function findEvadablePaths(action: Action, operation: OperationMatch, path: stri
   });
 }
 
-function findUndeclared(
-  operation: OperationMatch,
-  path: string,
-  declared: readonly InboundPort[],
-  workloads: readonly Workload[],
-): readonly Finding[] {
-  return (operation.ports?.any ?? []).flatMap((port, index): Finding[] => {
-    const isKnown =
-      declared.some((known) => known.port === port) ||
-      workloads.some(({ containerPorts }) => containerPorts.some((known) => known.port === port));
-    if (isKnown) return [];
+function findUndeclared({ ports }: OperationMatch, path: string, known: ReadonlySet<number>): readonly Finding[] {
+  return (ports?.any ?? []).flatMap((port, index): Finding[] => {
+    if (known.has(port)) return [];
     const message = `No container of the selected workloads declares port ${port}. Ports of policies are container ports, not ports of Services.`;
-    return [{ code: "UnknownPort", field: `${path}.ports[${index}]`, message }];
+    return [{ code: "UnknownPort", field: `${path}[${index}]`, message }];
   });
 }
 
@@ -106,26 +135,36 @@ const identityFields = ["principals", "namespaces", "serviceAccounts"] as const;
 function findIdentityWithoutStrict(
   rule: AuthorizationRule,
   path: string,
-  modes: readonly WorkloadTLS[],
+  modes: readonly Pick<WorkloadTLS, "mode" | "ports">[],
 ): readonly Finding[] {
-  const covers = (port: number) =>
-    rule.operations.length === 0 || rule.operations.some((operation) => concerns(operation, port));
-  const coversMore = (known: ReadonlySet<number>) =>
-    rule.operations.length === 0 ||
-    rule.operations.some(({ ports }) => ports?.any === undefined || ports.any.some((port) => !known.has(port)));
+  const demands = demanded(rule);
+  const operations: readonly OperationMatch[] = rule.operations.length === 0 ? [{}] : rule.operations;
+  // Whether it can hold for a port that nobody declares.
+  const coversMore = (known: ReadonlySet<number>) => {
+    const reachesMore = ({ ports }: OperationMatch) =>
+      ports?.any === undefined || ports.any.some((port) => !known.has(port));
+    return operations.some(reachesMore) && demands.every(reachesMore);
+  };
   const isOpen = modes.some(({ mode, ports }) => {
     const known = new Set(ports.map(({ port }) => port));
     return (
-      (mode !== "Strict" && coversMore(known)) || ports.some((port) => port.mode !== "Strict" && covers(port.port))
+      (mode !== "Strict" && coversMore(known)) ||
+      ports.some((port) => port.mode !== "Strict" && covers(rule, port.port))
     );
   });
   if (!isOpen) return [];
-  return rule.sources.flatMap((source: SourceMatch, index): Finding[] => {
-    const field = identityFields.find((name) => source[name]?.any !== undefined);
-    if (field === undefined) return [];
-    const message =
-      "Callers in plaintext have no identity, so this denies none of them, and the workload accepts plaintext. " +
-      "Demand mutual TLS with a MeshTLS of mode Strict.";
-    return [{ code: "IdentityWithoutStrict", field: `${path}.from[${index}].source.${field}`, message }];
-  });
+  const message =
+    "Callers in plaintext have no identity, so this denies none of them, and the workload accepts plaintext. " +
+    "Demand mutual TLS with a MeshTLS of mode Strict.";
+  const positive = (source: SourceMatch) => identityFields.find((name) => source[name]?.any !== undefined);
+  const find = (field: string): Finding => ({ code: "IdentityWithoutStrict", field, message });
+  return [
+    ...rule.sources.flatMap((source, index) => {
+      const field = positive(source);
+      return field === undefined ? [] : [find(`${path}.from[${index}].source.${field}`)];
+    }),
+    ...(rule.conditions ?? []).flatMap((condition, index) =>
+      "source" in condition && positive(condition.source) !== undefined ? [find(`${path}.when[${index}].values`)] : [],
+    ),
+  ];
 }

@@ -1,17 +1,19 @@
 /**
  * Pass 4: who may call which workload.
  *
- *   AuthorizationPolicy --namespace, selector--> Workload: policies of the mesh, the namespace and the workload add up
- *   An invalid one denies everything that it selects.
+ *   AuthorizationPolicy --namespace, selector or targetRefs--> Workload: those of the mesh, the namespace and the workload
+ *   add up. An invalid one denies everything that it selects. A dry run is counted and changes nothing.
  */
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
 import { validateAuthorizationPolicy } from "../api/validate.ts";
-import type { StatusDecision } from "../model/finding.ts";
-import type { MeshPolicy, ObjectReference } from "../model/mesh.ts";
+import type { Finding, StatusDecision } from "../model/finding.ts";
+import type { DryRun, MeshPolicy, ObjectReference } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { findAuthorizationProblems } from "./authorization-findings.ts";
 import { readPolicy } from "./authorization-rules.ts";
+import type { PolicyTarget } from "./authorization-targets.ts";
+import { targetAtLeast, targetOf } from "./authorization-targets.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
 import {
   accepted,
@@ -24,9 +26,7 @@ import {
   referenceTo,
   resolved,
 } from "./objects.ts";
-import type { Selection } from "./selector.ts";
-import { findNothing, select, selectAtLeast } from "./selector.ts";
-import type { Workloads } from "./workloads.ts";
+import type { Workload, Workloads } from "./workloads.ts";
 import { readyPods } from "./workloads.ts";
 
 /** The policies of one workload, each list sorted by name. */
@@ -34,6 +34,7 @@ export interface WorkloadPolicies {
   readonly deny: readonly MeshPolicy[];
   /** Undefined when no ALLOW policy applies. */
   readonly allow: readonly MeshPolicy[] | undefined;
+  readonly dryRuns: readonly DryRun[];
 }
 
 /** The outcome of the pass. */
@@ -41,15 +42,21 @@ export interface AuthorizationDecisions {
   /** By class id. */
   readonly ofWorkload: ReadonlyMap<string, WorkloadPolicies>;
   readonly decisions: readonly StatusDecision[];
+  /** The policies that are dry runs. */
+  readonly dryRuns: ReadonlySet<ObjectReference>;
 }
 
 /** What one object means. */
 interface Reading {
   readonly action: "ALLOW" | "DENY";
+  readonly isDryRun: boolean;
   readonly policy: MeshPolicy;
-  readonly selection: Selection;
+  readonly target: PolicyTarget;
   readonly fault?: string;
 }
+
+/** How many dry runs are counted for one workload: each costs the sidecar a filter for every call. */
+const dryRunLimit = 8;
 
 /** Decides which policies each workload enforces. `tls` has the ports and modes, by class id. */
 export function decideAuthorization(
@@ -60,45 +67,88 @@ export function decideAuthorization(
 ): AuthorizationDecisions {
   const deny = new Map<string, MeshPolicy[]>();
   const allow = new Map<string, MeshPolicy[]>();
+  const dryRuns = new Map<string, DryRun[]>();
+  const allDryRuns = new Set<ObjectReference>();
   const decisions: StatusDecision[] = [];
   for (const object of [...snapshot.authorizationPolicies.values()].sort(byAge)) {
-    const { action, policy, selection, fault } = read(object, settings, workloads);
-    for (const workload of selection.workloads) pushTo(action === "DENY" ? deny : allow, workload.id, policy);
-    const problems = fault === undefined ? findAuthorizationProblems(action, policy, selection.workloads, tls) : [];
+    const reading = readObject(object, { snapshot, settings, workloads });
+    const { action, isDryRun, policy, target, fault } = reading;
+    const { selection, resolvedRefs } = target;
+    const uncounted: Workload[] = [];
+    if (isDryRun) allDryRuns.add(policy.origin);
+    for (const workload of selection.workloads) {
+      if (!isDryRun) pushTo(action === "DENY" ? deny : allow, workload.id, policy);
+      else if (fault === undefined) {
+        if ((dryRuns.get(workload.id)?.length ?? 0) < dryRunLimit) pushTo(dryRuns, workload.id, { ...policy, action });
+        else uncounted.push(workload);
+      }
+    }
     decisions.push({
       object: policy.origin,
       accepted: fault === undefined ? accepted : invalid(fault),
-      resolvedRefs: resolved,
-      findings: [...findNothing(selection, object), ...problems],
+      resolvedRefs,
+      findings: [...target.findings, ...findUncounted(uncounted), ...findProblems(reading, tls)],
+      ...(fault === undefined ? { summary: summaryOf(reading) } : {}),
       pods: readyPods(selection.workloads),
       need: { kind: "class" },
     });
   }
   const ofWorkload = new Map(
     workloads.all.map(({ id }) => {
-      return [id, { deny: byName(deny.get(id)) ?? [], allow: byName(allow.get(id)) }] as const;
+      const policies = { deny: deny.get(id) ?? [], allow: allow.get(id), dryRuns: dryRuns.get(id) ?? [] };
+      for (const list of Object.values(policies)) list?.sort((one, other) => compare(one.name, other.name));
+      return [id, policies] as const;
     }),
   );
-  return { ofWorkload, decisions };
+  return { ofWorkload, decisions, dryRuns: allDryRuns };
 }
 
-function read(object: AuthorizationPolicy, settings: MeshSettings, workloads: Workloads): Reading {
+/** What an object is read against. */
+interface Surroundings {
+  readonly snapshot: Snapshot;
+  readonly settings: MeshSettings;
+  readonly workloads: Workloads;
+}
+
+function readObject(object: AuthorizationPolicy, { snapshot, settings, workloads }: Surroundings): Reading {
   const origin = referenceTo("AuthorizationPolicy", object);
   const name = nameOf(origin);
   try {
     demandShape(object, validateAuthorizationPolicy);
-    const { action, rules } = readPolicy(object.spec, namespaceOf(object));
-    return { action, policy: { origin, name, rules }, selection: select(object, workloads, settings) };
+    const { action, isDryRun, rules } = readPolicy(object.spec, namespaceOf(object));
+    const target = targetOf(object, snapshot, workloads, settings);
+    return { action, isDryRun, policy: { origin, name, rules }, target };
   } catch (error) {
-    const fault = `${messageOf(error)}. Until then, everything that it selects is denied.`;
-    const policy = { origin, name, rules: [{ sources: [], operations: [] }] };
-    return { action: "DENY", policy, selection: selectAtLeast(object, workloads, settings), fault };
+    const isDryRun = object.spec?.enforcement === "DryRun";
+    const effect = isDryRun ? "it is not counted" : "everything that it selects is denied";
+    const selection = targetAtLeast(object, snapshot, workloads, settings);
+    return {
+      action: "DENY",
+      isDryRun,
+      policy: { origin, name, rules: [{ sources: [], operations: [] }] },
+      target: { selection, resolvedRefs: resolved, findings: [] },
+      fault: `${messageOf(error)}. Until then, ${effect}.`,
+    };
   }
 }
 
-const nameOf = (origin: ObjectReference): string => `${origin.namespace}/${origin.name}`;
+function findProblems(reading: Reading, tls: ReadonlyMap<string, WorkloadTLS>): readonly Finding[] {
+  const { action, policy, target, fault } = reading;
+  return fault === undefined ? findAuthorizationProblems(action, policy, target.selection.workloads, tls) : [];
+}
 
-const byName = <T extends MeshPolicy[] | undefined>(policies: T): T => {
-  policies?.sort((a, b) => compare(a.name, b.name));
-  return policies;
-};
+function findUncounted(workloads: readonly Workload[]): readonly Finding[] {
+  const [first, ...others] = workloads;
+  if (first === undefined) return [];
+  const which = `${first.namespace}/${first.id}${others.length === 0 ? "" : ` and ${others.length} more`}`;
+  const message = `Not counted for ${which}, which ${others.length === 0 ? "has" : "have"} ${dryRunLimit} older dry runs: delete those that have told enough.`;
+  return [{ code: "DryRunLimit", field: "spec.enforcement", message }];
+}
+
+/** Such as `DENY, 2 rules, dry run`. */
+function summaryOf({ action, isDryRun, policy: { rules } }: Reading): string {
+  const count = rules.length === 0 ? "no rules" : rules.length === 1 ? "1 rule" : `${rules.length} rules`;
+  return `${action}, ${count}${isDryRun ? ", dry run" : ""}`;
+}
+
+const nameOf = (origin: ObjectReference): string => `${origin.namespace}/${origin.name}`;

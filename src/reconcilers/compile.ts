@@ -104,7 +104,10 @@ export function compile(
   const targets = targetsOf(mesh, encoding, snapshot, settings, cache);
   let outputs: readonly DesiredObject[] | undefined;
   const decisions = [...tls.decisions, ...authorization.decisions, ...splits.decisions]
-    .map((decision) => withInterim(withFaults(identity.judge(decision), encoding.faults), mesh, holds))
+    .map((decision) => {
+      const judged = withFaults(identity.judge(decision), encoding.faults, authorization.dryRuns.has(decision.object));
+      return withInterim(judged, mesh, holds);
+    })
     .sort((a, b) => compareReferences(a.object, b.object));
   return {
     mesh,
@@ -176,8 +179,8 @@ function workloadClass(
   // Both passes decide for every workload; if one did not, the workload is closed rather than open.
   const decided = tls.get(id) ?? closedTLS;
   const { mode, ports } = heldModes(decided, holds.get(id));
-  const { deny, allow } = authorization.get(id) ?? { deny: [], allow: [] };
-  const policies = [...deny, ...(allow ?? [])].map(({ origin }) => origin);
+  const { deny, allow, dryRuns } = authorization.get(id) ?? { deny: [], allow: [], dryRuns: [] };
+  const policies = [...deny, ...(allow ?? []), ...dryRuns].map(({ origin }) => origin);
   return {
     id,
     namespace,
@@ -191,6 +194,7 @@ function workloadClass(
     deny,
     allow,
     ...(workload.record.probes.length === 0 ? {} : { probes: workload.record.probes }),
+    ...(dryRuns.length === 0 ? {} : { dryRuns }),
     families,
     origins: distinctReferences([...policies, ...decided.origins]),
   };
@@ -204,13 +208,14 @@ function withInterim(decision: StatusDecision, mesh: Mesh, holds: ModeHolds): St
 }
 
 /** An object behind a unit that could not be encoded is not accepted, whatever its own checks said. */
-function withFaults(decision: StatusDecision, faults: readonly EncodingFault[]): StatusDecision {
+function withFaults(decision: StatusDecision, faults: readonly EncodingFault[], isDryRun: boolean): StatusDecision {
   const { kind, namespace, name } = decision.object;
   const fault = faults.find(({ origins }) =>
     origins.some((origin) => origin.kind === kind && origin.namespace === namespace && origin.name === name),
   );
   if (fault === undefined || decision.accepted.status !== "True") return decision;
-  const effect = kind === "AuthorizationPolicy" ? " Until then, everything that it selects is denied." : "";
+  const denies = kind === "AuthorizationPolicy" && !isDryRun;
+  const effect = denies ? " Until then, everything that it selects is denied." : "";
   const message = `It cannot be put into Envoy's words: ${fault.message}. Simplify it, or report this as a defect.${effect}`;
   return { ...decision, accepted: invalid(message) };
 }

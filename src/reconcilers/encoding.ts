@@ -45,7 +45,8 @@ export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: Compi
   }
   const classes = new Map<string, EncodedUnit>();
   for (const [id, workload] of mesh.classes) {
-    const origins = [...workload.deny, ...(workload.allow ?? [])].map(({ origin }) => origin);
+    const { deny, allow = [], dryRuns = [] } = workload;
+    const origins = [...deny, ...allow, ...dryRuns].map(({ origin }) => origin);
     const unit = encodeWithout(origins, (faulty) => encodeClass(closed(workload, faulty), accessLog, cache), faults);
     if (unit !== undefined) classes.set(id, unit);
   }
@@ -102,7 +103,22 @@ function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, cache
   const content = (policies: readonly MeshPolicy[] | undefined) =>
     policies?.map(({ name, rules }) => ({ name, rules }));
   const [deny, allow] = [content(workload.deny), content(workload.allow)];
-  const input = { id, namespace, serviceAccount, identity, ports, mode, tls, probes, families, deny, allow, accessLog };
+  const dryRuns = workload.dryRuns?.map(({ name, action, rules }) => ({ name, action, rules }));
+  const input = {
+    id,
+    namespace,
+    serviceAccount,
+    identity,
+    ports,
+    mode,
+    tls,
+    probes,
+    families,
+    deny,
+    allow,
+    dryRuns,
+    accessLog,
+  };
   return encode(["class", input], () => classResources(workload, accessLog), cache);
 }
 
@@ -127,7 +143,7 @@ function withoutSplits(service: MeshService, faulty: ReadonlySet<ObjectReference
   return { ...service, ports };
 }
 
-/** What a faulty policy was to allow nobody knows, so it denies everything. */
+/** What a faulty policy was to allow nobody knows, so it denies everything, unless it is a dry run. */
 function closed(workload: WorkloadClass, faulty: ReadonlySet<ObjectReference>): WorkloadClass {
   if (faulty.size === 0) return workload;
   const isFaulty = ({ origin }: MeshPolicy) => faulty.has(origin);
@@ -135,7 +151,10 @@ function closed(workload: WorkloadClass, faulty: ReadonlySet<ObjectReference>): 
     return { ...policy, rules: [{ sources: [], operations: [] }] };
   });
   const deny = [...workload.deny.filter((policy) => !isFaulty(policy)), ...closing];
-  return { ...workload, deny, allow: workload.allow?.filter((policy) => !isFaulty(policy)) };
+  const { dryRuns = [], ...others } = workload;
+  const counted = dryRuns.filter((policy) => !isFaulty(policy));
+  const allow = workload.allow?.filter((policy) => !isFaulty(policy));
+  return { ...others, deny, allow, ...(counted.length === 0 ? {} : { dryRuns: counted }) };
 }
 
 /** What each pod is to be served. A pod whose class could not be encoded is absent: it keeps what it has. */

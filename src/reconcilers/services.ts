@@ -166,7 +166,7 @@ export function findServedPorts(snapshot: Snapshot, workloads: Workloads): Reado
     workloads.all.map((workload) => {
       const served = new Map<number, ServedPort>();
       for (const service of servicesOfNamespace.get(workload.namespace) ?? []) {
-        if (!selects(service, workload)) continue;
+        if (!selectsWorkload(service, workload)) continue;
         for (const port of tcpPorts(service)) {
           const number = targetPort(port, workload);
           if (number !== undefined && !sidecarPorts.has(number) && !served.has(number)) {
@@ -179,8 +179,11 @@ export function findServedPorts(snapshot: Snapshot, workloads: Workloads): Reado
   );
 }
 
-/** Compares with the pods' own labels, since Services may select by labels that differ per instance. */
-function selects(service: Service, workload: Workload): boolean {
+/**
+ * Whether a Service selects a pod of a workload. Compares with the pods' own labels too, since Services may select by labels
+ * that differ per instance.
+ */
+export function selectsWorkload(service: Service, workload: Workload): boolean {
   const selector = service.spec?.selector ?? {};
   if (Object.keys(selector).length === 0 || service.spec?.type === "ExternalName") return false;
   return (

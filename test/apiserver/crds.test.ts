@@ -152,7 +152,7 @@ describe.each([...ours.keys()])("%s", (kind) => {
 describe("status", () => {
   const specs: ReadonlyMap<string, unknown> = new Map<string, unknown>([
     ["TrafficSplit", { service: "checkout", backends: [{ service: "v1", weight: 90 }] }],
-    ["AuthorizationPolicy", { action: "DENY", rules: [{}] }],
+    ["AuthorizationPolicy", { action: "DENY", enforcement: "DryRun", rules: [{}] }],
     ["MeshTLS", { mode: "Strict" }],
   ]);
   const status = {
@@ -179,7 +179,13 @@ describe("status", () => {
         ["Split", "v1 90"],
       ],
     ],
-    ["AuthorizationPolicy", [["Action", "DENY"]]],
+    [
+      "AuthorizationPolicy",
+      [
+        ["Action", "DENY"],
+        ["Enforcement", "DryRun"],
+      ],
+    ],
     ["MeshTLS", [["Mode", "Strict"]]],
   ]);
 

@@ -13,6 +13,7 @@ import type {
   OperationMatch,
   Protocol,
   RouteMatch,
+  RuleCondition,
   SourceMatch,
   StringMatch,
   TLSParameters,
@@ -84,11 +85,27 @@ const operation: fc.Arbitrary<OperationMatch> = fc.record(
   { requiredKeys: [] },
 );
 
+const condition: fc.Arbitrary<RuleCondition> = fc.oneof(
+  source.map((demand) => ({ source: demand })),
+  operation.map((demand) => ({ operation: demand })),
+  values(fc.constantFrom({ address: "10.0.0.0", prefixLength: 8 }, { address: "fd00::", prefixLength: 8 })).map(
+    (addresses) => ({ operation: { addresses } }),
+  ),
+  values(simpleMatch).map((serverNames) => ({ operation: { serverNames } })),
+  fc
+    .record({ name: fc.constantFrom("x-tenant", "user-agent", "x.y~z"), values: values(simpleMatch) })
+    .map((header) => ({ operation: { header } })),
+);
+
 /** One rule. */
-export const anyRule: fc.Arbitrary<AuthorizationRule> = fc.record({
-  sources: fc.array(source, { maxLength: 2 }),
-  operations: fc.array(operation, { maxLength: 2 }),
-});
+export const anyRule: fc.Arbitrary<AuthorizationRule> = fc.record(
+  {
+    sources: fc.array(source, { maxLength: 2 }),
+    operations: fc.array(operation, { maxLength: 2 }),
+    conditions: fc.array(condition, { minLength: 1, maxLength: 3 }),
+  },
+  { requiredKeys: ["sources", "operations"] },
+);
 
 /** Policies of different names. */
 export const anyPolicies: fc.Arbitrary<readonly MeshPolicy[]> = fc
@@ -115,6 +132,12 @@ export const anyWorkload: fc.Arbitrary<WorkloadClass> = fc
     ),
     deny: anyPolicies,
     allow: fc.option(anyPolicies, { nil: undefined }),
+    dryRuns: anyPolicies.map((policies) =>
+      policies.map((policy, index) => ({
+        ...policy,
+        action: index % 2 === 0 ? ("DENY" as const) : ("ALLOW" as const),
+      })),
+    ),
     families: fc.constantFrom({ ipv4: true, ipv6: false }, { ipv4: false, ipv6: true }, { ipv4: true, ipv6: true }),
   })
   .map((parts) => workloadClass({ ...parts, identity: identityOf(parts.namespace, parts.serviceAccount) }));

@@ -26,16 +26,24 @@ export interface AuthorizationPolicy {
 export interface AuthorizationPolicySpec {
   readonly selector?: AuthorizationPolicySelector;
   /**
+   * Instead of a selector: the pods of these Services, which are Services of the policy's own namespace (in the root namespace too). The policy judges every call to those pods, whatever Service was dialed. A Service that does not exist has no pods, and the condition ResolvedRefs names it.
+   */
+  readonly targetRefs?: readonly AuthorizationPolicyTargetRef[];
+  /**
    * What becomes of a call that a rule fits. Absent means ALLOW.
    */
   readonly action?: "ALLOW" | "DENY";
+  /**
+   * Whether the policy is enforced. Absent means Enforced. DryRun: sidecars evaluate it and count what it would allow and deny, and nothing else comes of it; an ALLOW does not begin a default deny. At most 8 dry runs are counted for one workload, the oldest.
+   */
+  readonly enforcement?: "Enforced" | "DryRun";
   /**
    * The policy fits a call that any of these rules fits. Absent under ALLOW: it fits none, so that nothing is allowed by it. The rule `{}` fits every call.
    */
   readonly rules?: readonly AuthorizationPolicyRule[];
 }
 /**
- * Which pods of the namespace. Absent: all of them; in the root namespace, all of the mesh. In the root namespace a selector means pods with those labels in every namespace.
+ * Which pods of the namespace. Absent, with no targetRefs either: all of them; in the root namespace, all of the mesh. In the root namespace a selector means pods with those labels in every namespace.
  */
 export interface AuthorizationPolicySelector {
   /**
@@ -49,7 +57,24 @@ export interface AuthorizationPolicySelector {
   };
 }
 /**
- * Fits a call that any entry of from and any entry of to fits.
+ * One Service.
+ */
+export interface AuthorizationPolicyTargetRef {
+  /**
+   * The group of a Service, which is the core group, written as "". Absent means the same.
+   */
+  readonly group?: "";
+  /**
+   * Service.
+   */
+  readonly kind: "Service";
+  /**
+   * The name of a Service of the policy's namespace.
+   */
+  readonly name: string;
+}
+/**
+ * Fits a call that any entry of from, any entry of to and all entries of when fit.
  */
 export interface AuthorizationPolicyRule {
   /**
@@ -60,6 +85,10 @@ export interface AuthorizationPolicyRule {
    * What is called. Absent means anything.
    */
   readonly to?: readonly AuthorizationPolicyTo[];
+  /**
+   * What else must hold; all of them. Keys: request.headers[NAME] (an HTTP field), source.ip, source.namespace, source.principal, source.serviceAccount, destination.ip, destination.port and connection.sni.
+   */
+  readonly when?: readonly AuthorizationPolicyCondition[];
 }
 /**
  * One kind of caller.
@@ -146,6 +175,23 @@ export interface AuthorizationPolicyOperation {
    * Fits none of these paths of the request after normalisation, without the query. Forms: exact, `abc*`, `*abc`, `*` for any, and templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. An HTTP field.
    */
   readonly notPaths?: readonly string[];
+}
+/**
+ * Fits a call of which the key has any of values, if given, and none of notValues.
+ */
+export interface AuthorizationPolicyCondition {
+  /**
+   * What is looked at. Identities (source.namespace, source.principal, source.serviceAccount), addresses, ports and their forms are those of source and operation. connection.sni is the server name that the caller sent in its TLS handshake. The name of a header is without quotes, and its case makes no difference. What X-Forwarded-For or a token says cannot be looked at.
+   */
+  readonly key: string;
+  /**
+   * Any of these. Forms of all but addresses, ports and service accounts: exact, `abc*`, `*abc`, and `*` for any. A header fits under ALLOW if it comes once and is no list (User-Agent, Cookie, Authorization, Referer and dates apart), and under DENY if any of its lines, or any member of a list in one, fits.
+   */
+  readonly values?: readonly string[];
+  /**
+   * None of these, in the same forms. Under ALLOW a header does not fit if any of its lines or members is one of these; under DENY it fits unless it comes once, is no list, and is one of these. A caller without identity, or without a server name, does not fit under ALLOW and fits under DENY.
+   */
+  readonly notValues?: readonly string[];
 }
 /**
  * What Heddle says of the object. Written by the operator only.

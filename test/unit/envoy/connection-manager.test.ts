@@ -61,6 +61,7 @@ describe("every HTTP connection manager", () => {
           });
           const filters = manager["http_filters"] as { name: string }[];
           expect(filters.map(({ name }) => name)).toEqual([
+            ...(workload.dryRuns ?? []).map(({ name }) => `dry-run-http/${name}`),
             "authorization-http-deny",
             "authorization-http-allow",
             "envoy.filters.http.router",

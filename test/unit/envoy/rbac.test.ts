@@ -1,8 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { escapeRE2 } from "../../../src/envoy/matching.ts";
-import { authorizationFilters, authorizationResources, rules } from "../../../src/envoy/rbac.ts";
-import type { AuthorizationRule, OperationMatch, SourceMatch, StringMatch } from "../../../src/model/mesh.ts";
+import { authorizationFilters, authorizationResources } from "../../../src/envoy/rbac.ts";
+import { rules } from "../../../src/envoy/rbac-rules.ts";
+import type {
+  AuthorizationRule,
+  DryRun,
+  OperationMatch,
+  SourceMatch,
+  StringMatch,
+  Values,
+} from "../../../src/model/mesh.ts";
 import { anyPolicies } from "../../support/mesh-arbitraries.ts";
 import { identityOf, meshPolicy, meshRule, workloadClass } from "../../support/mesh-samples.ts";
 import { walkObjects } from "../../support/walk.ts";
@@ -10,7 +18,7 @@ import { walkObjects } from "../../support/walk.ts";
 const domain = "cluster.local";
 const exact = (value: string): StringMatch => ({ type: "exact", value });
 const compiled = (action: "ALLOW" | "DENY", layer: "http" | "tcp", ...given: AuthorizationRule[]) =>
-  rules(action, [meshPolicy("shop/p", given)], layer, domain)?.policies;
+  rules(action, [meshPolicy("shop/p", given)], layer, domain).policies;
 const principalsOf = (action: "ALLOW" | "DENY", source: SourceMatch) =>
   compiled(action, "http", meshRule(source))?.["shop/p/0"]?.principals;
 const permissionsOf = (operation: OperationMatch) =>
@@ -18,7 +26,6 @@ const permissionsOf = (operation: OperationMatch) =>
 
 describe("rules", () => {
   test("no policy is no rules, which lets everything pass", () => {
-    expect(rules("ALLOW", undefined, "http", domain)).toBeUndefined();
     const filters = authorizationResources(workloadClass(), ["http", "tcp"]).map(
       ({ config }) => config["typed_config"],
     );
@@ -46,7 +53,7 @@ describe("rules", () => {
 
   test("each rule is named by its object and its index", () => {
     const given = [meshPolicy("mesh/a", [meshRule(), meshRule()]), meshPolicy("shop/constructor", [meshRule()])];
-    expect(Object.keys(rules("ALLOW", given, "http", domain)?.policies ?? {})).toEqual([
+    expect(Object.keys(rules("ALLOW", given, "http", domain).policies ?? {})).toEqual([
       "mesh/a/0",
       "mesh/a/1",
       "shop/constructor/0",
@@ -192,6 +199,93 @@ describe("operations", () => {
   });
 });
 
+describe("conditions", () => {
+  const header = (name: string, values: Values<StringMatch>): AuthorizationRule => ({
+    sources: [],
+    operations: [],
+    conditions: [{ operation: { header: { name, values } } }],
+  });
+  const policyOf = (action: "ALLOW" | "DENY", layer: "http" | "tcp", rule: AuthorizationRule) =>
+    compiled(action, layer, rule)?.["shop/p/0"];
+
+  test("hold whatever source and operation fit", () => {
+    const rule: AuthorizationRule = {
+      sources: [{ namespaces: { any: [exact("a")] } }, { namespaces: { any: [exact("b")] } }],
+      operations: [{ ports: { any: [1] } }, { ports: { any: [2] } }],
+      conditions: [
+        { source: { ipBlocks: { any: [{ address: "10.0.0.0", prefixLength: 8 }] } } },
+        { operation: { addresses: { none: [{ address: "10.1.0.1", prefixLength: 32 }] } } },
+      ],
+    };
+    const range = { directRemoteIp: { addressPrefix: "10.0.0.0", prefixLen: 8 } };
+    const address = { notRule: { destinationIp: { addressPrefix: "10.1.0.1", prefixLen: 32 } } };
+    expect(policyOf("ALLOW", "tcp", rule)).toEqual({
+      principals: ["a", "b"].map((name) => ({
+        andIds: {
+          ids: [{ authenticated: { principalName: { prefix: `spiffe://cluster.local/ns/${name}/sa/` } } }, range],
+        },
+      })),
+      permissions: [1, 2].map((port) => ({ andRules: { rules: [{ destinationPort: port }, address] } })),
+    });
+  });
+
+  test("on a negated identity demand an identity in ALLOW, and deny the unknown in DENY", () => {
+    const rule: AuthorizationRule = {
+      sources: [],
+      operations: [],
+      conditions: [{ source: { namespaces: { none: [exact("a")] } } }],
+    };
+    const not = { notId: { authenticated: { principalName: { prefix: "spiffe://cluster.local/ns/a/sa/" } } } };
+    expect(policyOf("ALLOW", "http", rule)?.principals).toEqual([{ andIds: { ids: [{ authenticated: {} }, not] } }]);
+    expect(policyOf("DENY", "http", rule)?.principals).toEqual([not]);
+  });
+
+  test("on a header are read narrowly where they allow, and widely where they deny", () => {
+    const regex = String.raw`(.*[,;])?[ \t"]*a\.b[ \t"]*([,;].*)?`;
+    const perhaps = { header: { name: "x-a", stringMatch: { safeRegex: { regex } } } };
+    const some = header("x-a", { any: [exact("a.b")] });
+    const none = header("x-a", { none: [exact("a.b")] });
+    expect(policyOf("ALLOW", "http", some)).toMatchObject({ permissions: [{ any: true }], condition: {} });
+    expect(policyOf("DENY", "http", some)).toEqual({ permissions: [perhaps], principals: [{ any: true }] });
+    expect(policyOf("ALLOW", "http", none)).toEqual({
+      permissions: [{ notRule: perhaps }],
+      principals: [{ any: true }],
+    });
+    expect(policyOf("DENY", "http", none)).toMatchObject({
+      permissions: [{ any: true }],
+      condition: { callExpr: { function: "!_" } },
+    });
+  });
+
+  test("on a header are HTTP's: in ALLOW the rule cannot match a connection, in DENY the rest counts", () => {
+    const rule = { ...header("x-a", { any: [exact("a")] }), operations: [{ ports: { any: [1] } }] };
+    expect(rules("ALLOW", [meshPolicy("shop/p", [rule])], "tcp", domain)).toEqual({ action: "ALLOW" });
+    expect(policyOf("DENY", "tcp", rule)).toEqual({
+      permissions: [{ destinationPort: 1 }],
+      principals: [{ any: true }],
+    });
+  });
+
+  test("on the server name take an unknown one for whatever denies", () => {
+    const rule = (values: Values<StringMatch>): AuthorizationRule => ({
+      sources: [],
+      operations: [],
+      conditions: [{ operation: { serverNames: values } }],
+    });
+    const name = (value: string) => ({ requestedServerName: { exact: value } });
+    const or = (...list: object[]) => ({ orRules: { rules: list } });
+    const permissionsWith = (action: "ALLOW" | "DENY", layer: "http" | "tcp", values: Values<StringMatch>) =>
+      policyOf(action, layer, rule(values))?.permissions;
+    const any = { any: [exact("a.b")] };
+    const none = { none: [exact("a.b")] };
+    expect(permissionsWith("ALLOW", "tcp", any)).toEqual([name("a.b")]);
+    expect(permissionsWith("ALLOW", "tcp", none)).toEqual([{ notRule: or(name("a.b"), name("a.b."), name("")) }]);
+    expect(permissionsWith("DENY", "http", any)).toEqual([or(name("a.b"), name("a.b."))]);
+    expect(permissionsWith("DENY", "tcp", any)).toEqual([or(name("a.b"), name("a.b."), name(""))]);
+    expect(permissionsWith("DENY", "tcp", none)).toEqual([{ notRule: name("a.b") }]);
+  });
+});
+
 describe("regular expressions", () => {
   test("no value that is exact becomes one", () => {
     const name = fc.stringMatching(/^[a-z.*+?()[\]{}|^$\\-]{1,12}$/);
@@ -209,7 +303,7 @@ describe("regular expressions", () => {
     );
   });
 
-  test("only the end of a namespace and a template of paths need one", () => {
+  test("only the end of a namespace, a template of paths and a member of a header need one", () => {
     const namespace = /^spiffe\\:\\\/\\\/cluster\\\.local\\\/ns\\\/\[\^\/\]\*.*\/sa\/\[\^\/\]\+$/s;
     let seen = 0;
     fc.assert(
@@ -218,7 +312,8 @@ describe("regular expressions", () => {
           if (object["safeRegex"] === undefined) return;
           seen++;
           const { regex } = object["safeRegex"] as { regex: string };
-          expect(namespace.test(regex) || regex.startsWith("\\/")).toBe(true);
+          const ofHeader = regex.startsWith('(.*[,;])?[ \\t"]*') || regex.endsWith('[ \\t"]*([,;].*)?');
+          expect(ofHeader || namespace.test(regex) || regex.startsWith("\\/")).toBe(true);
         });
       }),
     );
@@ -241,7 +336,7 @@ describe("regular expressions", () => {
 
 describe("filters", () => {
   test("deny everything until their policies are there, and wait for them", () => {
-    for (const filter of [...authorizationFilters("http"), ...authorizationFilters("tcp")]) {
+    for (const filter of [...authorizationFilters("http", {}), ...authorizationFilters("tcp", {})]) {
       expect(filter.configDiscovery).toMatchObject({
         defaultConfig: { rules: { action: "ALLOW" } },
         configSource: { ads: {} },
@@ -251,8 +346,24 @@ describe("filters", () => {
     }
   });
 
+  test("of a dry run come first, count by its name, and enforce nothing, known or not", () => {
+    const policy: DryRun = { ...meshPolicy("shop/a.b", [meshRule()]), action: "DENY" };
+    const workload = workloadClass({ dryRuns: [policy] });
+    const [first] = authorizationFilters("http", workload);
+    expect(first?.name).toBe("dry-run-http/shop/a.b");
+    expect(Object.keys(first?.configDiscovery.defaultConfig ?? {})).toEqual(["@type"]);
+    const [http, , , tcp] = authorizationResources(workload, ["http", "tcp"]).map(
+      ({ config }) => config["typed_config"],
+    );
+    const shadow = { shadow_rules: { action: "DENY" }, shadow_rules_stat_prefix: "heddle.dry_run.shop/a.b." };
+    for (const config of [http, tcp]) {
+      expect(config).toMatchObject(shadow);
+      expect(config).not.toHaveProperty("rules");
+    }
+  });
+
   test("are the four resources, each with statistics of its own", () => {
-    const names = [...authorizationFilters("http"), ...authorizationFilters("tcp")].map(({ name }) => name);
+    const names = [...authorizationFilters("http", {}), ...authorizationFilters("tcp", {})].map(({ name }) => name);
     const resources = authorizationResources(workloadClass(), ["http", "tcp"]);
     expect(resources.map(({ name }) => name)).toEqual(names);
     expect(resources.map(({ config }) => config["typed_config"])).toMatchObject([

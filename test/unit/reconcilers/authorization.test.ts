@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { FindingCode } from "../../../src/api/conditions.ts";
-import type { AuthorizationPolicySpec } from "../../../src/api/generated/AuthorizationPolicy.ts";
+import type {
+  AuthorizationPolicyCondition,
+  AuthorizationPolicySpec,
+} from "../../../src/api/generated/AuthorizationPolicy.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
 import type { GivenObject } from "../../support/objects.ts";
 import { authorizationPolicy, clusterOf, meshTLS, pod, service, testSettings } from "../../support/objects.ts";
@@ -31,6 +34,7 @@ function decide(spec: AuthorizationPolicySpec, ...others: readonly GivenObject[]
 describe("a stored policy that the API server would refuse", () => {
   const source = (given: object): AuthorizationPolicySpec => ({ rules: [{ from: [{ source: given }] }] });
   const operation = (given: object): AuthorizationPolicySpec => ({ rules: [{ to: [{ operation: given }] }] });
+  const when = (given: AuthorizationPolicyCondition): AuthorizationPolicySpec => ({ rules: [{ when: [given] }] });
 
   test.each<[string, AuthorizationPolicySpec, string]>([
     ["a DENY without rules", { action: "DENY" }, "spec.rules"],
@@ -53,6 +57,24 @@ describe("a stored policy that the API server would refuse", () => {
     ["an empty source", source({}), "source"],
     ["an empty list", source({ namespaces: [] }), "namespaces"],
     ["an unknown field", source({ requestPrincipals: ["x"] }), "requestPrincipals"],
+    [
+      "a selector beside targetRefs",
+      { selector: { matchLabels: { app: "a" } }, targetRefs: [{ kind: "Service", name: "a" }] },
+      "spec",
+    ],
+    ["a target of another kind", { targetRefs: [{ kind: "Gateway" as "Service", name: "a" }] }, "targetRefs[0].kind"],
+    ["a condition without values", when({ key: "source.ip" }), "when[0]"],
+    ["a key that is not known", when({ key: "source.labels[app]", values: ["a"] }), "when[0].key"],
+    ["a key of a token", when({ key: "request.auth.principal", values: ["a"] }), "when[0].key"],
+    ["the address of a proxy before", when({ key: "remote.ip", values: ["10.0.0.1"] }), "when[0].key"],
+    ["a header with an underscore", when({ key: "request.headers[x_a]", values: ["a"] }), "when[0].key"],
+    ["a pseudo header", when({ key: "request.headers[:path]", values: ["a"] }), "when[0].key"],
+    ["the header Host", when({ key: "request.headers[Host]", values: ["a"] }), "when[0].key"],
+    ["a condition on no address", when({ key: "destination.ip", notValues: ["a"] }), "when[0].notValues[0]"],
+    ["a condition on no port", when({ key: "destination.port", values: ["0"] }), "when[0].values[0]"],
+    ["a condition on no name of a host", when({ key: "connection.sni", values: ["a.b."] }), "when[0].values[0]"],
+    ["an asterisk within a value", when({ key: "request.headers[x-a]", values: ["a*b"] }), "when[0].values[0]"],
+    ["an unknown enforcement", { enforcement: "Dryrun" as "DryRun", rules: [{}] }, "spec.enforcement"],
     ["an unknown action", { action: "AUDIT" as "DENY" }, "spec.action"],
   ])("%s is invalid, names the field, and denies everything", (_what, spec, field) => {
     const { decision, workload: target } = decide(spec);
@@ -95,5 +117,79 @@ describe("findings", () => {
 
   test("a port that nobody declares is named once for each place", () => {
     expect(codes({ rules: [{ to: [{ operation: { ports: ["8080", "9999"] } }] }] })).toEqual(["UnknownPort"]);
+  });
+
+  test("conditions are judged as source and operation are", () => {
+    const deny = (...when: AuthorizationPolicyCondition[]): AuthorizationPolicySpec => ({
+      action: "DENY",
+      rules: [{ when }],
+    });
+    expect(codes(deny({ key: "source.namespace", values: ["shop"] }))).toEqual(["IdentityWithoutStrict"]);
+    expect(codes(deny({ key: "source.namespace", notValues: ["shop"] }))).toEqual([]);
+    const strictHTTP = meshTLS("shop/tls", { mode: "Permissive", ports: [{ port: 8080, mode: "Strict" }] });
+    const onHTTP = { key: "destination.port", values: ["8080"] };
+    expect(codes(deny({ key: "source.namespace", values: ["shop"] }, onHTTP), strictHTTP)).toEqual([]);
+    const header = { key: "request.headers[x-a]", values: ["a"] };
+    expect(codes(deny(header))).toEqual(["HTTPFieldOnTCPPort"]);
+    expect(codes(deny(header, onHTTP))).toEqual([]);
+    expect(codes(deny({ key: "destination.port", values: ["9999"] }))).toEqual(["UnknownPort"]);
+  });
+});
+
+describe("targetRefs", () => {
+  const a = { kind: "Service", name: "a" } as const;
+
+  test("an invalid policy denies the pods of its Services, and the namespace when these cannot be understood", () => {
+    const other = pod("shop/b-1", { labels: { app: "b" }, serviceAccount: "b", addresses: ["10.1.0.2"] });
+    const denied = (spec: AuthorizationPolicySpec) => {
+      const objects = [...workload, other, authorizationPolicy("shop/x", spec)];
+      const classes = [...compile(clusterOf(objects), testSettings).mesh.classes.values()];
+      return classes.filter(({ deny }) => deny.length > 0).map(({ labels }) => labels["app"]);
+    };
+    const broken = { rules: [{ from: [{ source: { ipBlocks: ["x"] } }] }] };
+    expect(denied({ ...broken, targetRefs: [a] })).toEqual(["a"]);
+    expect(denied({ ...broken, targetRefs: [a], selector: { matchLabels: { app: "b" } } }).sort()).toEqual(["a", "b"]);
+    expect(denied({ ...broken, targetRefs: [{ kind: "Service" } as typeof a] }).sort()).toEqual(["a", "b"]);
+    expect(denied({ ...broken, targetRefs: "a" as unknown as [typeof a] }).sort()).toEqual(["a", "b"]);
+    expect(denied({ ...broken, targetRefs: [{ kind: "Service", name: "missing" }] })).toEqual([]);
+  });
+
+  test("a Service's selector is read anew when it changes", () => {
+    const spec = { targetRefs: [a], rules: [{}] };
+    expect(decide(spec).workload.allow).toHaveLength(1);
+    const moved = service("shop/a", { selector: { app: "elsewhere" }, ports: [{ name: "http", port: 8080 }] });
+    const objects = [...workload.filter(({ kind }) => kind === "Pod"), moved, authorizationPolicy("shop/x", spec)];
+    const [target] = compile(clusterOf(objects), testSettings).mesh.classes.values();
+    expect(target?.allow).toBeUndefined();
+  });
+});
+
+describe("dry runs", () => {
+  test("change nothing that is enforced", () => {
+    const { workload: open } = decide({ enforcement: "DryRun" });
+    expect(open).toMatchObject({ deny: [], allow: undefined, dryRuns: [{ action: "ALLOW", rules: [] }] });
+    const { workload: target, decision } = decide({ enforcement: "DryRun", action: "DENY", rules: [{}] });
+    expect(target).toMatchObject({ deny: [], allow: undefined, dryRuns: [{ name: "shop/x", action: "DENY" }] });
+    expect(decision.summary).toBe("DENY, 1 rule, dry run");
+  });
+
+  test("that are not valid deny nobody", () => {
+    const { workload: target, decision } = decide({ enforcement: "DryRun", action: "DENY" });
+    expect(target).toMatchObject({ deny: [], allow: undefined });
+    expect(target.dryRuns).toBeUndefined();
+    expect(decision.accepted.message).toContain("it is not counted");
+  });
+
+  test("beyond the eighth of a workload are not counted there, and say so", () => {
+    const many = Array.from({ length: 10 }, (_, index) =>
+      authorizationPolicy(`shop/p${index}`, { enforcement: "DryRun", rules: [{}] }),
+    );
+    const { mesh, decisions } = compile(clusterOf([...workload, ...many]), testSettings);
+    const [target] = mesh.classes.values();
+    expect(target?.dryRuns).toHaveLength(8);
+    const counted = new Set(target?.dryRuns?.map(({ origin }) => origin.name));
+    for (const { object, findings } of decisions) {
+      expect(findings.map(({ code }) => code)).toEqual(counted.has(object.name) ? [] : ["DryRunLimit"]);
+    }
   });
 });
