@@ -1,11 +1,12 @@
 /**
  * Policies that are counted and not enforced. Each has a filter of its own with nothing but shadow rules: Envoy gives one
- * verdict for all the shadow rules of a filter, and each dry run is to be known by itself. The counters are
+ * verdict for all the shadow rules of a filter, and each dry run is to be known by itself. To Prometheus the counters are
  *
- *   http.inbound.rbac.heddle.dry_run.<namespace>/<name>.shadow_allowed and .shadow_denied      requests
- *   tcp.rbac.heddle.dry_run.<namespace>/<name>.shadow_allowed and .shadow_denied               connections, by their first byte
+ *   envoy_http_rbac_shadow_denied{envoy_rbac_http_prefix="dry-run/<namespace>/<name>"}    requests
+ *   envoy_rbac_shadow_denied{envoy_rbac_prefix="dry-run/<namespace>/<name>"}              connections, by their first byte
  *
- * where `denied` is what the policy would deny were it the only one: under ALLOW whatever fits none of its rules.
+ * and the same with `allowed`; `denied` is what the policy would deny were it the only one: under ALLOW whatever fits none
+ * of its rules.
  */
 import type { DryRun } from "../model/mesh.ts";
 import { packed } from "./extension.ts";
@@ -18,16 +19,16 @@ import { rules } from "./rbac-rules.ts";
 /** Name of the filter and of the resource that configures it: by the policy's identity, so that one leaves the others alone. */
 export const dryRunName = (layer: RBACLayer, { name }: DryRun): string => `dry-run-${layer}/${name}`;
 
+/** Envoy makes a label of what stands before the first dot, so dots of the name are written as `_`, which no name has. */
+const statPrefix = ({ name }: DryRun): string => `dry-run/${name.replaceAll(".", "_")}.`;
+
 /** The filter's configuration; without a policy one that does nothing. */
 export function dryRunConfig(layer: RBACLayer, policy?: DryRun, trustDomain = ""): AnyJson {
-  const shadow =
-    policy === undefined
-      ? {}
-      : {
-          shadowRules: rules(policy.action, [policy], layer, trustDomain),
-          shadowRulesStatPrefix: `heddle.dry_run.${policy.name}.`,
-        };
+  if (policy === undefined) {
+    return layer === "http" ? packed(HttpRBACSchema, {}) : packed(NetworkRBACSchema, { statPrefix: "dry-run." });
+  }
+  const shadowRules = rules(policy.action, [policy], layer, trustDomain);
   return layer === "http"
-    ? packed(HttpRBACSchema, shadow)
-    : packed(NetworkRBACSchema, { statPrefix: "tcp.", ...shadow });
+    ? packed(HttpRBACSchema, { shadowRules, shadowRulesStatPrefix: statPrefix(policy) })
+    : packed(NetworkRBACSchema, { shadowRules, statPrefix: statPrefix(policy) });
 }

@@ -48,7 +48,8 @@ export interface CallReport {
 interface CallOptions {
   readonly url: string;
   readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** A header of several values is sent in as many lines. */
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly count: number;
   /** Calls per second; 0 is as fast as eight callers go. */
   readonly rate: number;
@@ -177,7 +178,10 @@ function callHttp2(url: URL, options: CallOptions): Promise<Answer> {
 
 /** The options of one request: `#` in the value of a header is its number. */
 function numbered(options: CallOptions, turn: number): CallOptions {
-  const headers = Object.entries(options.headers).map(([key, value]) => [key, value.replaceAll("#", String(turn))]);
+  const headers = Object.entries(options.headers).map(([key, values]) => {
+    const [value, ...more] = [values].flat().map((text) => text.replaceAll("#", String(turn)));
+    return [key, more.length === 0 ? value : [value, ...more]];
+  });
   return { ...options, headers: Object.fromEntries(headers) };
 }
 
@@ -295,12 +299,12 @@ async function main(): Promise<void> {
     console.error(readFileSync(import.meta.filename, "utf8").split("*/")[0]);
     process.exit(2);
   }
-  const headers = Object.fromEntries(
-    (values.header ?? []).map((header) => [
-      header.slice(0, header.indexOf(":")),
-      header.slice(header.indexOf(":") + 1),
-    ]),
-  );
+  const headers: Record<string, string[]> = {};
+  for (const header of values.header ?? []) {
+    const colon = header.indexOf(":");
+    const name = header.slice(0, colon);
+    headers[name] = [...(headers[name] ?? []), header.slice(colon + 1)];
+  }
   const until =
     command === "watch" ? new Promise<void>((resolve) => process.stdin.resume().once("end", resolve)) : undefined;
   const report = await call({

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binary } from "../binaries.ts";
 import { type Cluster, type ClusterAccess, type Image, startCluster } from "../cluster.ts";
+import { until } from "../processes.ts";
 import { Mesh, repository } from "./mesh.ts";
 
 /** The images that the manifests and examples name, as the local node runs them. */
@@ -45,7 +46,9 @@ export async function installHeddle<Access extends ClusterAccess>(
   };
   await kubectl("apply", "-f", join(repository, "crds"));
   const crds = ["trafficsplits", "authorizationpolicies", "meshtls"].map((plural) => `${plural}.heddle.dev`);
-  await kubectl("wait", "crd", ...crds, "--for=condition=Established", "--timeout=30s");
+  // Before the API server has looked at a definition it has no conditions, and kubectl then does not wait but fails.
+  const established = () => kubectl("wait", "crd", ...crds, "--for=condition=Established", "--timeout=30s");
+  await until("the CRDs to be established", () => established().then(() => true), { timeout: 30_000 });
   await kubectl("apply", "-f", join(repository, "config"));
   await mesh.waitDeployments("heddle-system", seconds);
   return mesh;

@@ -16,8 +16,8 @@ export const repository = resolve(import.meta.dirname, "../..");
 export interface CallOptions {
   readonly count?: number;
   readonly method?: string;
-  /** `#` in a value is the number of the request. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** `#` in a value is the number of the request. A header with several values is sent in as many lines. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** Tells which server answered each request. */
   readonly each?: boolean;
   /** Makes each request again with the cookie that it was given. */
@@ -248,6 +248,8 @@ function flags(options: CallOptions): string[] {
     ...(options.fresh === true ? ["--fresh"] : []),
     ...(options.each === true ? ["--each"] : []),
     ...(options.returnCookies === true ? ["--return-cookies"] : []),
-    ...Object.entries(options.headers ?? {}).flatMap(([name, value]) => ["--header", `${name}:${value}`]),
+    ...Object.entries(options.headers ?? {}).flatMap(([name, values]) =>
+      [values].flat().flatMap((value) => ["--header", `${name}:${value}`]),
+    ),
   ];
 }

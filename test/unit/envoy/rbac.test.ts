@@ -355,11 +355,12 @@ describe("filters", () => {
     const [http, , , tcp] = authorizationResources(workload, ["http", "tcp"]).map(
       ({ config }) => config["typed_config"],
     );
-    const shadow = { shadow_rules: { action: "DENY" }, shadow_rules_stat_prefix: "heddle.dry_run.shop/a.b." };
-    for (const config of [http, tcp]) {
-      expect(config).toMatchObject(shadow);
-      expect(config).not.toHaveProperty("rules");
-    }
+    expect(http).toMatchObject({
+      shadow_rules: { action: "DENY" },
+      shadow_rules_stat_prefix: "dry-run/shop/a_b.",
+    });
+    expect(tcp).toMatchObject({ shadow_rules: { action: "DENY" }, stat_prefix: "dry-run/shop/a_b." });
+    for (const config of [http, tcp]) expect(config).not.toHaveProperty("rules");
   });
 
   test("are the four resources, each with statistics of its own", () => {
