@@ -8,11 +8,12 @@ import { packed } from "./extension.ts";
 import type { CircuitBreakersJson } from "./generated/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import type { ClusterJson } from "./generated/envoy/config/cluster/v3/cluster_pb.js";
 import type { BindConfigJson } from "./generated/envoy/config/core/v3/address_pb.js";
+import type { HttpProtocolOptionsJson as CommonOptionsJson } from "./generated/envoy/config/core/v3/protocol_pb.js";
 import type { LbEndpointJson } from "./generated/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import type { HttpProtocolOptionsJson } from "./generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { HttpProtocolOptionsSchema } from "./generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
 import { http2Windows } from "./http.ts";
-import { clusterNames, servicePortName } from "./names.ts";
+import { clusterNames, mirrorName, servicePortName } from "./names.ts";
 import type { EnvoyResource } from "./resource.ts";
 import { adsSource } from "./source.ts";
 import { tcpKeepalive } from "./tcp.ts";
@@ -50,21 +51,41 @@ export function serviceCluster(reference: ServicePortReference, port: MeshServic
   const name = servicePortName(reference);
   return encodeResource("cluster", name, {
     name,
-    type: "EDS",
     edsClusterConfig: { edsConfig: adsSource },
-    connectTimeout: "5s",
-    lbPolicy: "LEAST_REQUEST",
     circuitBreakers,
-    upstreamConnectionOptions: { tcpKeepalive },
-    ...(isHTTP(port.protocol) ? httpProtocolOptions(clientProtocolOptions(port.protocol)) : {}),
-    ...transportSockets(port),
+    ...clientOptions(port, {}),
   });
 }
 
-function clientProtocolOptions(protocol: Protocol): HttpProtocolOptionsJson {
+/**
+ * The same endpoints, for copies of requests. Nobody waits for the answer to a copy, so that nobody would give up on a
+ * mirror that hangs: its copies would fill the caller's sidecar. So a copy is given some time, and of those under way there
+ * are at most 1,024 (Envoy's default threshold); more are dropped.
+ */
+export function mirrorCluster(reference: ServicePortReference, port: MeshServicePort): EnvoyResource {
+  const name = mirrorName(reference);
+  return encodeResource("cluster", name, {
+    name,
+    edsClusterConfig: { edsConfig: adsSource, serviceName: servicePortName(reference) },
+    ...clientOptions(port, { maxStreamDuration: "15s" }),
+  });
+}
+
+function clientOptions(port: MeshServicePort, http: CommonOptionsJson): ClusterJson {
+  return {
+    type: "EDS",
+    connectTimeout: "5s",
+    lbPolicy: "LEAST_REQUEST",
+    upstreamConnectionOptions: { tcpKeepalive },
+    ...(isHTTP(port.protocol) ? httpProtocolOptions(clientProtocolOptions(port.protocol, http)) : {}),
+    ...transportSockets(port),
+  };
+}
+
+function clientProtocolOptions(protocol: Protocol, http: CommonOptionsJson): HttpProtocolOptionsJson {
   // Below the hour after which servers close an idle connection, so that both sides do not do so at once. No HTTP/2 pings:
   // gRPC servers without a sidecar answer frequent ones with GOAWAY.
-  const commonHttpProtocolOptions = { idleTimeout: "1800s" };
+  const commonHttpProtocolOptions = { idleTimeout: "1800s", ...http };
   return protocol === "http"
     ? {
         commonHttpProtocolOptions,

@@ -46,6 +46,11 @@ export function servicePortName({ namespace, service, port }: ServicePortReferen
   return `outbound/${namespace}/${service}/${port}`;
 }
 
+/** Name of the cluster that copies of requests to a Service's port go to. Its endpoints are those of the port. */
+export function mirrorName({ namespace, service, port }: ServicePortReference): string {
+  return `mirror/${namespace}/${service}/${port}`;
+}
+
 /** Name of the listener of a Service's port at one of its addresses. */
 export function serviceListenerName(reference: ServicePortReference, address: string): string {
   return `${servicePortName(reference)}/${address}`;

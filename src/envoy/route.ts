@@ -20,7 +20,7 @@ import type {
 } from "./generated/envoy/config/route/v3/route_components_pb.js";
 import { PreviousHostsPredicateSchema } from "./generated/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js";
 import { internalOnlyHeaders } from "./http.ts";
-import { servicePortName } from "./names.ts";
+import { mirrorName, servicePortName } from "./names.ts";
 import type { EnvoyResource } from "./resource.ts";
 
 /** Only what certainly reached no server is tried again: up to twice, each time at another endpoint. */
@@ -68,7 +68,7 @@ function mirrored(mirror: Mirror): RouteActionJson {
   return {
     requestMirrorPolicies: [
       {
-        cluster: servicePortName(mirror),
+        cluster: mirrorName(mirror),
         runtimeFraction: { defaultValue: { numerator: mirror.percent, denominator: "HUNDRED" } },
         disableShadowHostSuffixAppend: true,
       },

@@ -11,7 +11,7 @@ import type { AccessLogSetting } from "../model/snapshot.ts";
 import { accessLog } from "./access-log.ts";
 import { socketAddress } from "./address.ts";
 import { backendShares } from "./backend.ts";
-import { isHTTP, serviceCluster, serviceEndpoints } from "./cluster.ts";
+import { isHTTP, mirrorCluster, serviceCluster, serviceEndpoints } from "./cluster.ts";
 import { encodeResource } from "./encode.ts";
 import type { FilterJson } from "./generated/envoy/config/listener/v3/listener_components_pb.js";
 import { connectionManager, http2Windows } from "./http.ts";
@@ -31,6 +31,7 @@ export function serviceResources(service: MeshService, logged: AccessLogSetting 
     return [
       serviceCluster(reference, port),
       serviceEndpoints(reference, port),
+      ...(port.mirrored === true ? [mirrorCluster(reference, port)] : []),
       // Routes that no listener refers to would be asked for, and acknowledged, by nobody.
       ...(isHTTP(port.protocol) && service.addresses.length > 0 ? [serviceRoutes(reference, port)] : []),
       ...service.addresses.map((address) => serviceListener(reference, port, address, logged)),

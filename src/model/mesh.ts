@@ -76,6 +76,8 @@ export interface MeshServicePort {
   /** Sorted identities of the endpoints that speak mutual TLS: the only ones that clients accept (secure naming). */
   readonly serverIdentities: readonly SpiffeID[];
   readonly routing: Routing;
+  /** Whether some split sends it copies of requests; absent when none does. */
+  readonly mirrored?: true;
 }
 
 /** A Service as any client sees it; shared by all clients. */

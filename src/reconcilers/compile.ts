@@ -155,7 +155,8 @@ function meshService(service: ClientService, given: Speaking & { readonly splits
     const serverIdentities = [...new Set(identities)].sort(compare);
     const { port: number, name: portName, protocol } = port;
     const routing = given.splits.routingOf(service, port);
-    return { port: number, name: portName, protocol, endpoints, serverIdentities, routing };
+    const mirrored = given.splits.isMirrored(service, port) ? ({ mirrored: true } as const) : {};
+    return { port: number, name: portName, protocol, endpoints, serverIdentities, routing, ...mirrored };
   });
   return { key, namespace, name, addresses, ports };
 }

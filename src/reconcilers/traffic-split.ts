@@ -43,6 +43,8 @@ export interface SplitInputs {
 export interface SplitDecisions {
   /** The routing of every port of every service. */
   readonly routingOf: (service: ClientService, port: ClientPort) => Routing;
+  /** Whether some route sends copies to a port. */
+  readonly isMirrored: (service: ClientService, port: ClientPort) => boolean;
   readonly decisions: readonly StatusDecision[];
 }
 
@@ -81,7 +83,9 @@ export function decideSplits(inputs: SplitInputs): SplitDecisions {
   const routingOf = (service: ClientService, port: ClientPort): Routing => {
     return routePort(service, port, splitsOfRoot.get(service.key) ?? [], inputs.services);
   };
-  return { routingOf, decisions };
+  const mirrored = findMirrored(splitsOfRoot, inputs.services);
+  const isMirrored = ({ key }: ClientService, { port }: ClientPort): boolean => mirrored.has(`${key}/${port}`);
+  return { routingOf, isMirrored, decisions };
 }
 
 /** Of an object that cannot be understood nobody knows what it names. */
@@ -192,6 +196,25 @@ function routePort(
   // Stable: of equal rank the oldest split's match stays first, and within a split the first of its list.
   const ordered = routes.sort((a, b) => compareMatches(a.match, b.match));
   return { routes: ordered.some(({ match }) => match === undefined) ? ordered : [...ordered, itself] };
+}
+
+/** The ports that are sent copies, as `namespace/name/port`. */
+function findMirrored(
+  splitsOfRoot: ReadonlyMap<ObjectKey, readonly Split[]>,
+  services: ReadonlyMap<ObjectKey, ClientService>,
+): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const [key, splits] of splitsOfRoot) {
+    const root = services.get(key);
+    if (root === undefined) continue;
+    for (const port of root.ports.filter(({ protocol }) => protocol !== "tcp")) {
+      for (const split of splits) {
+        const { mirror } = extrasForPort(split, root, port, services);
+        if (mirror !== undefined) found.add(`${mirror.namespace}/${mirror.service}/${mirror.port}`);
+      }
+    }
+  }
+  return found;
 }
 
 /** What a split says of requests besides where they go. */

@@ -46,6 +46,21 @@ const shareOfB = (places: readonly string[]): number => places.filter((server) =
 /** A thousand draws at 10 % have a standard deviation of 9.5, at 50 % of 15.8; five of them are allowed. */
 const tolerance = 80;
 
+/** A statistic of each cluster in the sidecar of `frontend`. */
+async function statsOf(statistic: string): Promise<ReadonlyMap<string, number>> {
+  const [namespace, deployment] = callers.frontend;
+  const pod = await mesh().podOf(namespace, deployment);
+  const program = `fetch("http://127.0.0.1:15000/stats?filter=${statistic}").then((answer) => answer.text()).then(console.log)`;
+  const { stdout } = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", program]);
+  const lines = stdout.split("\n").map((line) => line.split(": "));
+  const suffix = `.${statistic}`;
+  return new Map(
+    lines
+      .filter(([name = ""]) => name.startsWith("cluster.") && name.endsWith(suffix))
+      .map(([name = "", count]) => [name.slice("cluster.".length, -suffix.length), Number(count)]),
+  );
+}
+
 async function conditionOf(name: string, type: string) {
   const { status } = await mesh().get(kind, "splits", name);
   return status?.conditions?.find((condition) => condition.type === type);
@@ -179,6 +194,15 @@ describe("mirror", () => {
     await mesh().remove("authorizationpolicies.heddle.dev", "splits", "shadow");
   });
 
+  test("copies to a mirror that hangs do not pile up in the caller's sidecar", async () => {
+    await apply("web", "backends: [{service: web-a, weight: 1}], mirror: {service: shadow, percent: 100}");
+    const active = async () => (await statsOf("upstream_rq_active")).get("mirror/splits/shadow/80");
+    await expectStatus(mesh(), "frontend", `${url}hang/shadow`, 200, { count: 1500 });
+    expect(await active()).toBeGreaterThan(0);
+    expect(await active()).toBeLessThanOrEqual(1024);
+    await vi.waitFor(async () => expect(await active()).toBe(0), { timeout: 60_000, interval: 1000 });
+  }, 90_000);
+
   test("a mirror that does not exist breaks nothing, and is said not to be resolved", async () => {
     await apply("web", "backends: [{service: web-a, weight: 1}], mirror: {service: nowhere, percent: 100}");
     await expectStatus(mesh(), "frontend", url, 200, { count: 50 });
@@ -257,14 +281,7 @@ describe("matches", () => {
 
 describe("what cannot be reached", () => {
   /** Requests that found no endpoint (response flag UH), by cluster, since the sidecar of the caller was started. */
-  async function unanswered(): Promise<ReadonlyMap<string, number>> {
-    const [namespace, deployment] = callers.frontend;
-    const pod = await mesh().podOf(namespace, deployment);
-    const program = `fetch("http://127.0.0.1:15000/stats?filter=upstream_cx_none_healthy").then((answer) => answer.text()).then(console.log)`;
-    const { stdout } = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", program]);
-    const lines = stdout.matchAll(/^cluster\.(.+)\.upstream_cx_none_healthy: (\d+)$/gm);
-    return new Map([...lines].map(([, cluster = "", count]) => [cluster, Number(count)]));
-  }
+  const unanswered = () => statsOf("upstream_cx_none_healthy");
 
   /** The clusters that were found empty by a call, and how often. */
   async function reasonsOf(target: string, count: number): Promise<Readonly<Record<string, number>>> {

@@ -161,7 +161,7 @@ export function localConfig(config: EnvoyConfig, directory: string, files: Reado
       Object.entries(object).map(([field, inner]) => {
         switch (field) {
           case "eds_config":
-            return [field, source("endpoint", config["name"])];
+            return [field, source("endpoint", object["service_name"] ?? config["name"])];
           case "rds":
             return [
               field,

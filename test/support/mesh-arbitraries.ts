@@ -205,9 +205,11 @@ const servicePort: fc.Arbitrary<MeshServicePort> = fc
     endpoints: fc.uniqueArray(endpoint, { maxLength: 4, selector: ({ address: ip, port }) => `${ip} ${port}` }),
     matched: fc.array(matchedRoute, { maxLength: 3 }),
     last: lastRoute,
+    mirrored: fc.constantFrom({}, { mirrored: true } as const),
   })
-  .map(({ matched, last, ...port }) => ({
+  .map(({ matched, last, mirrored, ...port }) => ({
     ...port,
+    ...mirrored,
     serverIdentities: port.endpoints.some(({ mutualTLS }) => mutualTLS) ? [identityOf("shop", "server")] : [],
     routing: { routes: port.protocol === "tcp" ? [last] : [...matched, last] },
   }));

@@ -84,7 +84,8 @@ function serveHttp(port: number): void {
     const { path, host, peer } = JSON.parse(said) as Record<string, string>;
     const key = `${host}${path} ${peer}`;
     received.set(key, (received.get(key) ?? 0) + 1);
-    response.end(`${said}\n`);
+    // A server that never answers, for the one whose name it is.
+    if (path !== `/hang/${name}`) response.end(`${said}\n`);
   }).listen(port, "0.0.0.0", () => console.log(`${name}: HTTP on ${port}`));
 }
 

@@ -220,13 +220,27 @@ describe("routes", () => {
         cluster: "outbound/shop/checkout-v1/80",
         request_mirror_policies: [
           {
-            cluster: "outbound/shop/checkout-v3/80",
+            cluster: "mirror/shop/checkout-v3/80",
             runtime_fraction: { default_value: { numerator: 5 } },
             disable_shadow_host_suffix_append: true,
           },
         ],
       },
     });
+  });
+
+  test("a mirrored port has a cluster for copies, which do not pile up", () => {
+    const resources = serviceResources(meshService([servicePort(80, "http", { mirrored: true })]));
+    const [own, copies] = ["outbound/shop/checkout/80", "mirror/shop/checkout/80"].map(
+      (cluster) => resources.find(({ type, name }) => type === "cluster" && name === cluster)?.config,
+    );
+    expect(copies).toMatchObject({ eds_cluster_config: { service_name: "outbound/shop/checkout/80" } });
+    expect(copies).not.toHaveProperty("circuit_breakers");
+    expect(ofMessage(copies, "HttpProtocolOptions")).toMatchObject([
+      { common_http_protocol_options: { max_stream_duration: "15s" } },
+    ]);
+    expect(copies?.["transport_socket"]).toEqual(own?.["transport_socket"]);
+    expect(JSON.stringify(own)).not.toContain("max_stream_duration");
   });
 
   test("TCP connections are shared by weight", () => {
