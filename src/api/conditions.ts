@@ -65,6 +65,7 @@ export const findingCodes = {
   BackendWithoutEndpoints: "A backend has no endpoints; its share of the requests is answered with 503.",
   MirrorWithoutEndpoints: "The mirror has no endpoints; its copies are dropped.",
   UnknownPort: "No container of the selected workloads declares the port.",
+  NotRecorded: "The ConfigMap that records what sidecars are sent has no room for the root Service.",
   NamespaceNotInMesh: "No pod of the namespace is in the mesh, so the object changes nothing.",
   PathPatternBypass:
     "A path pattern that keeps callers out can be evaded by upper case, by `;` parameters or by double encoding.",

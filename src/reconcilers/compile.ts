@@ -16,13 +16,14 @@ import type { CompileCache } from "./cache.ts";
 import { createCompileCache, sweep } from "./cache.ts";
 import type { EncodingFault } from "./encoding.ts";
 import { encodeMesh, targetsOf } from "./encoding.ts";
+import type { ServiceEndpoint } from "./endpoints.ts";
 import { decideIdentity } from "./identity.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
 import { clientsSpeakTLS, decideTLS, heldModes } from "./mesh-tls.ts";
 import { compareReferences, distinctReferences, invalid } from "./objects.ts";
-import { recordMesh } from "./outputs.ts";
+import { type ReachRecord, recordMesh, recordReaches } from "./outputs.ts";
 import { decideReaches } from "./reach.ts";
-import type { ClientService, ServiceEndpoint } from "./services.ts";
+import type { ClientService } from "./services.ts";
 import { findServedPorts, findServices, sidecarPorts } from "./services.ts";
 import type { SplitDecisions } from "./traffic-split.ts";
 import { decideSplits } from "./traffic-split.ts";
@@ -42,6 +43,8 @@ export interface Compilation {
    * are made when they are first asked for, so that proxies are served before anything is written down.
    */
   readonly outputs: readonly DesiredObject[];
+  /** Services for which a reach's ConfigMap has no room; found when they are first asked for. */
+  readonly unrecorded: ReadonlySet<ObjectKey>;
   readonly identities: readonly WorkloadIdentity[];
   /** How they are issued. */
   readonly identityPlan: IdentityPlan;
@@ -103,6 +106,12 @@ export function compile(
   const encoding = encodeMesh(mesh, settings, cache);
   const targets = targetsOf(mesh, encoding, snapshot, settings, cache);
   let outputs: readonly DesiredObject[] | undefined;
+  let reachRecords: ReadonlyMap<string, ReachRecord> | undefined;
+  const recordOfReaches = () => {
+    reachRecords ??= recordReaches(mesh, encoding, cache);
+    return reachRecords;
+  };
+  let unrecorded: ReadonlySet<ObjectKey> | undefined;
   const decisions = [...tls.decisions, ...authorization.decisions, ...splits.decisions]
     .map((decision) => {
       const judged = withFaults(identity.judge(decision), encoding.faults, authorization.dryRuns.has(decision.object));
@@ -113,8 +122,12 @@ export function compile(
     mesh,
     targets,
     get outputs() {
-      outputs ??= recordMesh(mesh, encoding, snapshot, settings, cache);
+      outputs ??= recordMesh(mesh, encoding, recordOfReaches(), snapshot, settings, cache);
       return outputs;
+    },
+    get unrecorded() {
+      unrecorded ??= new Set([...recordOfReaches().values()].flatMap(({ missing }) => missing));
+      return unrecorded;
     },
     identities: mesh.identities,
     identityPlan: identity.plan,
@@ -217,6 +230,5 @@ function withFaults(decision: StatusDecision, faults: readonly EncodingFault[], 
   if (fault === undefined || decision.accepted.status !== "True") return decision;
   const denies = kind === "AuthorizationPolicy" && !isDryRun;
   const effect = denies ? " Until then, everything that it selects is denied." : "";
-  const message = `It cannot be put into Envoy's words: ${fault.message}. Simplify it, or report this as a defect.${effect}`;
-  return { ...decision, accepted: invalid(message) };
+  return { ...decision, accepted: invalid(`${fault.message}${effect}`) };
 }

@@ -12,14 +12,17 @@ import type { EnvoyResource, ProxyTarget, ResourceGroup } from "../envoy/resourc
 import { serviceResources } from "../envoy/service.ts";
 import type { Mesh, MeshPolicy, MeshService, ObjectReference, WorkloadClass } from "../model/mesh.ts";
 import type { AccessLogSetting, MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
+import { compare } from "../model/workload.ts";
 import type { CompileCache, EncodedUnit } from "./cache.ts";
 import { contentHash } from "./cache.ts";
 import { messageOf } from "./objects.ts";
+import { fitsRecord } from "./record-text.ts";
 import { addressesOf } from "./workloads.ts";
 
-/** Objects that made a unit impossible to encode. */
+/** Objects that made a unit impossible to encode, or to record. */
 export interface EncodingFault {
   readonly origins: readonly ObjectReference[];
+  /** What is wrong, and what to do. */
   readonly message: string;
 }
 
@@ -47,10 +50,42 @@ export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: Compi
   for (const [id, workload] of mesh.classes) {
     const { deny, allow = [], dryRuns = [] } = workload;
     const origins = [...deny, ...allow, ...dryRuns].map(({ origin }) => origin);
-    const unit = encodeWithout(origins, (faulty) => encodeClass(closed(workload, faulty), accessLog, cache), faults);
+    const encodeOpen = (faulty: ReadonlySet<ObjectReference>) => {
+      return fitIntoRecord(closed(workload, faulty), accessLog, cache, faults);
+    };
+    const unit = encodeWithout(origins, encodeOpen, faults);
     if (unit !== undefined) classes.set(id, unit);
   }
   return { services, classes, faults };
+}
+
+/**
+ * The inbound side of a class is recorded whole, and a ConfigMap holds 1 MiB: the largest policies are closed until the
+ * rest fits. Not the newest: which ones it takes must not depend on when they came.
+ */
+function fitIntoRecord(
+  workload: WorkloadClass,
+  accessLog: AccessLogSetting,
+  cache: CompileCache,
+  faults: EncodingFault[],
+): EncodedUnit {
+  const unit = encodeClass(workload, accessLog, cache);
+  if (fitsRecord(unit.resources, cache)) return unit;
+  const { deny, allow = [], dryRuns = [] } = workload;
+  const sizeOf = new Map(
+    [...deny, ...allow, ...dryRuns].map((policy) => [policy, JSON.stringify(policy.rules).length]),
+  );
+  const largestFirst = [...sizeOf].sort(([a, left], [b, right]) => right - left || compare(a.name, b.name));
+  const refused = new Set<ObjectReference>();
+  for (const [{ origin }] of largestFirst) {
+    refused.add(origin);
+    const message = `With it, what ${workload.namespace}/${workload.serviceAccount} is to enforce takes more than the 1 MiB of a ConfigMap, in which it is recorded. Give it fewer rules or values, or split the workload.`;
+    faults.push({ origins: [origin], message });
+    const smaller = encodeClass(closed(workload, refused), accessLog, cache);
+    if (fitsRecord(smaller.resources, cache)) return smaller;
+  }
+  // Some ten thousand policies: their names alone are too much. Served as it is; the record then stays as it was.
+  return unit;
 }
 
 /**
@@ -68,17 +103,20 @@ function encodeWithout(
     const distinct = [...new Set(origins)];
     const faulty = distinct.filter((origin) => {
       const fault = faultOf(() => encodeUnit(new Set(distinct.filter((other) => other !== origin))));
-      if (fault !== undefined) faults.push({ origins: [origin], message: fault });
+      if (fault !== undefined) faults.push({ origins: [origin], message: defect(fault) });
       return fault !== undefined;
     });
     try {
       return encodeUnit(new Set(faulty));
     } catch {
-      faults.push({ origins: distinct, message: messageOf(error) });
+      faults.push({ origins: distinct, message: defect(messageOf(error)) });
       return undefined;
     }
   }
 }
+
+const defect = (message: string): string =>
+  `It cannot be put into Envoy's words: ${message}. Simplify it, or report this as a defect.`;
 
 function faultOf(attempt: () => unknown): string | undefined {
   try {

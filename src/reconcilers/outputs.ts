@@ -5,30 +5,27 @@
  *   Reach ----------> ConfigMap heddle-reach-<hash>     in each namespace that uses it: its outbound side, no endpoints
  */
 import { bootstrapFiles } from "../envoy/bootstrap.ts";
-import type { EnvoyResource } from "../envoy/resource.ts";
-import { resourceTypes, typeUrls } from "../envoy/resource.ts";
 import { envoyYAML } from "../envoy/yaml.ts";
 import type { Mesh, ObjectReference, Reach } from "../model/mesh.ts";
 import type { DesiredObject } from "../model/output.ts";
 import { configMapOfClass, configMapOfReach, keys, manager } from "../model/sidecar.ts";
-import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
+import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
 import { compare, shortHash } from "../model/workload.ts";
 import type { CompileCache, RecordText } from "./cache.ts";
 import { contentHash } from "./cache.ts";
 import type { Encoding } from "./encoding.ts";
 import { distinctReferences, namespaceOf, own } from "./objects.ts";
+import { measured, recordLimit, render } from "./record-text.ts";
 import { isMember } from "./workloads.ts";
 
-/** A ConfigMap holds 1 MiB (1,048,576 bytes) of data; what is left is for keys and the object around. */
-const recordLimit = 1_000_000;
-
-/** Annotations of an object hold 256 KiB in all. */
-const originsLimit = 1000;
+/** Annotations of an object hold 256 KiB in all; in bytes. */
+const originsLimit = 200_000;
 
 /** All ConfigMaps that are to exist, by namespace and name. */
 export function recordMesh(
   mesh: Mesh,
   encoding: Encoding,
+  reaches: ReadonlyMap<string, ReachRecord>,
   snapshot: Snapshot,
   settings: MeshSettings,
   cache: CompileCache,
@@ -45,8 +42,8 @@ export function recordMesh(
     add(workload.namespace, configMapOfClass(id), { files, origins: workload.origins });
   }
   for (const [namespace, id] of mesh.reachOfNamespace) {
-    const reach = mesh.reaches.get(id);
-    if (reach !== undefined) add(namespace, configMapOfReach(id), reachContent(reach, mesh, encoding, cache));
+    const reach = reaches.get(id);
+    if (reach !== undefined) add(namespace, configMapOfReach(id), reach.content);
   }
   for (const [namespace, id] of mountedClasses(snapshot)) {
     add(namespace, configMapOfClass(id), { files: start, origins: [] });
@@ -64,15 +61,10 @@ interface RecordContent {
 }
 
 function configMap(namespace: string, name: string, content: RecordContent, cache: CompileCache): DesiredObject {
-  const origins = content.origins
-    .slice(0, originsLimit)
-    .map(({ kind, namespace: of, name: named, uid, generation }) => {
-      return { kind, namespace: of, name: named, uid, generation };
-    });
   const files = Object.entries(content.files);
   const annotations = {
     [keys.revision]: revisionOf(files.map(([file, { hash }]) => [file, hash])),
-    [keys.origins]: JSON.stringify(origins),
+    [keys.origins]: originsText(content.origins),
     ...content.annotations,
   };
   return cache.outputs.get(
@@ -83,6 +75,19 @@ function configMap(namespace: string, name: string, content: RecordContent, cach
       return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
     },
   );
+}
+
+/** A JSON list of the objects behind a record, as many as fit. */
+function originsText(origins: readonly ObjectReference[]): string {
+  const texts: string[] = [];
+  let bytes = 2;
+  for (const { kind, namespace, name, uid, generation } of origins) {
+    const text = JSON.stringify({ kind, namespace, name, uid, generation });
+    bytes += text.length + 1;
+    if (bytes > originsLimit) break;
+    texts.push(text);
+  }
+  return `[${texts.join(",")}]`;
 }
 
 /** The revision of a record with this data: what the annotation of one says unless somebody has changed it. */
@@ -112,29 +117,48 @@ function startFiles(settings: MeshSettings, cache: CompileCache): Readonly<Recor
 function mountedClasses(snapshot: Snapshot): readonly (readonly [namespace: string, classId: string])[] {
   return [...snapshot.pods.values()].filter(isMember).flatMap((pod) => {
     const id = own(pod.metadata.annotations, keys.class) ?? "";
-    return /^[a-z0-9]([a-z0-9.-]{0,240}[a-z0-9])?$/.test(id) ? [[namespaceOf(pod), id] as const] : [];
+    return isNamePart(id) ? [[namespaceOf(pod), id] as const] : [];
   });
 }
 
-/** Services in their order, as many as fit. */
-function reachContent(reach: Reach, mesh: Mesh, encoding: Encoding, cache: CompileCache): RecordContent {
+/** Whether an object can be called `heddle-` and this (RFC 1123 subdomain of at most 253 characters). */
+const isNamePart = (text: string): boolean =>
+  text.length <= 240 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text);
+
+/** What is recorded of a reach. */
+export interface ReachRecord {
+  readonly content: RecordContent;
+  /** Services for which there is no room. */
+  readonly missing: readonly ObjectKey[];
+}
+
+/** What is recorded of each reach, by its id: services in their order, each that still fits. */
+export function recordReaches(mesh: Mesh, encoding: Encoding, cache: CompileCache): ReadonlyMap<string, ReachRecord> {
+  return new Map([...mesh.reaches].map(([id, reach]) => [id, recordReach(reach, mesh, encoding, cache)]));
+}
+
+function recordReach(reach: Reach, mesh: Mesh, encoding: Encoding, cache: CompileCache): ReachRecord {
   const texts: RecordText[] = [];
   const origins: ObjectReference[] = [];
+  const missing: ObjectKey[] = [];
   let bytes = 0;
   for (const key of reach.services) {
     const text = render(encoding.services.get(key)?.resources ?? [], cache);
-    if (bytes + text.bytes > recordLimit) break;
+    if (bytes + text.bytes > recordLimit) {
+      missing.push(key);
+      continue;
+    }
     bytes += text.bytes;
     texts.push(text);
     const routes = mesh.services.get(key)?.ports.flatMap(({ routing }) => routing.routes) ?? [];
     origins.push(...routes.flatMap(({ origin }) => origin ?? []));
   }
-  const isWhole = texts.length === reach.services.length;
-  return {
+  const content = {
     files: { "outbound.yaml": recordOf(texts, cache) },
     origins: distinctReferences(origins),
-    ...(isWhole ? {} : { annotations: { [keys.recorded]: `${texts.length}/${reach.services.length}` } }),
+    ...(missing.length === 0 ? {} : { annotations: { [keys.recorded]: `${texts.length}/${reach.services.length}` } }),
   };
+  return { content, missing };
 }
 
 /** A record of entries. */
@@ -144,23 +168,3 @@ function recordOf(entries: readonly RecordText[], cache: CompileCache): RecordTe
     return measured(body === "" ? "resources: []\n" : `resources:\n${body}`);
   });
 }
-
-/** Entries of a YAML list with each resource in Envoy's words; endpoints change too often to be recorded. */
-function render(resources: readonly EnvoyResource[], cache: CompileCache): RecordText {
-  const recorded = resources.filter(({ type }) => type !== "endpoint");
-  const key = recorded.map(({ type, name, version }) => `${type} ${name} ${version}`).join("\n");
-  return cache.texts.get(`resources ${key}`, () => {
-    if (recorded.length === 0) return measured("");
-    const order = (resource: EnvoyResource) => resourceTypes.indexOf(resource.type);
-    const sorted = [...recorded].sort((a, b) => order(a) - order(b) || compare(a.name, b.name));
-    return measured(envoyYAML(sorted.map(({ type, config }) => ({ "@type": typeUrls[type], ...config }))));
-  });
-}
-
-const encoder = new TextEncoder();
-
-const measured = (text: string): RecordText => ({
-  text,
-  hash: contentHash(text),
-  bytes: encoder.encode(text).length,
-});

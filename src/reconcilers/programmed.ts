@@ -78,14 +78,22 @@ export function objectStatus(
     const { status, reason, message } = verdict;
     return [{ type, status, reason, message: shorten(message, messageLimit), observedGeneration }];
   });
+  const findings = [...findUnrecorded(decision, compilation), ...decision.findings].slice(0, findingsLimit);
   const { total, synced, rejected, disconnected } = counts;
   return {
     observedGeneration,
     conditions,
     proxies: { total, synced, rejected, disconnected, summary: `${synced}/${total}` },
     ...(decision.summary === undefined ? {} : { summary: decision.summary }),
-    ...(decision.findings.length === 0 ? {} : { findings: decision.findings.slice(0, findingsLimit).map(shortened) }),
+    ...(findings.length === 0 ? {} : { findings: findings.map(shortened) }),
   };
+}
+
+/** A record that is too large for its ConfigMap leaves out Services; proxies have them all the same. */
+function findUnrecorded({ need }: StatusDecision, { unrecorded }: Compilation): readonly Finding[] {
+  if (need.kind !== "service" || !unrecorded.has(need.service)) return [];
+  const message = `The ConfigMap that records what sidecars are sent is full, and Service ${need.service} is not in it. Sidecars are sent it all the same.`;
+  return [{ code: "NotRecorded", field: "spec.service", message }];
 }
 
 /**

@@ -50,9 +50,9 @@ export function isReady(pod: Pod): boolean {
 
 /** IP addresses of a pod; none while it has no network. */
 export function addressesOf(pod: Pod): readonly string[] {
-  const listed = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
-  if (listed.length > 0) return listed;
-  return pod.status?.podIP === undefined ? [] : [pod.status.podIP];
+  const listed = (pod.status?.podIPs ?? []).flatMap(({ ip }) => ip ?? []).filter((ip) => ip !== "");
+  if (listed.length > 0) return [...new Set(listed)];
+  return pod.status?.podIP === undefined || pod.status.podIP === "" ? [] : [pod.status.podIP];
 }
 
 /** Whether an IP address is of IPv6. */

@@ -1,0 +1,151 @@
+/**
+ * Where connections to a Service's port may end.
+ *
+ *   EndpointSlice --targetRef, else its address--> Pod with a sidecar: its workload
+ *
+ * Slices are written by controllers of all kinds and by users, in any order; what comes out depends on none. The API
+ * server has seen to addresses and ports, but perhaps another version of it.
+ */
+import type { EndpointSlice } from "../api/kubernetes.ts";
+import { parseAddressBlock } from "../model/cidr.ts";
+import type { ObjectKey, Snapshot } from "../model/snapshot.ts";
+import { objectKey } from "../model/snapshot.ts";
+import { compare } from "../model/workload.ts";
+import { namespaceOf, own, pushTo } from "./objects.ts";
+import type { Workload, Workloads } from "./workloads.ts";
+import { addressesOf, isIPv6, isReady } from "./workloads.ts";
+
+/** An endpoint of a Service's port that takes new connections. */
+export interface ServiceEndpoint {
+  readonly address: string;
+  readonly port: number;
+  /** Absent when the endpoint has no sidecar. */
+  readonly workload?: Workload;
+}
+
+/** All endpoints of a cluster. */
+export interface Endpoints {
+  /** Endpoints of a Service's port, sorted by address, then port. `addresses` are the Service's own. */
+  of(service: ObjectKey, addresses: readonly string[], portName: string): readonly ServiceEndpoint[];
+}
+
+const ipv4 = /^(?!.*\.$)((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.|$)){4}$/;
+const special = /^(0\.|127\.|169\.254\.|22[4-9]\.|23[0-9]\.|::1?$|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:)/i;
+
+/** Whether it is an address that a connection of a mesh can go to: not loopback, link-local, multicast or unspecified. */
+export const isDestination = (address: string): boolean =>
+  !special.test(address) &&
+  (ipv4.test(address) || (isIPv6(address) && !address.includes("/") && parseAddressBlock(address) !== undefined));
+
+/** Whether it is a port of TCP. */
+export const isPort = (port: unknown): port is number =>
+  typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
+
+/** Reads the slices of a snapshot. */
+export function findEndpoints(snapshot: Snapshot, workloads: Workloads): Endpoints {
+  const slices = slicesOfServices(snapshot);
+  const ofAddress = workloadsByAddress(workloads);
+  return {
+    of: (service, addresses, portName) => {
+      const chosen = slicesOfPrimaryFamily(slices.get(service) ?? [], addresses);
+      return endpointsOf(portName, chosen, (endpoint, slice, address) => {
+        const behind = workloadOfReference(endpoint, slice, snapshot, workloads);
+        return behind ?? ofAddress.get(address);
+      });
+    },
+  };
+}
+
+function slicesOfServices(snapshot: Snapshot): ReadonlyMap<ObjectKey, readonly EndpointSlice[]> {
+  const slices = new Map<ObjectKey, EndpointSlice[]>();
+  for (const slice of snapshot.endpointSlices.values()) {
+    const service = own(slice.metadata.labels, "kubernetes.io/service-name");
+    if (service !== undefined && slice.addressType !== "FQDN")
+      pushTo(slices, `${namespaceOf(slice)}/${service}`, slice);
+  }
+  for (const list of slices.values()) list.sort((a, b) => compare(a.metadata.name, b.metadata.name));
+  return slices;
+}
+
+/** Of two pods that claim one address, as while it is given anew, the Ready one counts. */
+function workloadsByAddress(workloads: Workloads): ReadonlyMap<string, Workload> {
+  const found = new Map<string, Workload>();
+  for (const wanted of [true, false]) {
+    for (const workload of workloads.all) {
+      for (const pod of workload.pods) {
+        if (isReady(pod) !== wanted) continue;
+        for (const address of addressesOf(pod)) if (!found.has(address)) found.set(address, workload);
+      }
+    }
+  }
+  return found;
+}
+
+/**
+ * A dual-stack pod is in a slice of each family. The endpoints of the Service's first family serve both of its
+ * addresses, so that no pod counts twice and an application that listens on one family only is reached.
+ */
+function slicesOfPrimaryFamily(
+  slices: readonly EndpointSlice[],
+  addresses: readonly string[],
+): readonly EndpointSlice[] {
+  const primary = isIPv6(addresses[0] ?? "") ? "IPv6" : "IPv4";
+  const ofPrimary = slices.filter((slice) => slice.addressType === primary && (slice.endpoints ?? []).length > 0);
+  return ofPrimary.length > 0 ? ofPrimary : slices;
+}
+
+type Endpoint = NonNullable<EndpointSlice["endpoints"]>[number];
+
+/** Ready endpoints; when there is none, those that still serve while they terminate (KEP-1669, as kube-proxy does). */
+function endpointsOf(
+  portName: string,
+  slices: readonly EndpointSlice[],
+  workloadBehind: (endpoint: Endpoint, slice: EndpointSlice, address: string) => Workload | "stale" | undefined,
+): readonly ServiceEndpoint[] {
+  const ready = new Map<string, ServiceEndpoint>();
+  const terminating = new Map<string, ServiceEndpoint>();
+  for (const slice of slices) {
+    const isNamed = (port: NonNullable<EndpointSlice["ports"]>[number]) =>
+      (port.name ?? "") === portName && (port.protocol ?? "TCP") === "TCP";
+    const port = (slice.ports ?? []).find(isNamed)?.port;
+    if (!isPort(port)) continue;
+    for (const endpoint of slice.endpoints ?? []) {
+      // Absent and null mean unknown, which consumers read as ready (API reference of EndpointSlice).
+      const { ready: given, serving, terminating: isTerminating } = endpoint.conditions ?? {};
+      const isReadyNow = given !== false;
+      if (!isReadyNow && !(isTerminating === true && serving !== false)) continue;
+      const target = isReadyNow ? ready : terminating;
+      for (const address of (endpoint.addresses ?? []).filter(isDestination)) {
+        const workload = workloadBehind(endpoint, slice, address);
+        if (workload === "stale") continue;
+        const key = `${address} ${port}`;
+        // Where slices disagree, TLS is the guess that lets nobody listen.
+        if (workload === undefined && target.has(key)) continue;
+        if (target.get(key)?.workload !== undefined) continue;
+        target.set(key, { address, port, ...(workload === undefined ? {} : { workload }) });
+      }
+    }
+  }
+  const chosen = ready.size > 0 ? ready : terminating;
+  return [...chosen.values()].sort((a, b) => compare(a.address, b.address) || a.port - b.port);
+}
+
+/**
+ * The workload of the pod that an endpoint names; undefined when it names none with a sidecar. An endpoint whose pod is
+ * gone, or was replaced by another of its name, is stale: without the pod nothing tells whether to speak TLS, and
+ * plaintext is not a guess to make.
+ */
+function workloadOfReference(
+  endpoint: Endpoint,
+  slice: EndpointSlice,
+  snapshot: Snapshot,
+  workloads: Workloads,
+): Workload | "stale" | undefined {
+  const reference = endpoint.targetRef;
+  if (reference?.kind !== "Pod" || reference.name === undefined) return undefined;
+  const key = `${reference.namespace ?? namespaceOf(slice)}/${reference.name}`;
+  const pod = snapshot.pods.get(key);
+  if (pod === undefined) return "stale";
+  if (reference.uid !== undefined && reference.uid !== "" && reference.uid !== pod.metadata.uid) return "stale";
+  return workloads.ofPod.get(objectKey(pod));
+}

@@ -1,0 +1,106 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { classResources } from "../../../src/envoy/inbound.ts";
+import { keys } from "../../../src/model/sidecar.ts";
+import { createCompileCache } from "../../../src/reconcilers/cache.ts";
+import { compile } from "../../../src/reconcilers/compile.ts";
+import { objectStatus } from "../../../src/reconcilers/programmed.ts";
+import { recordLimit, render } from "../../../src/reconcilers/record-text.ts";
+import { anyWorkload } from "../../support/mesh-arbitraries.ts";
+import { authorizationPolicy, clusterOf, pod, service, testSettings, trafficSplit } from "../../support/objects.ts";
+
+const cart = pod("shop/cart-1", { labels: { app: "cart" }, serviceAccount: "cart", addresses: ["10.1.0.1"] });
+
+const cartService = service("shop/cart", { selector: { app: "cart" } });
+
+/** A policy with so many paths of some 250 characters. */
+const policyOf = (name: string, paths: number) => {
+  const values = Array.from({ length: paths }, (_, index) => `/${name}-${index}-${"x".repeat(240)}`);
+  const rules = Array.from({ length: Math.ceil(paths / 64) }, (_, index) => ({
+    to: [{ operation: { paths: values.slice(index * 64, index * 64 + 64) } }],
+  }));
+  return authorizationPolicy(`shop/${name}`, { rules });
+};
+
+describe("an inbound side that does not fit into a ConfigMap", () => {
+  const compilation = compile(
+    clusterOf([cart, cartService, policyOf("large", 3000), policyOf("medium", 900), policyOf("small", 1)]),
+    testSettings,
+  );
+  const acceptedOf = (name: string) => compilation.decisions.find(({ object }) => object.name === name)?.accepted;
+
+  test("closes the largest policy, which says so, and keeps the others", () => {
+    expect(acceptedOf("large")).toMatchObject({ status: "False", reason: "Invalid" });
+    expect(acceptedOf("large")?.message).toMatch(/1 MiB.*fewer rules.*denied\.$/);
+    expect(acceptedOf("medium")?.status).toBe("True");
+    expect(acceptedOf("small")?.status).toBe("True");
+  });
+
+  test("denies what the policy selects, and is recorded whole", () => {
+    const [record] = compilation.outputs.filter(({ data }) => "inbound.yaml" in data);
+    const text = record?.data["inbound.yaml"] ?? "";
+    expect(Buffer.byteLength(text)).toBeLessThan(recordLimit);
+    expect(text).toContain("medium-899");
+    expect(text).not.toContain("large-0");
+    expect(text).toContain("shop/large");
+    const resources = [...compilation.classResources.values()].flat();
+    expect(render(resources, createCompileCache()).text).toBe(text.slice("resources:\n".length));
+  });
+
+  test("does not depend on which object came first", () => {
+    const reversed = clusterOf([
+      policyOf("small", 1),
+      policyOf("medium", 900),
+      policyOf("large", 3000),
+      cartService,
+      cart,
+    ]);
+    expect(compile(reversed, testSettings).outputs).toEqual(compilation.outputs);
+  });
+});
+
+test("a Service for which a reach's record has no room leaves the others in it, and the splits of that root say so", () => {
+  const ports = Array.from({ length: 500 }, (_, index) => ({ name: `http-${index}`, port: 1000 + index }));
+  const giant = service("shop/giant", { addresses: ["10.97.0.1"], ports });
+  const later = service("shop/later", { addresses: ["10.97.0.2"] });
+  const split = (name: string) =>
+    trafficSplit(`shop/${name}`, { service: name, backends: [{ service: name, weight: 1 }] });
+  const compilation = compile(clusterOf([cart, giant, later, split("giant"), split("later")]), testSettings);
+  expect([...compilation.unrecorded]).toEqual(["shop/giant"]);
+  const reach = compilation.outputs.find(({ data }) => "outbound.yaml" in data);
+  expect(reach?.metadata.annotations[keys.recorded]).toBe("1/2");
+  expect(reach?.data["outbound.yaml"]).toContain("outbound/shop/later/80");
+  const findings = compilation.decisions.map((decision) => objectStatus(decision, compilation, new Map(), 0).findings);
+  expect(findings.map((of) => of?.map(({ code }) => code) ?? [])).toEqual([
+    ["NotRecorded", "BackendWithoutEndpoints"],
+    ["BackendWithoutEndpoints"],
+  ]);
+});
+
+test("the objects behind a record are listed as far as an annotation holds them", () => {
+  const name = (index: number) => `${"n".repeat(240)}-${index}`;
+  const policies = Array.from({ length: 900 }, (_, index) =>
+    authorizationPolicy(`shop/${name(index)}`, { rules: [{}] }),
+  );
+  const { outputs } = compile(clusterOf([cart, ...policies]), testSettings);
+  for (const { metadata } of outputs) {
+    const bytes = Object.entries(metadata.annotations).reduce(
+      (sum, [key, value]) => sum + key.length + value.length,
+      0,
+    );
+    expect(bytes).toBeLessThan(256 * 1024);
+    expect(Array.isArray(JSON.parse(metadata.annotations[keys.origins] ?? ""))).toBe(true);
+  }
+});
+
+test("what is taken to fit without being rendered does fit", () => {
+  fc.assert(
+    fc.property(anyWorkload, (workload) => {
+      const resources = classResources(workload);
+      const encoded = resources.reduce((sum, { wire }) => sum + wire.length, 0);
+      // Half of what fitsRecord relies on.
+      expect(render(resources, createCompileCache()).bytes).toBeLessThan(12.5 * encoded);
+    }),
+    { numRuns: 50 },
+  );
+});
