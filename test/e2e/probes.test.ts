@@ -1,0 +1,94 @@
+/** Probes by a real kubelet, which has no identity of the mesh, where nobody may call the pods: they ask the application. */
+import { beforeAll, expect, test } from "vitest";
+import { until } from "../../tools/processes.ts";
+import { useMesh } from "./cluster.ts";
+
+const mesh = useMesh();
+const namespace = "probes";
+
+const deployment = (name: string, probes: string): string => `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}, namespace: ${namespace}}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata: {labels: {app: ${name}}}
+    spec:
+      containers:
+        - name: app
+          image: heddle-demo-app:dev
+          args: [serve, "8080"]
+          ports: [{name: http, containerPort: 8080}]
+          ${probes}
+`;
+
+interface Pod {
+  readonly metadata: { readonly name: string };
+  readonly status: {
+    readonly containerStatuses: readonly {
+      readonly ready: boolean;
+      readonly restartCount: number;
+      readonly state: { readonly running?: unknown };
+    }[];
+  };
+}
+
+async function appOf(name: string): Promise<Pod["status"]["containerStatuses"][number] & { readonly pod: string }> {
+  const result = await mesh().cluster.kubectl(["get", "pods", "-n", namespace, "-l", `app=${name}`, "-o", "json"]);
+  const [pod] = (JSON.parse(result.stdout) as { items: Pod[] }).items;
+  const [status] = pod?.status.containerStatuses ?? [];
+  if (pod === undefined || status === undefined) throw new Error(`no pod of ${name}`);
+  return { ...status, pod: pod.metadata.name };
+}
+
+/** Waits for the kubelet's word that a probe of the application failed. */
+async function unhealthy(pod: string, message: RegExp): Promise<void> {
+  const selector = `involvedObject.name=${pod},involvedObject.fieldPath=spec.containers{app},reason=Unhealthy`;
+  const get = ["get", "events", "-n", namespace, "--field-selector", selector, "-o", "jsonpath={.items[*].message}"];
+  const said = async (): Promise<boolean> => message.test((await mesh().cluster.kubectl(get)).stdout);
+  await until(`an event of ${pod} that says ${message}`, said, { timeout: 120_000, interval: 500 });
+}
+
+beforeAll(async () => {
+  await mesh().apply(`apiVersion: v1
+kind: Namespace
+metadata: {name: ${namespace}, labels: {heddle.dev/inject: enabled}}
+---
+apiVersion: heddle.dev/v1alpha1
+kind: MeshTLS
+metadata: {name: default, namespace: ${namespace}}
+spec: {mode: Strict}
+---
+apiVersion: heddle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: nobody, namespace: ${namespace}}
+spec: {}
+`);
+});
+
+test("a pod whose HTTP and TCP probes the application answers is Ready, though nobody may call it", async () => {
+  const probe = "periodSeconds: 1, timeoutSeconds: 3";
+  await mesh().apply(
+    deployment(
+      "healthy",
+      `startupProbe: {httpGet: {path: /started, port: 8080}, ${probe}, failureThreshold: 60}
+          readinessProbe: {tcpSocket: {port: http}, ${probe}}`,
+    ),
+  );
+  await mesh().waitDeployments(namespace);
+  expect(await appOf("healthy")).toMatchObject({ ready: true, restartCount: 0 });
+  const address = await mesh().addressOf(namespace, "healthy");
+  const calls = await mesh().call(namespace, "healthy", `http://${address}:8080/ready`, { count: 5, fresh: true });
+  expect(calls.statuses["200"]).toBeUndefined();
+});
+
+test("a TCP probe of a port on which nobody listens fails, although the sidecar listens on all", async () => {
+  await mesh().apply(deployment("deaf", "readinessProbe: {tcpSocket: {port: 9999}, periodSeconds: 1}"));
+  await until("the application runs", async () => (await appOf("deaf")).state.running !== undefined, {
+    timeout: 120_000,
+    interval: 500,
+  });
+  const { pod } = await appOf("deaf");
+  await unhealthy(pod, /Readiness probe failed/);
+  expect((await appOf("deaf")).ready).toBe(false);
+});
