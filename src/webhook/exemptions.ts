@@ -3,7 +3,7 @@
  * the expressions before it calls the webhook, the webhook judges them again, and config/40-webhook.yaml is generated
  * from it.
  */
-import { keys } from "../model/sidecar.ts";
+import { containers, keys } from "../model/sidecar.ts";
 import type { AdmissionPod } from "./pod.ts";
 
 /** One reason for which a pod is left alone. */
@@ -53,6 +53,12 @@ const all: readonly Exemption[] = [
     applies: optsOut,
   },
 ];
+
+/** The match condition of what concerns pods that run with a sidecar: their labels may have changed since. */
+export const injected = {
+  name: "injected",
+  expression: `object.spec.?initContainers.orValue([]).exists(c, c.name == '${containers.proxy}')`,
+} as const;
 
 /** The exemptions in a namespace: where injection is enforced, no pod may opt out. */
 export function exemptionsOf(namespace: { readonly enforced: boolean }): readonly Exemption[] {

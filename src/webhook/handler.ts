@@ -2,7 +2,7 @@ import { type InjectionNamespace, injectPod } from "./inject.ts";
 import { nameOf } from "./metadata.ts";
 import { podPatch } from "./patch.ts";
 import { PodShapeError, parsePod } from "./pod.ts";
-import { quote } from "./reserved.ts";
+import { ephemeralRefusal, ephemeralWarnings, quote } from "./reserved.ts";
 import { type AdmissionDecision, type AdmissionRequest, ReviewError } from "./review.ts";
 import type { InjectionSettings } from "./settings.ts";
 
@@ -14,6 +14,9 @@ export type AdmissionHandler = (request: AdmissionRequest) => AdmissionDecision 
  * tells whether its pods may opt out.
  */
 export const injectionPaths = { enabled: "/inject", enforced: "/inject/enforced" } as const;
+
+/** Path on which the API server asks whether an ephemeral container may be added to an injected pod. */
+export const ephemeralPath = "/ephemeral-containers";
 
 /** The annotations of a Namespace; undefined while it is not known. */
 export type AnnotationsOfNamespace = (namespace: string) => Readonly<Record<string, string>> | undefined;
@@ -30,7 +33,22 @@ export function createInjectionHandlers(
   return new Map([
     [injectionPaths.enabled, handler(false)],
     [injectionPaths.enforced, handler(true)],
+    [ephemeralPath, decideEphemeral],
   ]);
+}
+
+/** @throws ReviewError when the request is not the update of a pod's ephemeral containers. */
+function decideEphemeral(request: AdmissionRequest): AdmissionDecision {
+  const { apiVersion, kind, operation, namespace } = request;
+  if (apiVersion !== "v1" || kind !== "Pod" || operation !== "UPDATE") {
+    throw new ReviewError(
+      "only updates of v1 Pods' ephemeral containers can be reviewed here; correct the rules of the webhook configuration",
+    );
+  }
+  const pod = readPod(request.object);
+  const message = ephemeralRefusal(pod);
+  if (message === undefined) return { allowed: true, patch: [], warnings: ephemeralWarnings(pod) };
+  return { allowed: false, message: `Pod ${quote(nameOf(pod))} in namespace ${namespace}: ${message}` };
 }
 
 /** @throws ReviewError when the request is not the creation of a pod. */

@@ -6,7 +6,7 @@ import type { PodAnnotation } from "../model/annotations.ts";
 import { readAnnotations } from "../model/annotations.ts";
 import type { InjectionRecord } from "../model/injection-record.ts";
 import { readRecord } from "../model/injection-record.ts";
-import { containers } from "../model/sidecar.ts";
+import { containers, keys } from "../model/sidecar.ts";
 import { exemptionsOf, optsOut } from "./exemptions.ts";
 import { changeableFields, imageFields, reassert } from "./merge.ts";
 import { classOf, serviceAccountOf, stampClass } from "./metadata.ts";
@@ -15,7 +15,7 @@ import { rewriteProbes } from "./probes.ts";
 import { proxyContainer } from "./proxy-container.ts";
 import { contradiction } from "./quantities.ts";
 import { redirectContainer } from "./redirect-container.ts";
-import { refusal, warnings } from "./reserved.ts";
+import { privileges, quote, refusal, warnings } from "./reserved.ts";
 import type { InjectionSettings, SidecarSettings } from "./settings.ts";
 import { withAnnotations } from "./settings.ts";
 import { mergeVolumes, proxyVolumes } from "./volumes.ts";
@@ -46,7 +46,12 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
   const asked = readAnnotations(pod.metadata.annotations ?? {}, namespace, settings.bounds);
   const own = withAnnotations(settings, asked.values);
   const rewritten = rewriteProbes(pod.spec, readRecord(pod.spec.initContainers));
-  const message = refusal(pod) ?? asked.problems[0] ?? contradiction(own) ?? rewritten.problems[0];
+  const powers = privileges(pod);
+  const refusedPower =
+    namespace.enforced && powers[0] !== undefined
+      ? `${powers[0]}, since namespace ${namespace.name} is 'enforced'`
+      : undefined;
+  const message = refusal(pod) ?? refusedPower ?? asked.problems[0] ?? contradiction(own) ?? rewritten.problems[0];
   if (message !== undefined) return { kind: "refused", message };
 
   const record = { excludedPorts: numbersOf(own.exclusions.inboundPorts), probes: rewritten.probes };
@@ -62,11 +67,13 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
       spec: { ...withContainers.spec, volumes },
     },
     warnings: [
+      ...unknownLabel(pod),
       ...(optsOut(pod)
         ? [`label heddle.dev/inject: disabled has no effect, since namespace ${namespace.name} is 'enforced'`]
         : []),
       ...asked.warnings,
       ...rewritten.warnings,
+      ...powers,
       ...warnings(pod),
     ],
   };
@@ -86,6 +93,13 @@ function addContainers(
       { container: proxy, resourcesAreAsked: resourceAnnotations.some((name) => asked.has(name)) },
     ]),
   };
+}
+
+/** A value that looks as if it kept the pod out, and does not. */
+function unknownLabel({ metadata }: AdmissionPod): readonly string[] {
+  const value = metadata.labels?.[keys.inject];
+  if (value === undefined || value === "disabled" || value === "enabled") return [];
+  return [`label ${keys.inject} is ${quote(value)}, which has no effect: only "disabled" keeps a pod out of the mesh`];
 }
 
 const numbersOf = (ports: string): readonly number[] =>

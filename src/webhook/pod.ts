@@ -79,6 +79,8 @@ export interface AdmissionContainer extends Container {
   readonly readinessProbe?: Probe;
   readonly lifecycle?: { readonly postStart?: LifecycleHandler; readonly preStop?: LifecycleHandler };
   readonly resources?: ResourceRequirements;
+  /** Of an ephemeral container: whose processes it sees. */
+  readonly targetContainerName?: string;
 }
 
 /** v1 Volume. */
@@ -99,6 +101,7 @@ export interface AdmissionPodSpec extends PodSpec {
   readonly securityContext?: SecurityContext;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly os?: { readonly name?: string };
+  readonly shareProcessNamespace?: boolean;
 }
 
 /** v1 Pod in an admission review. */
@@ -148,13 +151,21 @@ const probe: Shape = {
   },
 };
 
-const securityContext: Shape = { fields: { runAsUser: "number", runAsGroup: "number" } };
+const securityContext: Shape = {
+  fields: {
+    runAsUser: "number",
+    runAsGroup: "number",
+    privileged: "boolean",
+    capabilities: { fields: { add: { list: "string" } } },
+  },
+};
 
 const container: Shape = {
   required: ["name"],
   fields: {
     name: "string",
     restartPolicy: "string",
+    targetContainerName: "string",
     ports: {
       list: { required: ["containerPort"], fields: { name: "string", containerPort: "number", protocol: "string" } },
     },
@@ -200,6 +211,7 @@ const pod: Shape = {
       fields: {
         serviceAccountName: "string",
         hostNetwork: "boolean",
+        shareProcessNamespace: "boolean",
         nodeSelector: { values: "string" },
         os: name,
         securityContext,

@@ -4,7 +4,8 @@
  */
 import { containers, isApplicationPort, keys, proxyUser, secretOfServiceAccount, volumes } from "../model/sidecar.ts";
 import { serviceAccountOf } from "./metadata.ts";
-import type { AdmissionContainer, AdmissionPod, Volume } from "./pod.ts";
+import type { AdmissionPod, Volume } from "./pod.ts";
+import { escapes, keyReaders, type Located, locate } from "./privileges.ts";
 import { isProxyVolume } from "./volumes.ts";
 
 const containerNames: ReadonlySet<string> = new Set(Object.values(containers));
@@ -13,12 +14,6 @@ const identityPrefix = secretOfServiceAccount("");
 
 /** Longest name of an object (RFC 1123 subdomain, as the API server checks it). */
 const longestName = 253;
-
-/** A container with the path of its field. */
-interface Located {
-  readonly path: string;
-  readonly container: AdmissionContainer;
-}
 
 /** Why the pod is refused; undefined when it is not. */
 export function refusal(pod: AdmissionPod): string | undefined {
@@ -35,7 +30,13 @@ export function refusal(pod: AdmissionPod): string | undefined {
 
 /** What the author of the pod should know although it is admitted. */
 export function warnings(pod: AdmissionPod): readonly string[] {
-  return applicationContainers(pod).flatMap(({ path, container }) =>
+  const shares =
+    pod.spec.shareProcessNamespace === true
+      ? [
+          "spec.shareProcessNamespace: the pod's containers see the sidecar's processes, and root among them can end them",
+        ]
+      : [];
+  const taken = applicationContainers(pod).flatMap(({ path, container }) =>
     (container.ports ?? []).flatMap((port, index) =>
       !isApplicationPort(port.containerPort) && (port.protocol ?? "TCP") === "TCP"
         ? [
@@ -44,12 +45,34 @@ export function warnings(pod: AdmissionPod): readonly string[] {
         : [],
     ),
   );
+  return [...shares, ...taken];
+}
+
+/** Why an ephemeral container is refused: it is added to a pod that runs, and can have no sidecar of its own. */
+export function ephemeralRefusal(pod: AdmissionPod): string | undefined {
+  const own = locate("ephemeralContainers", pod.spec.ephemeralContainers);
+  return (
+    misusedName(own) ??
+    firstOf(own, reservedMount) ??
+    firstOf(own, (located) => reservedUser(located, pod)) ??
+    firstOf(own, identityInEnvironment) ??
+    keyReaders(pod, own)[0]
+  );
+}
+
+/** What the author of an ephemeral container should know. */
+export function ephemeralWarnings(pod: AdmissionPod): readonly string[] {
+  return escapes(locate("ephemeralContainers", pod.spec.ephemeralContainers));
+}
+
+/** What containers can do to their own sidecar, the gravest first. */
+export function privileges(pod: AdmissionPod): readonly string[] {
+  const own = applicationContainers(pod);
+  return [...escapes(own), ...keyReaders(pod, own)];
 }
 
 /** Every container but our own two. */
 function applicationContainers(pod: AdmissionPod): readonly Located[] {
-  const locate = (field: string, list: readonly AdmissionContainer[] | undefined): Located[] =>
-    (list ?? []).map((container, index) => ({ path: `spec.${field}[${index}]`, container }));
   return [
     ...locate("containers", pod.spec.containers),
     ...locate("initContainers", pod.spec.initContainers).filter(({ container }) => !containerNames.has(container.name)),
@@ -57,15 +80,21 @@ function applicationContainers(pod: AdmissionPod): readonly Located[] {
   ];
 }
 
-function reservedContainer(pod: AdmissionPod, own: readonly Located[]): string | undefined {
-  const advice = "that name is for the container that Heddle injects; rename it";
+const nameAdvice = "that name is for the container that Heddle injects; rename it";
+
+function misusedName(own: readonly Located[]): string | undefined {
   const misused = own.find(({ container }) => containerNames.has(container.name));
-  if (misused !== undefined) return `${misused.path}.name is ${quote(misused.container.name)}: ${advice}`;
+  return misused && `${misused.path}.name is ${quote(misused.container.name)}: ${nameAdvice}`;
+}
+
+function reservedContainer(pod: AdmissionPod, own: readonly Located[]): string | undefined {
+  const misused = misusedName(own);
+  if (misused !== undefined) return misused;
   const injected = (pod.spec.initContainers ?? []).filter((container) => containerNames.has(container.name));
   // Where the class is stamped on the pod, an earlier injection put them there, or someone copied an injected pod.
   const [first] = injected;
   if (first !== undefined && pod.metadata.annotations?.[keys.class] === undefined) {
-    return `spec.initContainers: ${quote(first.name)}: ${advice}, or remove it, since Heddle adds its own`;
+    return `spec.initContainers: ${quote(first.name)}: ${nameAdvice}, or remove it, since Heddle adds its own`;
   }
   if (new Set(injected.map(({ name }) => name)).size < injected.length) {
     return `spec.initContainers has a container of Heddle's twice; remove both, since Heddle adds its own`;

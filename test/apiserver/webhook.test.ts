@@ -1,129 +1,25 @@
 /** Admission by a real API server, with the webhook's own server and the configuration that is shipped. */
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse } from "yaml";
 import { kinds } from "../../src/api/kinds.ts";
-import type { KubernetesObject, Pod } from "../../src/api/kubernetes.ts";
-import { createRoot, openAuthority } from "../../src/identity/authority.ts";
-import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
+import type { Pod } from "../../src/api/kubernetes.ts";
+import type { KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { configMapOfClass, containers, keys, secretOfServiceAccount } from "../../src/model/sidecar.ts";
 import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
-import { createLogger } from "../../src/ops/logger.ts";
-import { createMetrics } from "../../src/ops/metrics.ts";
-import { type AdmissionHandler, createInjectionHandlers } from "../../src/webhook/handler.ts";
-import { createWebhookServer, type WebhookServer } from "../../src/webhook/server.ts";
-import { defaultInjectionSettings } from "../../src/webhook/settings.ts";
-import type { ControlPlane } from "../../tools/control-plane.ts";
-import { until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { type Admission, isInjected, startAdmission } from "./webhook-support.ts";
 
-interface ShippedConfiguration extends KubernetesObject {
-  readonly webhooks: readonly { readonly clientConfig: { readonly service: { readonly path: string } } }[];
-}
-interface PodDetails extends Pod {
-  readonly spec: Pod["spec"] & {
-    readonly volumes?: readonly { readonly configMap?: { name: string }; readonly secret?: { secretName: string } }[];
-  };
-}
-
-/** What the operator's watch of Namespaces would tell the webhook. */
-const namespaceAnnotations = new Map([["strict", { "heddle.dev/bound-exclude-outbound-ports": "25" }]]);
-
-let server: ControlPlane;
-/** How many reviews the webhook was asked for. */
-let asked = 0;
+let admission: Admission;
 let client: KubeClient;
-let webhook: WebhookServer;
+const create: Admission["create"] = (...args) => admission.create(...args);
 
 beforeAll(async () => {
-  // With controllers: a pod needs the default ServiceAccount of its namespace.
-  server = await startApiServer({ controllers: true });
-  client = createKubeClient({ kubeconfig: server.kubeconfig });
-  const now = Date.now();
-  const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 };
-  const root = await createRoot("test", validity);
-  const authority = await openAuthority(root);
-  const handlers = [
-    ...createInjectionHandlers(
-      defaultInjectionSettings("heddle-proxy:test"),
-      (namespace) => namespaceAnnotations.get(namespace) ?? {},
-    ),
-  ].map(([path, handler]) => {
-    const counting: AdmissionHandler = (request) => {
-      asked += 1;
-      return handler(request);
-    };
-    return [path, counting] as const;
-  });
-  webhook = createWebhookServer({
-    handlers: new Map(handlers),
-    logger: createLogger("error"),
-    metrics: createMetrics(),
-  });
-  webhook.setCertificate(await authority.issue({ dns: ["localhost"] }, validity));
-  await webhook.listen(0, "127.0.0.1");
-
-  const manifest = readFileSync(resolve(import.meta.dirname, "../../config/40-webhook.yaml"), "utf8");
-  const shipped = parse(manifest, { merge: true }) as ShippedConfiguration;
-  const caBundle = Buffer.from(root.certificate).toString("base64");
-  const url = (path: string): string => `https://localhost:${webhook.address().port}${path}`;
-  await client.create(kinds.MutatingWebhookConfiguration, {
-    ...shipped,
-    // Here no Service leads to the webhook; all else is as it is shipped.
-    webhooks: shipped.webhooks.map(({ clientConfig, ...rest }) => ({
-      ...rest,
-      clientConfig: { url: url(clientConfig.service.path), caBundle },
-    })),
-  } as ObjectToWrite);
-  for (const [name, inject] of [
-    ["shop", "enabled"],
-    ["strict", "enforced"],
-    ["outside", undefined],
-  ] as const) {
-    await client.create(kinds.Namespace, {
-      metadata: { name, ...(inject === undefined ? {} : { labels: { [keys.inject]: inject } }) },
-    });
-  }
-  const serviceAccount = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
-  for (const namespace of ["shop", "strict", "outside"]) {
-    await until(
-      `the default ServiceAccount of ${namespace}`,
-      () => client.get(serviceAccount, { namespace, name: "default" }),
-      {
-        timeout: 20_000,
-      },
-    );
-  }
-  // The API server takes a new configuration within a second or so.
-  await until("the webhook to be asked", async () => isInjected(await create("shop", `first-${Date.now()}`)), {
-    timeout: 20_000,
-  });
+  // What the operator's watch of Namespaces would tell the webhook.
+  const namespaceAnnotations = new Map([["strict", { "heddle.dev/bound-exclude-outbound-ports": "25" }]]);
+  admission = await startAdmission({ namespaceAnnotations });
+  client = admission.client;
 });
 
-afterAll(async () => {
-  await webhook.close();
-  await server.stop();
-});
-
-const isInjected = (pod: Pod): boolean =>
-  pod.spec.initContainers?.some(({ name }) => name === containers.proxy) ?? false;
-
-function create(
-  namespace: string,
-  name: string,
-  changes: { labels?: Record<string, string>; annotations?: Record<string, string>; spec?: object } = {},
-): Promise<PodDetails> {
-  const { annotations = {} } = changes;
-  return client.create(kinds.Pod, {
-    metadata: { name, namespace, labels: { app: "cart", ...changes.labels }, annotations },
-    spec: {
-      containers: [{ name: "app", image: "app", ports: [{ name: "http", containerPort: 8080 }] }],
-      ...changes.spec,
-    },
-  } as ObjectToWrite) as Promise<PodDetails>;
-}
+afterAll(() => admission.stop());
 
 describe("admission of pods", () => {
   test("in an enrolled namespace: redirect, sidecar, volumes and class, before what is there", async () => {
@@ -158,10 +54,10 @@ describe("admission of pods", () => {
     ["that mirrors a static pod", { annotations: { "kubernetes.io/config.mirror": "x" }, spec: { nodeName: "node" } }],
   ])("a pod %s is left alone, also where injection is enforced", async (what, changes) => {
     for (const namespace of ["shop", "strict"]) {
-      const before = asked;
+      const before = admission.asked();
       const name = what.toLowerCase().replaceAll(/[^a-z]+/g, "-");
       expect(isInjected(await create(namespace, name, changes))).toBe(false);
-      expect(asked).toBe(before);
+      expect(admission.asked()).toBe(before);
     }
   });
 

@@ -1,5 +1,5 @@
-import { exemptionsOf } from "../../src/webhook/exemptions.ts";
-import { injectionPaths } from "../../src/webhook/handler.ts";
+import { exemptionsOf, injected } from "../../src/webhook/exemptions.ts";
+import { ephemeralPath, injectionPaths } from "../../src/webhook/handler.ts";
 
 /** The webhook configuration with the match conditions that the exemptions give; all else stays as it is. */
 export function withMatchConditions(text: string): string {
@@ -8,8 +8,9 @@ export function withMatchConditions(text: string): string {
 }
 
 function withItsConditions(webhook: string): string {
-  const enforced = webhook.includes(`path: ${injectionPaths.enforced},`);
-  const conditions = exemptionsOf({ enforced })
+  const asks = (path: string): boolean => webhook.includes(`path: ${path},`);
+  const list = asks(ephemeralPath) ? [injected] : exemptionsOf({ enforced: asks(injectionPaths.enforced) });
+  const conditions = list
     .map(({ name, expression }) => `      - name: ${name}\n        expression: ${JSON.stringify(expression)}\n`)
     .join("");
   // From the field's name to the next field.

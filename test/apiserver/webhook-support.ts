@@ -1,0 +1,153 @@
+/** A real API server that asks the webhook's own server, by the configuration that is shipped. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { parse } from "yaml";
+import { kinds } from "../../src/api/kinds.ts";
+import type { Container, KubernetesObject, Pod } from "../../src/api/kubernetes.ts";
+import { createRoot, openAuthority } from "../../src/identity/authority.ts";
+import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import { containers, keys } from "../../src/model/sidecar.ts";
+import { createLogger } from "../../src/ops/logger.ts";
+import { createMetrics } from "../../src/ops/metrics.ts";
+import { type AdmissionHandler, createInjectionHandlers } from "../../src/webhook/handler.ts";
+import { createWebhookServer } from "../../src/webhook/server.ts";
+import { defaultInjectionSettings } from "../../src/webhook/settings.ts";
+import { until } from "../../tools/processes.ts";
+import { startApiServer } from "../support/api-server.ts";
+
+interface ShippedConfiguration extends KubernetesObject {
+  readonly webhooks: readonly { readonly clientConfig: { readonly service: { readonly path: string } } }[];
+}
+
+/** A pod with what tests look at. */
+export interface PodDetails extends Pod {
+  readonly spec: Pod["spec"] & {
+    readonly containers: readonly (Container & { readonly readinessProbe?: object })[];
+    readonly volumes?: readonly { readonly configMap?: { name: string }; readonly secret?: { secretName: string } }[];
+  };
+}
+
+/** What of a pod a test chooses. */
+export interface PodChanges {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly spec?: object;
+}
+
+/** An API server with the webhook. */
+export interface Admission {
+  readonly client: KubeClient;
+  readonly kubeconfig: string;
+  /** How many reviews the webhook was asked for. */
+  asked(): number;
+  create(namespace: string, name: string, changes?: PodChanges): Promise<PodDetails>;
+  stop(): Promise<void>;
+}
+
+const serviceAccount = {
+  apiVersion: "v1",
+  kind: "ServiceAccount",
+  plural: "serviceaccounts",
+  namespaced: true,
+} as const;
+
+/** Whether a pod has the sidecar. */
+export const isInjected = (pod: Pod): boolean =>
+  pod.spec.initContainers?.some(({ name }) => name === containers.proxy) ?? false;
+
+/** The pod that {@link Admission.create} asks for. */
+export function podToWrite(
+  namespace: string,
+  name: string,
+  { labels, annotations, spec }: PodChanges = {},
+): ObjectToWrite {
+  return {
+    metadata: { name, namespace, labels: { app: "cart", ...labels }, ...(annotations ? { annotations } : {}) },
+    spec: { containers: [{ name: "app", image: "app", ports: [{ name: "http", containerPort: 8080 }] }], ...spec },
+  } as ObjectToWrite;
+}
+
+/**
+ * Starts both, with namespaces `shop` (enabled), `strict` (enforced) and `outside`. `others` are webhooks of others: for
+ * creations of pods, by the name of their configuration, by whose order the API server asks.
+ */
+export async function startAdmission(
+  options: {
+    readonly namespaceAnnotations?: ReadonlyMap<string, Readonly<Record<string, string>>>;
+    readonly others?: Readonly<Record<string, AdmissionHandler>>;
+  } = {},
+): Promise<Admission> {
+  // With controllers: a pod needs the default ServiceAccount of its namespace.
+  const server = await startApiServer({ controllers: true });
+  const client = createKubeClient({ kubeconfig: server.kubeconfig });
+  const now = Date.now();
+  const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 };
+  const root = await createRoot("test", validity);
+  const authority = await openAuthority(root);
+  let asked = 0;
+  const injection = createInjectionHandlers(
+    defaultInjectionSettings("heddle-proxy:test"),
+    (namespace) => options.namespaceAnnotations?.get(namespace) ?? {},
+  );
+  const counting = [...injection].map(([path, handler]): [string, AdmissionHandler] => [
+    path,
+    (request) => {
+      asked += 1;
+      return handler(request);
+    },
+  ]);
+  const others = Object.entries(options.others ?? {});
+  const webhook = createWebhookServer({
+    handlers: new Map([...counting, ...others.map(([name, handler]) => [`/${name}`, handler] as const)]),
+    logger: createLogger("error"),
+    metrics: createMetrics(),
+  });
+  webhook.setCertificate(await authority.issue({ dns: ["localhost"] }, validity));
+  await webhook.listen(0, "127.0.0.1");
+
+  const caBundle = Buffer.from(root.certificate).toString("base64");
+  const clientConfig = (path: string) => ({ url: `https://localhost:${webhook.address().port}${path}`, caBundle });
+  for (const [name] of others) {
+    const rules = [{ apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"] }];
+    const namespaceSelector = { matchExpressions: [{ key: keys.inject, operator: "Exists" }] };
+    const common = { sideEffects: "None", admissionReviewVersions: ["v1"], rules, namespaceSelector };
+    await client.create(kinds.MutatingWebhookConfiguration, {
+      metadata: { name },
+      webhooks: [{ name: `${name}.example.com`, clientConfig: clientConfig(`/${name}`), ...common }],
+    } as ObjectToWrite);
+  }
+  const manifest = readFileSync(resolve(import.meta.dirname, "../../config/40-webhook.yaml"), "utf8");
+  const shipped = parse(manifest, { merge: true }) as ShippedConfiguration;
+  await client.create(kinds.MutatingWebhookConfiguration, {
+    ...shipped,
+    // Here no Service leads to the webhook; all else is as it is shipped.
+    webhooks: shipped.webhooks.map((each) => ({ ...each, clientConfig: clientConfig(each.clientConfig.service.path) })),
+  } as ObjectToWrite);
+
+  for (const [name, inject] of [
+    ["shop", "enabled"],
+    ["strict", "enforced"],
+    ["outside", undefined],
+  ] as const) {
+    const labels = inject === undefined ? {} : { labels: { [keys.inject]: inject } };
+    await client.create(kinds.Namespace, { metadata: { name, ...labels } });
+    const find = () => client.get(serviceAccount, { namespace: name, name: "default" });
+    await until(`the default ServiceAccount of ${name}`, find, { timeout: 20_000 });
+  }
+  const create: Admission["create"] = (namespace, name, changes) =>
+    client.create(kinds.Pod, podToWrite(namespace, name, changes)) as Promise<PodDetails>;
+  // The API server takes a new configuration within a second or so.
+  const first = async () => isInjected(await create("shop", `first-${Date.now()}`));
+  await until("the webhook to be asked", first, { timeout: 20_000 });
+  return {
+    client,
+    kubeconfig: server.kubeconfig,
+    asked: () => asked,
+    create,
+    stop: async () => {
+      await webhook.close();
+      await server.stop();
+    },
+  };
+}
