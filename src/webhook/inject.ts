@@ -17,7 +17,7 @@ import { contradiction } from "./quantities.ts";
 import { redirectContainer } from "./redirect-container.ts";
 import { privileges, quote, refusal, warnings } from "./reserved.ts";
 import type { InjectionSettings, SidecarSettings } from "./settings.ts";
-import { withAnnotations } from "./settings.ts";
+import { withAnnotations, withinGracePeriod } from "./settings.ts";
 import { mergeVolumes, proxyVolumes } from "./volumes.ts";
 
 /** The namespace that a pod is created in. */
@@ -44,7 +44,7 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
     return { kind: "skipped", reason: "it has no containers, which the API server refuses" };
 
   const asked = readAnnotations(pod.metadata.annotations ?? {}, namespace, settings.bounds);
-  const own = withAnnotations(settings, asked.values);
+  const own = withinGracePeriod(withAnnotations(settings, asked.values), pod.spec.terminationGracePeriodSeconds);
   const rewritten = rewriteProbes(pod.spec, readRecord(pod.spec.initContainers));
   const powers = privileges(pod);
   const refusedPower =

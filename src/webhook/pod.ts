@@ -102,6 +102,8 @@ export interface AdmissionPodSpec extends PodSpec {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly os?: { readonly name?: string };
   readonly shareProcessNamespace?: boolean;
+  /** Seconds; 30 unless it is set. */
+  readonly terminationGracePeriodSeconds?: number;
 }
 
 /** v1 Pod in an admission review. */
@@ -212,6 +214,7 @@ const pod: Shape = {
         serviceAccountName: "string",
         hostNetwork: "boolean",
         shareProcessNamespace: "boolean",
+        terminationGracePeriodSeconds: "number",
         nodeSelector: { values: "string" },
         os: name,
         securityContext,

@@ -22,7 +22,7 @@ export interface SidecarSettings {
   readonly logLevel: ProxyLogLevel;
   /** How long Envoy lets connections of a replaced listener live, in seconds. */
   readonly drainSeconds: number;
-  /** How long the sidecar goes on after its pod began to terminate, at least, in seconds. */
+  /** How long the sidecar goes on after its pod began to terminate, at least and if the pod has as long, in seconds. */
   readonly preStopSeconds: number;
   readonly proxyResources: ResourceRequirements;
   readonly redirectResources: ResourceRequirements;
@@ -48,6 +48,12 @@ export function defaultInjectionSettings(proxyImage: string, bounds: AnnotationB
     exclusions: { inboundPorts: "", inboundCIDRs: "", outboundPorts: "", outboundCIDRs: "" },
     bounds,
   };
+}
+
+/** The settings for a pod that is ended by force after this time: the API server takes no longer sleep than that. */
+export function withinGracePeriod(settings: SidecarSettings, seconds: number | undefined): SidecarSettings {
+  const preStopSeconds = Math.max(0, Math.min(settings.preStopSeconds, seconds ?? settings.preStopSeconds));
+  return { ...settings, preStopSeconds };
 }
 
 /** The settings for a pod whose annotations have these values. */

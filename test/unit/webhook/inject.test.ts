@@ -86,6 +86,18 @@ describe("an injected pod", () => {
     });
   });
 
+  test.each([
+    [undefined, 5],
+    [0, 0],
+    [-1, 0],
+    [3, 3],
+    [600, 5],
+  ])("goes on for at most the time that the pod has: of %s, %i s", (terminationGracePeriodSeconds, seconds) => {
+    const pod = podWith(terminationGracePeriodSeconds === undefined ? {} : { terminationGracePeriodSeconds });
+    const [, sidecar] = inject(pod).spec.initContainers ?? [];
+    expect(sidecar?.lifecycle).toEqual({ preStop: { sleep: { seconds } } });
+  });
+
   test("the redirect is root over its own network namespace and nothing else", () => {
     expect(redirect).toMatchObject({
       name: "heddle-redirect",
