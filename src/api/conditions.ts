@@ -47,8 +47,6 @@ export const reasons = {
   ProxiesDisconnected: "A Ready proxy has no stream to the operator for 30 seconds; what it has is unknown.",
   NotAccepted: "What the object says is in no proxy until it is accepted.",
   Ready: "Accepted, resolved, and live on every proxy that it concerns.",
-  Reconciling: "Being rolled out to proxies.",
-  Stalled: "It will not become ready until a user edits it.",
 } as const satisfies Record<string, string>;
 
 /** One of {@link reasons}. */

@@ -26,6 +26,13 @@ describe("docs/reference/status.md explains", () => {
     expect([...rowsOf("Reasons")].sort()).toEqual(Object.keys(reasons).sort());
   });
 
+  test("what each reason and finding means, and what to do", () => {
+    for (const line of page.split("\n").filter((text) => /^\| `[A-Za-z]+` \|/.test(text))) {
+      const [name, ...columns] = line.split(/(?<!\\)\|/).slice(1, -1);
+      for (const column of columns) expect(column.trim(), name).not.toBe("");
+    }
+  });
+
   test("every finding", () => {
     expect([...rowsOf("Findings")].sort()).toEqual(Object.keys(findingCodes).sort());
   });
