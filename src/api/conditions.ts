@@ -31,14 +31,15 @@ export const reasons = {
   ResolvedRefs: "Everything that the object names exists.",
   IdentityPending: "Identities wait for cert-manager; the message has its own words.",
   IdentityUnavailable: "The authority, or a Secret with an identity, cannot be used; the message names it.",
-  BackendNotFound: "A backend's Service does not exist; its share of the requests is answered with 503.",
+  BackendNotFound:
+    "A backend's Service does not exist; its share of the requests is answered with 503, of TCP connections closed.",
   ServiceNotFound: "A Service that the object is about does not exist.",
   UnsupportedService:
     "The Service is of a kind that the object cannot be about: one without a cluster IP cannot be split, one without a selector has no pods to protect.",
   PortNotFound: "A backend, or the mirror, lacks a port of the root Service and is left out for that port.",
   MirrorNotFound: "The mirror's Service does not exist; nothing is mirrored.",
-  NoEndpoints: "No backend has an endpoint; requests are answered with 503.",
-  NoWeight: "All weights are zero; requests are answered with 503.",
+  NoEndpoints: "No backend has an endpoint; requests are answered with 503, TCP connections closed.",
+  NoWeight: "All weights are zero; requests are answered with 503, TCP connections closed.",
   Programmed: "Every proxy that the object concerns has acknowledged it.",
   NoProxies: "The object concerns no running proxy.",
   Pending: "Some proxies have not acknowledged it yet.",
@@ -60,7 +61,8 @@ export const findingCodes = {
   AffinityOnTCPPort: "Affinity does not apply to a TCP port of the root.",
   MirrorOnTCPPort: "Nothing is mirrored of a TCP port of the root.",
   BackendWithoutWeight: "A backend of weight 0 names a Service that does not exist.",
-  BackendWithoutEndpoints: "A backend has no endpoints; its share of the requests is answered with 503.",
+  BackendWithoutEndpoints:
+    "A backend has no endpoints; its share of the requests is answered with 503, of TCP connections closed.",
   MirrorWithoutEndpoints: "The mirror has no endpoints; its copies are dropped.",
   UnknownPort: "No container of the selected workloads declares the port.",
   NotRecorded: "The ConfigMap that records what sidecars are sent has no room for the root Service.",

@@ -1,6 +1,8 @@
 /** What the author of a valid AuthorizationPolicy should know: where it cannot be judged, and how it can be evaded. */
 import type { Finding } from "../model/finding.ts";
 import type { AuthorizationRule, InboundPort, MeshPolicy, OperationMatch, SourceMatch } from "../model/mesh.ts";
+import { isApplicationPort } from "../model/sidecar.ts";
+import type { NamedPort } from "../model/workload.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -15,7 +17,9 @@ export function findAuthorizationProblems(
 ): readonly Finding[] {
   const modes = workloads.map(({ id }) => tls.get(id)).filter((mode) => mode !== undefined);
   // Workloads are many and alike: each port and protocol, and each set of modes, is looked at once.
-  const declared = distinct(modes.flatMap(({ ports }) => ports));
+  const declared = distinct(
+    workloads.flatMap((workload) => declaredPorts(workload, tls.get(workload.id)?.ports ?? [])),
+  );
   const distinctModes = distinct(modes.map(({ mode, ports }) => ({ mode, ports })));
   const known = new Set(
     [...declared, ...workloads.flatMap(({ containerPorts }) => containerPorts)].map(({ port }) => port),
@@ -41,11 +45,25 @@ export function findAuthorizationProblems(
   });
 }
 
+type DeclaredPort = Pick<InboundPort, "port" | "protocol">;
+
+/** What a port speaks is said by Services: one that only a container declares is TCP to the sidecar. */
+function declaredPorts(workload: Workload, served: readonly InboundPort[]): readonly DeclaredPort[] {
+  const isJudged = ({ port }: NamedPort) =>
+    isApplicationPort(port) &&
+    !workload.record.excludedPorts.includes(port) &&
+    !served.some((known) => known.port === port);
+  return [
+    ...served.map(({ port, protocol }) => ({ port, protocol })),
+    ...workload.containerPorts.filter(isJudged).map(({ port }) => ({ port, protocol: "tcp" }) as const),
+  ];
+}
+
 const distinct = <T>(values: readonly T[]): readonly T[] => [
   ...new Map(values.map((value) => [JSON.stringify(value), value])).values(),
 ];
 
-const isHTTP = ({ protocol }: InboundPort): boolean => protocol !== "tcp";
+const isHTTP = ({ protocol }: DeclaredPort): boolean => protocol !== "tcp";
 
 /** Whether the demand on the port, if any, can hold for it. */
 function concerns(operation: OperationMatch, port: number): boolean {
@@ -76,7 +94,7 @@ function findHTTPOnTCP(
   operation: OperationMatch,
   path: string,
   rule: AuthorizationRule,
-  declared: readonly InboundPort[],
+  declared: readonly DeclaredPort[],
 ): readonly Finding[] {
   const field = httpFields.find((name) => operation[name] !== undefined);
   if (field === undefined && operation.header === undefined) return [];

@@ -83,6 +83,11 @@ export function validateIdentity(object: MeshTLS, settings: MeshSettings): void 
   if (life !== undefined && !(life >= lifeBounds.minimum && life <= lifeBounds.maximum)) {
     throw new InvalidObject("spec.identity.certificateTTL: give a duration between 10m and 720h, such as 24h or 1h30m");
   }
+  if (life !== undefined && life < lifeBounds.minimumOfCertManager && provider === "CertManager") {
+    throw new InvalidObject(
+      "spec.identity.certificateTTL: give at least 1h: cert-manager issues none of a shorter life",
+    );
+  }
 }
 
 function isUsable(object: MeshTLS, settings: MeshSettings): boolean {

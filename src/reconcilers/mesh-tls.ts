@@ -208,6 +208,10 @@ function findUnknownPorts(claim: Claim, served: ReadonlyMap<string, readonly Ser
     workload.containerPorts.some((declared) => declared.name === port || declared.port === port) ||
     (served.get(workload.id) ?? []).some((declared) => declared.port === port);
   return claim.ports.flatMap(({ port }, index): Finding[] => {
+    if (typeof port === "number" && sidecarPorts.has(port)) {
+      const message = `Port ${port} is the sidecar's own, never the application's. The mode has no effect there.`;
+      return [{ code: "UnknownPort", field: `spec.ports[${index}].port`, message }];
+    }
     if (workloads.some((workload) => declares(workload, port))) return [];
     const effect = typeof port === "number" ? "The mode applies to it all the same." : "It has no effect.";
     const message = `No container of the selected workloads declares port ${port}. ${effect}`;

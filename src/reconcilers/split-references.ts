@@ -1,9 +1,10 @@
 /** What a TrafficSplit names: whether it exists, and what its author should know. */
 import type { Service } from "../api/kubernetes.ts";
 import type { Finding, Verdict } from "../model/finding.ts";
+import type { RouteMatch } from "../model/mesh.ts";
 import type { ObjectKey, Snapshot } from "../model/snapshot.ts";
 import { resolved } from "./objects.ts";
-import type { ClientService } from "./services.ts";
+import type { ClientPort, ClientService } from "./services.ts";
 import { clusterAddresses } from "./services.ts";
 import type { Backend, GivenMirror } from "./split-backends.ts";
 
@@ -12,6 +13,8 @@ export interface SplitReferences {
   readonly root: ObjectKey;
   readonly backends: readonly Backend[];
   readonly mirror: GivenMirror | undefined;
+  /** With matches the split does not apply to TCP ports. */
+  readonly matches: readonly (RouteMatch | undefined)[] | undefined;
   readonly snapshot: Snapshot;
   readonly services: ReadonlyMap<ObjectKey, ClientService>;
 }
@@ -38,11 +41,13 @@ export function resolveReferences(given: SplitReferences): ResolvedReferences {
     const message = `Namespace ${namespace} is not in the mesh: no sidecar is sent its Services. Label it with heddle.dev/inject=enabled.`;
     return { resolvedRefs: resolved, findings: [{ code: "NamespaceNotInMesh", field: "metadata.namespace", message }] };
   }
-  const problems: Verdict[] = [...findNothingToAnswer(rootService, given)];
+  const ofRequests = { ...rootService, ports: rootService.ports.filter(({ protocol }) => protocol !== "tcp") };
+  const divided = given.matches === undefined ? rootService : ofRequests;
+  const problems: Verdict[] = [...findNothingToAnswer(divided, given)];
   const findings: Finding[] = [];
   for (const part of [
-    ...given.backends.map((backend, index) => resolveBackend(backend, index, rootService, given)),
-    ...(given.mirror === undefined ? [] : [resolveMirror(given.mirror, rootService, given)]),
+    ...given.backends.map((backend, index) => resolveBackend(backend, index, divided, given)),
+    ...(given.mirror === undefined ? [] : [resolveMirror(given.mirror, ofRequests, given)]),
   ]) {
     problems.push(...part.problems);
     findings.push(...part.findings);
@@ -55,10 +60,21 @@ interface Part {
   readonly findings: readonly Finding[];
 }
 
+/** What becomes of what has no endpoint to go to: a request is answered, of a TCP connection nothing can be but closed. */
+function lost(what: "every" | "share", ports: readonly ClientPort[], where = ""): string {
+  const isTCP = ({ protocol }: ClientPort) => protocol === "tcp";
+  const [requests, connections] =
+    what === "every"
+      ? [`every request${where}`, `every connection${where}`]
+      : ["its share of the requests", "its share of the connections"];
+  if (ports.length > 0 && ports.every(isTCP)) return `${connections} is closed`;
+  return `${requests} is answered with 503${ports.some(isTCP) ? " (TCP connections are closed)" : ""}`;
+}
+
 /** What fails every request: no weight at all, or a port on which all that has a share and exists has no endpoint. */
 function findNothingToAnswer(root: ClientService, { backends, services }: SplitReferences): readonly Verdict[] {
   if (backends.every(({ weight }) => weight === 0)) {
-    const message = "spec.backends: all weights are 0, so every request is answered with 503. Give a backend a weight.";
+    const message = `spec.backends: all weights are 0, so ${lost("every", root.ports)}. Give a backend a weight.`;
     return [failed("NoWeight", message)];
   }
   const weighted = backends
@@ -70,7 +86,7 @@ function findNothingToAnswer(root: ClientService, { backends, services }: SplitR
   });
   if (empty.length === 0) return [];
   const where = empty.length === root.ports.length ? "" : ` to port ${empty.map(({ port }) => port).join(", ")}`;
-  const message = `spec.backends: every request${where} is answered with 503, since no backend has a ready endpoint for it.`;
+  const message = `spec.backends: ${lost("every", empty, where)}, since no backend has a ready endpoint for it.`;
   return [failed("NoEndpoints", message)];
 }
 
@@ -86,7 +102,7 @@ function resolveBackend(
   if (backend === undefined) {
     if (weight > 0) {
       const stored = snapshot.services.get(key);
-      const message = `${field}: Service ${key} does not exist; its share of the requests is answered with 503.`;
+      const message = `${field}: Service ${key} does not exist; ${lost("share", root.ports)}.`;
       const problem = stored === undefined ? failed("BackendNotFound", message) : unsupported(field, key, stored);
       return { problems: [problem], findings: [] };
     }
@@ -97,7 +113,7 @@ function resolveBackend(
   const message = `${field}: Service ${key} has no port ${lacking}, which ${root.key} has; it is left out there.`;
   const problems = lacking === "" ? [] : [failed("PortNotFound", message)];
   if (weight === 0 || !hasNoEndpoints(backend, root)) return { problems, findings: [] };
-  const finding = `Service ${key} has no ready endpoint; its share of the requests is answered with 503.`;
+  const finding = `Service ${key} has no ready endpoint; ${lost("share", root.ports)}.`;
   return { problems, findings: [{ code: "BackendWithoutEndpoints", field, message: finding }] };
 }
 

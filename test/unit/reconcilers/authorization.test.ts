@@ -115,6 +115,33 @@ describe("findings", () => {
     expect(codes({ rules: [{ to: [{ operation: { ports: ["5432"] } }] }] })).toEqual([]);
   });
 
+  test("an HTTP field is unseen on ports of containers that no Service declares", () => {
+    const spec: AuthorizationPolicySpec = { rules: [{ to: [{ operation: { methods: ["GET"] } }] }] };
+    const metrics = [{ containerPort: 8080 }, { containerPort: 9090 }];
+    const web = service("shop/a", { selector: { app: "a" }, ports: [{ name: "http", port: 8080 }] });
+    const findings = (workload: GivenObject, ...others: readonly GivenObject[]) => {
+      const objects = [workload, ...others, authorizationPolicy("shop/x", spec)];
+      return compile(clusterOf(objects), testSettings).decisions.flatMap((decision) => decision.findings);
+    };
+    const of = (ports: typeof metrics): GivenObject =>
+      pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"], ports });
+    expect(findings(of(metrics), web)).toMatchObject([
+      { code: "HTTPFieldOnTCPPort", message: expect.stringContaining("Port 9090 is TCP to the sidecar") },
+    ]);
+    expect(findings(of(metrics))).toMatchObject([{ message: expect.stringContaining("Ports 8080, 9090 are") }]);
+    // What a Service says of one workload it does not say of another.
+    const other = pod("shop/b-1", { labels: { app: "b" }, addresses: ["10.1.0.2"], ports: [{ containerPort: 8080 }] });
+    expect(findings(of([{ containerPort: 8080 }]), web)).toEqual([]);
+    expect(findings(of([{ containerPort: 8080 }]), web, other)).toMatchObject([
+      { message: expect.stringContaining("Port 8080 is") },
+    ]);
+    // Nobody judges what goes past the sidecar.
+    const record = [{ name: "HEDDLE_WORKLOAD", value: JSON.stringify({ excludedPorts: [9090] }) }];
+    const initContainers = [{ name: "heddle-proxy", restartPolicy: "Always" as const, env: record }];
+    const excluding = pod("shop/a-1", { labels: { app: "a" }, spec: { initContainers }, ports: metrics });
+    expect(findings(excluding, web)).toEqual([]);
+  });
+
   test("a port that nobody declares is named once for each place", () => {
     expect(codes({ rules: [{ to: [{ operation: { ports: ["8080", "9999"] } }] }] })).toEqual(["UnknownPort"]);
   });
