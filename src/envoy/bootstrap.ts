@@ -16,6 +16,7 @@ import { TypedStructSchema } from "./generated/xds/type/v3/typed_struct_pb.js";
 import { clusterNames } from "./names.ts";
 import type { EnvoyConfig } from "./resource.ts";
 import { adsSource } from "./source.ts";
+import { statistics } from "./statistics.ts";
 import { tcpKeepalive } from "./tcp.ts";
 import { clientSocket } from "./tls.ts";
 
@@ -87,22 +88,7 @@ function bootstrap(settings: MeshSettings): BootstrapJson {
       ldsConfig: adsSource,
     },
     staticResources: { clusters: [xdsCluster(settings), adminCluster] },
-    statsConfig: {
-      // Statistics of every service times every cipher, breaker or worker: many, and read by nobody.
-      statsMatcher: {
-        exclusionList: {
-          patterns: [
-            { prefix: "vhost." },
-            { prefix: "http.outbound.rds." },
-            { contains: ".circuit_breakers." },
-            { contains: ".ssl.ciphers." },
-            { contains: ".ssl.curves." },
-            { contains: ".ssl.sigalgs." },
-            { contains: ".worker_" },
-          ],
-        },
-      },
-    },
+    statsConfig: statistics,
     // A cluster without traffic has no traffic statistics yet.
     deferredStatOptions: { enableDeferredCreationStats: true },
     layeredRuntime: { layers: [{ name: "heddle", staticLayer: runtimeSettings }] },

@@ -5,6 +5,7 @@
 import type { DescMessage, MessageJsonType, Registry } from "@bufbuild/protobuf";
 import { createRegistry } from "@bufbuild/protobuf";
 import { ExpressionFilterSchema } from "./generated/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
+import { ConfigSchema as StatsAccessLogSchema } from "./generated/envoy/extensions/access_loggers/stats/v3/stats_pb.js";
 import { StdoutAccessLogSchema } from "./generated/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
 import { CustomResponseSchema } from "./generated/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.js";
 import { HealthCheckSchema } from "./generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
@@ -31,6 +32,7 @@ import { TypedStructSchema } from "./generated/xds/type/v3/typed_struct_pb.js";
 /** Every message that may be in an `Any`. */
 export const extensionRegistry: Registry = createRegistry(
   ExpressionFilterSchema,
+  StatsAccessLogSchema,
   StdoutAccessLogSchema,
   HttpConnectionManagerSchema,
   HttpRBACSchema,

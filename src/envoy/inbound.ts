@@ -34,6 +34,7 @@ import { clusterNames, listenerNames } from "./names.ts";
 import { forwardClusters } from "./probes.ts";
 import { authorizationFilters, authorizationResources } from "./rbac.ts";
 import type { EnvoyResource } from "./resource.ts";
+import { inboundStatistics } from "./statistics.ts";
 import { tcpKeepalive, tcpProxy } from "./tcp.ts";
 import { serverSocket, trustDomainOf } from "./tls.ts";
 
@@ -112,7 +113,7 @@ function chains(
 const httpFilters = (workload: WorkloadClass, logged: AccessLogSetting): FilterJson[] => [
   connectionManager({
     statPrefix,
-    accessLog: accessLog(logged, "http", "inbound"),
+    accessLog: [...accessLog(logged, "http", "inbound"), inboundStatistics("http", workload)],
     routeConfig: inboundRoutes(),
     httpFilters: [...authorizationFilters("http", workload)],
     // Hosts are compared without a port and without a trailing dot, and forwarded so: `secret.local.:80` is `secret.local`.
@@ -164,7 +165,7 @@ function tcpFilters(workload: WorkloadClass, logged: AccessLogSetting): FilterJs
     ...authorizationFilters("tcp", workload),
     tcpProxy({
       statPrefix,
-      accessLog: accessLog(logged, "tcp", "inbound"),
+      accessLog: [...accessLog(logged, "tcp", "inbound"), inboundStatistics("tcp", workload)],
       cluster: clusterNames.inbound,
       ...(judged ? { upstreamConnectMode: "ON_DOWNSTREAM_DATA", maxEarlyDataBytes: 65_536 } : {}),
     }),

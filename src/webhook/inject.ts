@@ -9,7 +9,7 @@ import { readRecord } from "../model/injection-record.ts";
 import { containers, keys } from "../model/sidecar.ts";
 import { exemptionsOf, optsOut } from "./exemptions.ts";
 import { changeableFields, imageFields, reassert } from "./merge.ts";
-import { classOf, serviceAccountOf, stampClass } from "./metadata.ts";
+import { classOf, serviceAccountOf, stampMetadata } from "./metadata.ts";
 import type { AdmissionContainer, AdmissionPod, AdmissionPodSpec } from "./pod.ts";
 import { rewriteProbes } from "./probes.ts";
 import { proxyContainer } from "./proxy-container.ts";
@@ -63,7 +63,7 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
     kind: "injected",
     pod: {
       ...withContainers,
-      metadata: stampClass(pod.metadata, classId),
+      metadata: stampMetadata(pod.metadata, classId),
       spec: { ...withContainers.spec, volumes },
     },
     warnings: [

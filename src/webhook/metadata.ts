@@ -1,3 +1,4 @@
+import { scrape } from "../envoy/statistics.ts";
 import { keys } from "../model/sidecar.ts";
 import { workloadClassId, workloadTraits } from "../model/workload.ts";
 import type { AdmissionPod } from "./pod.ts";
@@ -22,10 +23,23 @@ export function classOf(pod: AdmissionPod, namespace: string): string {
   );
 }
 
-/** The pod's metadata with the class stamped on it; the same object if it is there already. */
-export function stampClass(metadata: AdmissionPod["metadata"], classId: string): AdmissionPod["metadata"] {
-  if (metadata.annotations?.[keys.class] === classId) return metadata;
-  return { ...metadata, annotations: { ...metadata.annotations, [keys.class]: classId } };
+/** Tells Prometheus where the sidecar's statistics are, as many of its configurations read it. */
+const scrapeAnnotations: Readonly<Record<string, string>> = {
+  "prometheus.io/scrape": "true",
+  "prometheus.io/port": String(scrape.port),
+  "prometheus.io/path": scrape.path,
+};
+
+/**
+ * The pod's metadata with the class stamped on it, and where to scrape it; the same object if all is there already. A pod
+ * that says anything about being scraped keeps what it says: one pod has room for one endpoint, and the application's own
+ * metrics must not vanish.
+ */
+export function stampMetadata(metadata: AdmissionPod["metadata"], classId: string): AdmissionPod["metadata"] {
+  const present = metadata.annotations ?? {};
+  const scraped = Object.keys(present).some((name) => name.startsWith("prometheus.io/"));
+  if (scraped && present[keys.class] === classId) return metadata;
+  return { ...metadata, annotations: { ...(scraped ? {} : scrapeAnnotations), ...present, [keys.class]: classId } };
 }
 
 /** How messages call the pod. */

@@ -1,3 +1,4 @@
+import { ownWorkloadTags } from "../envoy/statistics.ts";
 import type { InjectionRecord } from "../model/injection-record.ts";
 import { encodeRecord, recordVariable } from "../model/injection-record.ts";
 import { containers, nodeId, paths, ports, proxyUser, volumes } from "../model/sidecar.ts";
@@ -17,6 +18,8 @@ export function proxyContainer(settings: SidecarSettings, record: InjectionRecor
     args: [
       "-c",
       paths.bootstrap,
+      "--config-yaml",
+      ownWorkloadTags,
       // The operator looks this pod up, and compares its ServiceAccount and addresses with the caller's.
       "--service-node",
       nodeId("$(POD_NAMESPACE)", "$(POD_NAME)", "$(POD_UID)"),

@@ -200,8 +200,8 @@ describe("dry runs", () => {
     const value = (verdict: string) => {
       const [metric, label] =
         layer === "http" ? ["envoy_http_rbac", "envoy_rbac_http_prefix"] : ["envoy_rbac", "envoy_rbac_prefix"];
-      const start = `${metric}_shadow_${verdict}{${label}="dry-run/shop/${name}"`;
-      return lines.filter((line) => line.startsWith(start)).map(numberAt);
+      const ofVerdict = lines.filter((line) => line.startsWith(`${metric}_shadow_${verdict}{`));
+      return ofVerdict.filter((line) => line.includes(`${label}="dry-run/shop/${name}"`)).map(numberAt);
     };
     return { denied: value("denied"), allowed: value("allowed") };
   }

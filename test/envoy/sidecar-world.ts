@@ -10,14 +10,17 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTLSServer } from "node:tls";
+import { bootstrapFiles } from "../../src/envoy/bootstrap.ts";
 import { commonResources, readinessListener } from "../../src/envoy/common.ts";
 import { classResources } from "../../src/envoy/inbound.ts";
 import type { EnvoyResource } from "../../src/envoy/resource.ts";
+import { ownWorkloadTags } from "../../src/envoy/statistics.ts";
 import type { WorkloadClass } from "../../src/model/mesh.ts";
 import { proxyUser, ports as sidecarPorts } from "../../src/model/sidecar.ts";
 import type { AccessLogSetting } from "../../src/model/snapshot.ts";
 import { startProcess, until } from "../../tools/processes.ts";
 import { envoyBinary, writeIdentity, writeResources } from "../support/load-envoy.ts";
+import { testSettings } from "../support/objects.ts";
 import type { TestIdentity } from "../support/test-identity.ts";
 import { statusOf } from "./sidecar-callers.ts";
 
@@ -106,6 +109,7 @@ export async function withSidecar<T>(
   logged: AccessLogSetting = "errors",
 ): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), "heddle-sidecar-"));
+  const shipped = bootstrapFiles(testSettings).bootstrap;
   await writeResources(
     directory,
     [
@@ -115,6 +119,9 @@ export async function withSidecar<T>(
       readinessListener(families),
     ],
     {
+      // As in the shipped bootstrap.
+      stats_config: shipped["stats_config"],
+      deferred_stat_options: shipped["deferred_stat_options"],
       admin: { address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } } },
       static_resources: {
         clusters: [
@@ -151,8 +158,10 @@ export async function withSidecar<T>(
   give(directory);
   const user = ["--reuid", String(proxyUser), "--regid", String(proxyUser), "--clear-groups", "--"];
   const configuration = ["-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "--disable-hot-restart"];
+  const namespaced = ownWorkloadTags.replace("$(POD_NAMESPACE)", workload.namespace);
+  const tags = ["--config-yaml", namespaced.replace("$(POD_SERVICE_ACCOUNT)", workload.serviceAccount)];
   const flush = ["--file-flush-interval-msec", "50"];
-  const program = [await envoyBinary(), ...configuration, ...flush, "-l", process.env["LEVEL"] ?? "error"];
+  const program = [await envoyBinary(), ...configuration, ...tags, ...flush, "-l", process.env["LEVEL"] ?? "error"];
   const logFile = join(directory, "log");
   const envoy = startProcess("sidecar", "setpriv", [...user, ...program], { logFile });
   // A line of Envoy's own log begins with a bracket; one without an end is being written.

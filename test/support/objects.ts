@@ -29,8 +29,7 @@ export const testSettings: MeshSettings = {
   clusterDomain: "cluster.local",
   xdsAddress: { host: "heddle.heddle-system.svc", port: 15010 },
   operatorServiceAccount: "heddle",
-  // Goldens are for what cases differ in; test/envoy/access-log.test.ts has the logs.
-  accessLog: "off",
+  accessLog: "errors",
 };
 
 /** Any object, as a YAML file may have it. */

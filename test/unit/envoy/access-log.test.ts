@@ -12,7 +12,8 @@ function logs(setting: AccessLogSetting): readonly { readonly name: string; read
   const walk = (value: unknown): void => {
     if (typeof value !== "object" || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
-      if (key === "access_log") found.push(...(inner as { name: string }[]));
+      if (key === "access_log")
+        found.push(...(inner as { name: string }[]).filter(({ name }) => name !== "envoy.access_loggers.stats"));
       else walk(inner);
     }
   };

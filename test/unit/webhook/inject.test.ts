@@ -24,7 +24,12 @@ describe("an injected pod", () => {
   test("is stamped with the class that the compile computes for it, before and after injection", () => {
     const id = classOf(pod);
     expect(id).toMatch(/^cart-[0-9a-f]{10}$/);
-    expect(injected.metadata.annotations).toEqual({ "heddle.dev/class": id });
+    expect(injected.metadata.annotations).toEqual({
+      "heddle.dev/class": id,
+      "prometheus.io/scrape": "true",
+      "prometheus.io/port": "15020",
+      "prometheus.io/path": "/stats/prometheus",
+    });
     expect(classOf(injected)).toBe(id);
   });
 
@@ -43,6 +48,8 @@ describe("an injected pod", () => {
       command: ["envoy"],
       args: [
         ...["-c", "/etc/heddle/bootstrap.yaml"],
+        "--config-yaml",
+        '{"stats_config":{"stats_tags":[{"tag_name":"workload_namespace","fixed_value":"$(POD_NAMESPACE)"},{"tag_name":"workload","fixed_value":"$(POD_SERVICE_ACCOUNT)"}]}}',
         ...["--service-node", "$(POD_NAMESPACE)/$(POD_NAME)/$(POD_UID)"],
         ...["--service-cluster", "$(POD_NAMESPACE)/$(POD_SERVICE_ACCOUNT)"],
         ...["--concurrency", "2", "--drain-time-s", "30", "--drain-strategy", "immediate", "--disable-hot-restart"],
@@ -143,7 +150,7 @@ describe("what a pod brings stays", () => {
     expect(injected.spec.volumes?.[0]).toBe(data);
     expect(names(injected.spec.volumes)).toEqual(["data", "heddle-configuration", "heddle-identity"]);
     expect(injected.spec).toHaveProperty("topologySpreadConstraints", [{ maxSkew: 1 }]);
-    expect(injected.metadata.annotations).toEqual({ note: "x", "heddle.dev/class": classOf(pod) });
+    expect(injected.metadata.annotations).toMatchObject({ note: "x", "heddle.dev/class": classOf(pod) });
   });
 
   test("its security context is not copied to ours", () => {
