@@ -2,6 +2,7 @@
  * The operator: settings -> construct (no IO) -> start in order -> drain on a signal.
  */
 
+import { createExpirations } from "./controllers/expirations.ts";
 import { createIdentityController } from "./controllers/identity-controller.ts";
 import {
   certificatesOf,
@@ -16,20 +17,25 @@ import { createStatusWriter } from "./controllers/status-writer.ts";
 import { watches } from "./controllers/watches.ts";
 import { createWebhookBundle, type WebhookConfiguration, webhookConfiguration } from "./controllers/webhook-bundle.ts";
 import type { WriterOptions } from "./controllers/writer.ts";
-import { ownSecrets } from "./identity/authority-secret.ts";
+import { readCertificate } from "./identity/certificate.ts";
 import { createKubeClient } from "./kube/client.ts";
 import { createEventRecorder } from "./kube/events.ts";
 import { createLeaderElection } from "./kube/lease.ts";
 import type { ObjectReference } from "./model/mesh.ts";
-import { systemClock } from "./ops/clock.ts";
+import { sleep, systemClock } from "./ops/clock.ts";
 import { createHealthServer } from "./ops/health.ts";
-import { createLogger, type Logger } from "./ops/logger.ts";
+import { createLogger, type Logger, objectFields } from "./ops/logger.ts";
 import { createMetrics } from "./ops/metrics.ts";
-import { parseSettings, type Settings, SettingsError, settingsHelp } from "./ops/settings.ts";
+import { parseSettings, type Settings, settingsHelp } from "./ops/settings.ts";
+import { SettingsError } from "./ops/settings-source.ts";
+import { version } from "./ops/version.ts";
 import { createInjectionHandlers } from "./webhook/handler.ts";
 import { createWebhookServer } from "./webhook/server.ts";
 import { defaultInjectionSettings } from "./webhook/settings.ts";
 import { createXdsServer } from "./xds/server.ts";
+
+/** All of draining but its grace, in milliseconds: after it the operator ends, whatever is left. */
+const drainDeadline = 15_000;
 
 /** Sidecars are told to go elsewhere this long before the streams are cut, in milliseconds. */
 const drainTime = 2000;
@@ -37,12 +43,15 @@ const drainTime = 2000;
 /** The operator as a whole. */
 interface Operator {
   start(): Promise<void>;
-  stop(): Promise<void>;
+  /** Ends in an order in which nobody misses it. @param grace milliseconds in which others learn that it goes */
+  stop(grace: number): Promise<void>;
 }
 
 function createOperator(settings: Settings, logger: Logger): Operator {
   const clock = systemClock;
   const metrics = createMetrics();
+  metrics.buildInfo.set({ version, node_version: process.version }, 1);
+  metrics.leader.set(0);
   const client = createKubeClient(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig });
   const writer: WriterOptions = {
     isLeader: () => election.leading,
@@ -50,7 +59,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     random: Math.random,
     logger,
     metrics,
-    onError: (key, error) => logger.warn({ key, error }, "a write failed and is tried again"),
+    onError: (key, error) => logger.warn({ ...objectFields(key), error }, "a write failed and is tried again"),
     record: (object, note) => events.record(object, note),
   };
   const events = createEventRecorder({
@@ -59,9 +68,15 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     instance: settings.replica,
     onError: (error) => logger.debug({ error }, "an event could not be written"),
   });
-  const state = { webhookReady: false, credentials: false, compiled: false, serving: false };
+  const state = { draining: false, webhookReady: false, credentials: false, compiled: false, serving: false };
 
-  const observations = createObservations({ client, watches, logger, onChange: (changes) => onChange(changes) });
+  const observations = createObservations({
+    client,
+    watches,
+    logger,
+    metrics,
+    onChange: (changes) => onChange(changes),
+  });
   const observed = observations.of;
   const webhook = createWebhookServer({
     handlers: createInjectionHandlers(
@@ -78,9 +93,9 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     logger,
     metrics: {
       streams: (count) => metrics.streams.set(count),
-      response: () => {},
-      refusal: () => metrics.refusals.inc(),
-      ended: () => {},
+      response: (type) => metrics.responses.inc({ type }),
+      refusal: (type) => metrics.refusals.inc({ type }),
+      ended: (reason) => metrics.endedStreams.inc({ reason }),
     },
   });
   const bundle = createWebhookBundle({
@@ -99,6 +114,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     renewAfter: settings.renewAfter,
     onOwnCredentials: ({ certificate, key, root }) => {
       xds.setCredentials({ cert: certificate, key, ca: root });
+      const own = readCertificate(certificate);
+      if (own !== undefined) metrics.certificateExpiration.set({ certificate: "operator" }, own.notAfter / 1000);
       state.credentials = true;
       void serve();
     },
@@ -182,11 +199,17 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     await xds.listen(settings.xdsPort);
     logger.info({ port: settings.xdsPort }, "serving proxies");
   }
+  const expirations = createExpirations(() => secretsOf(observed), settings.mesh.rootNamespace);
+  metrics.beforeScrape(() => {
+    for (const [certificate, expiration] of Object.entries(expirations()))
+      if (expiration !== undefined) metrics.certificateExpiration.set({ certificate }, expiration);
+  });
   const health = createHealthServer(
+    // What admission needs. A replica that has not compiled yet takes no proxies: that port is closed.
     new Map([
-      ["watches", () => observations.synced],
-      ["admission", () => state.webhookReady],
-      ["proxies", () => state.serving],
+      ["the webhook's certificate", () => state.webhookReady],
+      ["the list of namespaces, which bound what pods may ask for", () => observations.isSynced("Namespace")],
+      ["its end: it drains", () => !state.draining],
     ]),
     metrics.text,
   );
@@ -200,12 +223,21 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       identities.resync();
       mesh.dirty();
     },
-    stop: async () => {
+    stop: async (grace) => {
+      // 1. Out of the Service's endpoints, while everything is still answered. Another replica leads from now on.
+      state.draining = true;
+      webhook.drain();
+      // Without an API server a lease cannot be released, and nobody shall wait for that.
+      const released = election.stop();
+      await sleep(clock, grace);
+      // 2. No new connections; sidecars are told to go elsewhere, and reviews under way are answered.
+      await Promise.all([webhook.close(), xds.close(drainTime)]);
+      // 3. What nobody sees.
+      await released;
       await observations.stop();
       await mesh.stop();
       await Promise.all([publisher.stop(), statusWriter.stop(), identities.stop(), bundle.stop()]);
       await events.stop(1000);
-      await Promise.all([election.stop(), webhook.close(), xds.close(drainTime)]);
       await health.close();
       client.close();
     },
@@ -223,16 +255,26 @@ async function main(): Promise<void> {
   }
   const settings = parseSettings(flags, process.env);
   const logger = createLogger(settings.logLevel);
-  logger.info({ settings, secrets: Object.values(ownSecrets) }, "starting");
+  logger.info({ version, settings: settings.texts }, "starting");
   process.on("uncaughtException", (error) => {
     logger.error({ error, stack: error.stack }, "a defect: the operator ends and is started again");
     process.exit(1);
   });
   const operator = createOperator(settings, logger);
   const stop = (signal: string): void => {
-    logger.info({ signal }, "draining");
-    operator.stop().then(
-      () => process.exit(0),
+    // Who presses Ctrl-C does not wait for others.
+    const grace = signal === "SIGTERM" ? settings.drainGrace : 0;
+    logger.info({ signal, grace }, "draining");
+    const late = systemClock.setTimeout(() => {
+      logger.error({}, "draining took too long");
+      process.exit(1);
+    }, grace + drainDeadline);
+    operator.stop(grace).then(
+      () => {
+        late.cancel();
+        logger.info({}, "drained");
+        process.exit(0);
+      },
       (error: unknown) => {
         logger.error({ error }, "draining failed");
         process.exit(1);
@@ -241,7 +283,10 @@ async function main(): Promise<void> {
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
-  await operator.start();
+  operator.start().catch((error: unknown) => {
+    logger.error({ error }, "the operator cannot start");
+    process.exit(1);
+  });
 }
 
 main().catch((error: unknown) => {

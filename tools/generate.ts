@@ -13,6 +13,7 @@ import { annotationsPage } from "./generate/annotations.ts";
 import { generateCertManagerTypes } from "./generate/cert-manager.ts";
 import { readCustomResources } from "./generate/custom-resources.ts";
 import { generateEnvoyTypes } from "./generate/envoy.ts";
+import { metricsPage, settingsPage } from "./generate/operations.ts";
 import { referencePage } from "./generate/reference.ts";
 import { typesOf } from "./generate/types.ts";
 import { validatorsOf } from "./generate/validators.ts";
@@ -35,6 +36,8 @@ async function generate(): Promise<Map<string, string>> {
     files.set(`src/api/generated/${name}`, content);
   }
   files.set("docs/reference/annotations.md", annotationsPage());
+  files.set("docs/reference/settings.md", settingsPage());
+  files.set("docs/reference/metrics.md", metricsPage());
   const webhook = "config/40-webhook.yaml";
   files.set(webhook, withMatchConditions(await readFile(join(root, webhook), "utf8")));
   return files;

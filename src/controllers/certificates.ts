@@ -4,6 +4,7 @@
  *   ServiceAccount --> Certificate heddle-identity-<serviceaccount>, ours
  *     cert-manager --> Secret of the same name, which is only read
  */
+
 import type { Certificate } from "../api/cert-manager/generated/Certificate.ts";
 import { kinds } from "../api/kinds.ts";
 import type { KubernetesObject, Secret } from "../api/kubernetes.ts";
@@ -20,6 +21,7 @@ import type { ObjectToWrite } from "../kube/objects.ts";
 import type { IdentityFault, IssuerReference } from "../model/identity.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
+import { objectFields } from "../ops/logger.ts";
 import type { Repairs } from "./repairs.ts";
 import type { Outcome } from "./work-queue.ts";
 import { retryConflicts, type WriterOptions } from "./writer.ts";
@@ -86,7 +88,7 @@ export function createCertificateIssuer(
       return { outcome: "retry" as const, fault };
     }
     if (certificate !== undefined) return { outcome: "retry" as const };
-    options.logger.info({ certificate: key }, "certificate asked for");
+    options.logger.info(objectFields(key, "Certificate"), "certificate asked for");
     const outcome = await retryConflicts(options, "Certificate", () =>
       client.create(kinds.Certificate, desired as unknown as ObjectToWrite),
     );

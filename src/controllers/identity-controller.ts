@@ -10,6 +10,7 @@
  *   provider CertManager
  *     Certificate --> Secret heddle-identity-<serviceaccount>, for each of them and for the operator, which serves ADS by it
  */
+
 import { createHash } from "node:crypto";
 import type { Secret } from "../api/kubernetes.ts";
 import { type Authority, createRoot, type KeyPair, openAuthority, type SubjectNames } from "../identity/authority.ts";
@@ -29,6 +30,7 @@ import type { WorkloadIdentity } from "../model/mesh.ts";
 import { secretOfServiceAccount } from "../model/sidecar.ts";
 import { type MeshSettings, type ObjectKey, objectKey } from "../model/snapshot.ts";
 import { compare, spiffeId } from "../model/workload.ts";
+import { objectFields } from "../ops/logger.ts";
 import { type CertificateWatch, createCertificateIssuer } from "./certificates.ts";
 import { createRepairs } from "./repairs.ts";
 import { createSecretWriter, type SecretContent } from "./secret-writer.ts";
@@ -146,7 +148,10 @@ export function createIdentityController(
       case "restore": {
         const held = opened?.keys;
         if (!options.isLeader() || held === undefined) return "done";
-        options.logger.warn({ secret: authorityKey }, "somebody deleted the authority's Secret; it is put back");
+        options.logger.warn(
+          objectFields(authorityKey, "Secret"),
+          "somebody deleted the authority's Secret; it is put back",
+        );
         return writer.create(authorityKey, async () => ({ ...held, annotations }), isOurs);
       }
       case "refuse":
@@ -171,7 +176,7 @@ export function createIdentityController(
     inForce = false;
     if (faults.get(authorityKey)?.message === problem) return "done";
     setForeign(authorityKey, problem);
-    options.logger.error({ secret: authorityKey }, `The authority cannot be used: ${problem}`);
+    options.logger.error(objectFields(authorityKey, "Secret"), `The authority cannot be used: ${problem}`);
     if (secret !== undefined) {
       const note = `The authority cannot be used: ${problem}`;
       options.record(secret, { type: "Warning", reason: "AuthorityUnusable", action: "Refuse", note });
@@ -264,7 +269,7 @@ export function createIdentityController(
       const note = `What was in this Secret could not be used (${decision.reason}); a new certificate is issued.`;
       options.record(secret, { type: "Warning", reason: "IdentityReplaced", action: "Issue", note });
     }
-    options.logger.info({ secret: key, reason: decision.reason }, "certificate issued");
+    options.logger.info({ ...objectFields(key, "Secret"), reason: decision.reason }, "certificate issued");
     // These cannot be changed: the Secret goes first, and its end brings a new one.
     if (decision.reason === "WrongType" || decision.reason === "Immutable") return writer.remove(secret);
     return writer.replace(secret, await issue());
@@ -330,7 +335,7 @@ export function createIdentityController(
     unwanted.delete(key);
     return identity === undefined ? "done" : ensureSecret(key, identity, issuing);
   };
-  const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: 200 });
+  const queue = createWorkQueue({ ...options, name: "identities", work, concurrency: 4, rate: 200 });
   const addAll = (): void => {
     const ours = [authorityKey, webhookKey, ownKey];
     const seen = [...options.observed().keys(), ...options.certificates.observed().keys()];

@@ -7,6 +7,7 @@ import { createReflector, type Reflector } from "../kube/reflector.ts";
 import { createStore, type Store } from "../kube/store.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import type { Logger } from "../ops/logger.ts";
+import type { Metrics } from "../ops/metrics.ts";
 import { isCompiledChange, type Watch } from "./watches.ts";
 
 /** What was seen of one object; `compiled` says whether a compile can come out differently. */
@@ -37,6 +38,7 @@ export function createObservations(options: {
   readonly watches: readonly Watch[];
   readonly onChange: (observations: readonly Observation[]) => void;
   readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "watchRestarts">;
 }): Observations {
   const rows = options.watches.map((watch): { watch: Watch; store: Store<KubernetesObject>; reflector: Reflector } => {
     const store = createStore<KubernetesObject>();
@@ -60,6 +62,7 @@ export function createObservations(options: {
       ...(watch.custom ? { isLeaving: (signal) => isKindLeaving(options.client, kinds[watch.kind], signal) } : {}),
       onState: (state, error) => {
         const fields = { kind: watch.kind, state, ...(error === undefined ? {} : { error }) };
+        if (state === "retrying") options.metrics.watchRestarts.inc({ kind: watch.kind });
         if (state === "retrying" || state === "waiting" || state === "forbidden")
           options.logger.warn(fields, "a watch is interrupted; what was seen last stays");
         else options.logger.debug(fields, "a watch changed its state");

@@ -190,7 +190,7 @@ export function createPublisher(
     if (!Object.hasOwn(wanted.data, "bootstrap.yaml")) return 1;
     return options.observed().has(key) ? 2 : 3;
   };
-  const queue = createWorkQueue({ ...options, work, importance, concurrency: 4, rate: recordRate });
+  const queue = createWorkQueue({ ...options, name: "configmaps", work, importance, concurrency: 4, rate: recordRate });
   const add = (key: ObjectKey): void => {
     if (desired !== undefined && !isSettled(key) && !restorations.isWaiting(key)) queue.add(key);
   };

@@ -96,7 +96,7 @@ export function createStatusWriter(
       known.set(key, { text, before: isSeen ? [] : before });
     });
   };
-  const queue = createWorkQueue({ ...options, work, concurrency: 4, rate: statusRate });
+  const queue = createWorkQueue({ ...options, name: "statuses", work, concurrency: 4, rate: statusRate });
   const add = (key: string): void => {
     if (!restorations.isWaiting(key) && needed(key) !== undefined) queue.add(key);
   };

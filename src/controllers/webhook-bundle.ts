@@ -41,7 +41,7 @@ export function createWebhookBundle(
     };
     return retryConflicts(options, kind, () => options.client.apply(kinds.MutatingWebhookConfiguration, body));
   };
-  const queue = createWorkQueue({ ...options, work, concurrency: 1, rate: 10 });
+  const queue = createWorkQueue({ ...options, name: "webhook", work, concurrency: 1, rate: 10 });
   return {
     setRoot: (root) => {
       caBundle = Buffer.from(root).toString("base64");

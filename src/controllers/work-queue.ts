@@ -1,5 +1,6 @@
 import PQueue from "p-queue";
 import type { Clock, Random, Timer } from "../ops/clock.ts";
+import type { Metrics } from "../ops/metrics.ts";
 
 /** What became of one key. */
 export type Outcome =
@@ -25,6 +26,9 @@ const lastRetry = 30_000;
  * @param options.work does the work of a key; what it throws counts as `retry`.
  */
 export function createWorkQueue(options: {
+  /** Names the queue in metrics. */
+  readonly name: "configmaps" | "identities" | "statuses" | "webhook";
+  readonly metrics: Pick<Metrics, "queueDepth" | "queueWaitSeconds" | "queueRetries">;
   readonly work: (key: string) => Promise<Outcome>;
   readonly onError: (key: string, error: unknown) => void;
   readonly clock: Clock;
@@ -35,21 +39,31 @@ export function createWorkQueue(options: {
   /** Of two keys that wait, the one with the higher number goes first. Absent: in the order in which they came. */
   readonly importance?: (key: string) => number;
 }): WorkQueue {
-  const { concurrency, rate: intervalCap } = options;
+  const { concurrency, rate: intervalCap, metrics, clock } = options;
+  const labels = { queue: options.name };
   const pool = new PQueue({ concurrency, interval: 1000, intervalCap, strict: true });
-  const waiting = new Set<string>();
+  /** Since when each waits. */
+  const waiting = new Map<string, number>();
   const running = new Map<string, { again: boolean }>();
   const failures = new Map<string, { count: number; timer: Timer }>();
   let stopped = false;
 
+  const size = (): number => waiting.size + running.size + failures.size;
+  const measure = (): void => metrics.queueDepth.set(labels, size());
+  measure();
+
   const retryLater = (key: string): void => {
+    metrics.queueRetries.inc(labels);
     const count = (failures.get(key)?.count ?? 0) + 1;
     const ceiling = Math.min(lastRetry, firstRetry * 2 ** Math.min(count, 16));
-    const timer = options.clock.setTimeout(() => enqueue(key), ceiling * (0.5 + options.random() / 2));
+    const timer = clock.setTimeout(() => enqueue(key), ceiling * (0.5 + options.random() / 2));
     failures.set(key, { count, timer });
   };
   const runOne = async (key: string): Promise<void> => {
-    if (!waiting.delete(key) || stopped) return;
+    const since = waiting.get(key);
+    if (since === undefined || stopped) return;
+    waiting.delete(key);
+    metrics.queueWaitSeconds.observe(labels, (clock.monotonic() - since) / 1000);
     const state = { again: false };
     running.set(key, state);
     let outcome: Outcome = "retry";
@@ -63,6 +77,7 @@ export function createWorkQueue(options: {
     if (outcome === "retry") retryLater(key);
     else failures.delete(key);
     if (state.again) enqueue(key);
+    measure();
   };
   const enqueue = (key: string): void => {
     if (stopped || waiting.has(key)) return;
@@ -72,7 +87,8 @@ export function createWorkQueue(options: {
       return;
     }
     failures.get(key)?.timer.cancel();
-    waiting.add(key);
+    waiting.set(key, clock.monotonic());
+    measure();
     void pool.add(() => runOne(key), { priority: options.importance?.(key) ?? 0 });
   };
   return {
@@ -85,7 +101,7 @@ export function createWorkQueue(options: {
       await pool.onIdle();
     },
     get size() {
-      return waiting.size + running.size + failures.size;
+      return size();
     },
   };
 }

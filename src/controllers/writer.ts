@@ -12,7 +12,7 @@ export interface WriterOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, "writes">;
+  readonly metrics: Pick<Metrics, "writes" | "queueDepth" | "queueWaitSeconds" | "queueRetries">;
   readonly onError: (key: string, error: unknown) => void;
   /** Says something of an object to people who look at it. */
   readonly record: EventRecorder["record"];

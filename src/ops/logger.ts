@@ -26,9 +26,22 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: describeError },
+      hooks: { streamWrite: withoutSecrets },
     },
     destination,
   );
+}
+
+/**
+ * The fields that name an object.
+ * @param key `namespace/name`, or `name` of what has no namespace; undefined names nothing
+ * @param kind absent when it is the key's first part, `Kind/namespace/name`, or is not known
+ */
+export function objectFields(key: string | undefined, kind?: string): LogFields {
+  if (key === undefined) return {};
+  const [name, namespace, first] = key.split("/").reverse();
+  const known = kind ?? first;
+  return { ...(known === undefined ? {} : { kind: known }), ...(namespace === undefined ? {} : { namespace }), name };
 }
 
 /** The message of whatever was thrown, with the messages of its causes. Stacks are kept for errors that are defects only. */
@@ -37,4 +50,19 @@ export function describeError(error: unknown): string {
   const own =
     error instanceof TypeError || error instanceof RangeError ? (error.stack ?? error.message) : error.message;
   return error.cause === undefined ? own : `${own}: ${describeError(error.cause)}`;
+}
+
+/** Private keys and certificates in PEM (as text, within JSON, and in base64), and JSON Web Tokens (RFC 7519). */
+const secrets = [
+  /-----BEGIN [A-Z ]{1,40}-----[^"]*?(-----END [A-Z ]{1,40}-----|(?="))/g,
+  /LS0tLS1CRUdJTi[A-Za-z0-9+/=]*/g,
+  /eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g,
+];
+
+/**
+ * The second line of defence: nothing that logs is given secrets, but an error's message may come from a library or from
+ * the API server, and quote what it was about.
+ */
+export function withoutSecrets(line: string): string {
+  return secrets.reduce((text, secret) => text.replace(secret, "[redacted]"), line);
 }

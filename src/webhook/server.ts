@@ -57,6 +57,8 @@ export interface WebhookServer {
   setCertificate(certificate: ServingCertificate): void;
   /** Where it listens. @throws when it does not. */
   address(): AddressInfo;
+  /** From now on every answer asks its caller to close the connection, so that none is cut between two requests. */
+  drain(): void;
   /** Answers what was begun, takes no new connection, and resolves when all are closed. */
   close(): Promise<void>;
 }
@@ -65,6 +67,7 @@ export interface WebhookServer {
 export function createWebhookServer(options: WebhookServerOptions): WebhookServer {
   const limits = { ...defaultLimits, ...options.limits };
   const budget = createBodyBudget(limits.bodyBytes, limits.totalBodyBytes);
+  let draining = false;
   const server = createServer(
     {
       minVersion: "TLSv1.2",
@@ -77,6 +80,7 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
       maxHeaderSize: 8192,
     },
     (request, response) => {
+      if (draining) response.setHeader("connection", "close");
       answer(request, response, options, limits, budget).catch((error: unknown) => {
         options.logger.error({ error }, "admission request failed");
         response.destroy();
@@ -102,6 +106,9 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
       if (address === null || typeof address === "string") throw new Error("the webhook server does not listen");
       return address;
     },
+    drain: () => {
+      draining = true;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -125,25 +132,28 @@ async function answer(
   const body = await readBody(request, budget);
   if (body.kind !== "complete") return refuseBody(response, body, limits, metrics);
   const stop = metrics.reviewSeconds.startTimer();
+  const count = (outcome: string): void => {
+    metrics.reviews.inc({ outcome });
+    stop({ outcome });
+  };
   try {
     const review = decodeReview(body.bytes);
     const decision = await withDeadline(handler(review), limits.answerTime);
     const text = encodeDecision(review.uid, decision);
-    metrics.reviews.inc({ outcome: outcomeOf(decision) });
+    count(outcomeOf(decision));
     response
       .writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) })
       .end(text);
   } catch (error) {
     if (error instanceof ReviewError) {
-      metrics.reviews.inc({ outcome: "invalid" });
+      count("invalid");
       return refuse(response, 400, error.message);
     }
-    metrics.reviews.inc({ outcome: "failed" });
+    count("failed");
     logger.error({ path, error }, "admission review failed");
     refuse(response, 500, "Heddle's webhook failed; its log says why");
   } finally {
     body.release();
-    stop();
   }
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { DeltaDiscoveryRequest } from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
 import type { ProxyTarget } from "../envoy/resource.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
-import type { Logger } from "../ops/logger.ts";
+import { type Logger, objectFields } from "../ops/logger.ts";
 import { admit, type NamedPod, parseNodeId } from "./admission.ts";
 import { type ConnectionLimits, watchConnections } from "./connections.ts";
 import { encodeStatusMessage } from "./frames.ts";
@@ -138,7 +138,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const wait = (stream: AdsStream, named: NamedPod | undefined, milliseconds: number, message: string): void => {
     stopWaiting(stream);
     const timer = setTimeout(() => {
-      logger.info({ pod: named?.pod, address: stream.peer.address, reason: message }, "proxy turned away");
+      logger.info(
+        { ...objectFields(named?.pod, "Pod"), address: stream.peer.address, reason: message },
+        "proxy turned away",
+      );
       end(stream, grpcStatus.unavailable, named === undefined ? "silent" : "unknown", message);
     }, milliseconds);
     waiting.set(stream, { timer, ...(named && { named }) });
@@ -159,7 +162,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     open.set(named.pod, stream);
     if (older !== undefined) end(older, grpcStatus.aborted, "replaced", "a newer stream of this pod took its place");
     metrics.streams(open.size);
-    logger.debug({ pod: named.pod, address: stream.peer.address }, "proxy connected");
+    logger.debug({ ...objectFields(named.pod, "Pod"), address: stream.peer.address }, "proxy connected");
     stream.open(named.pod, session, versionOf(target));
     return true;
   };
@@ -175,7 +178,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
     refused: (stream, type, message) => {
       metrics.refusal(type);
-      logger.warn({ pod: stream.pod, type, reason: message }, "proxy refused configuration");
+      logger.warn({ ...objectFields(stream.pod, "Pod"), type, reason: message }, "proxy refused configuration");
     },
     closed: (stream) => {
       all.delete(stream);
@@ -186,13 +189,16 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       ledger.disconnected(pod, session);
       if (open.get(pod) === stream) open.delete(pod);
       metrics.streams(open.size);
-      logger.debug({ pod }, "proxy disconnected");
+      logger.debug(objectFields(pod, "Pod"), "proxy disconnected");
     },
     denied: (stream, error) => {
       metrics.ended(error.reason);
-      logger.warn({ pod: stream.pod, address: stream.peer.address, reason: error.message }, "stream refused");
+      logger.warn(
+        { ...objectFields(stream.pod, "Pod"), address: stream.peer.address, reason: error.message },
+        "stream refused",
+      );
     },
-    failed: (stream, error) => logger.error({ pod: stream.pod, error }, "stream failed"),
+    failed: (stream, error) => logger.error({ ...objectFields(stream.pod, "Pod"), error }, "stream failed"),
   };
 
   server.on("stream", (http2: ServerHttp2Stream, headers: IncomingHttpHeaders) => {

@@ -98,6 +98,7 @@ export async function startIdentityWorld(
         "webhook-port": webhook,
         "health-port": health,
         replica: `test-${health}`,
+        "drain-grace": "0s",
         ...flags,
       };
       const main = join(repository, "src/main.ts");

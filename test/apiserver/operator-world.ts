@@ -82,6 +82,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
       "webhook-port": webhook,
       "health-port": health,
       replica: name,
+      "drain-grace": "0s",
     };
     // The address that records name is that of a Service in front of all replicas.
     const args = Object.entries({ ...flags, "xds-address": "heddle.heddle-system.svc:15010" });

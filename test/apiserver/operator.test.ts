@@ -41,6 +41,7 @@ async function startOperator(): Promise<typeof operator> {
     "webhook-port": webhook,
     "health-port": health,
     replica: `test-${health}`,
+    "drain-grace": "0s",
   };
   const child = spawn(
     process.execPath,

@@ -1,11 +1,15 @@
 import { expect, test } from "vitest";
 import { createWorkQueue, type Outcome } from "../../../src/controllers/work-queue.ts";
+import { createMetrics } from "../../../src/ops/metrics.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 function setUp(work: (key: string) => Promise<Outcome>) {
   const clock = createFakeClock();
   const errors: string[] = [];
+  const metrics = createMetrics();
   const queue = createWorkQueue({
+    name: "statuses",
+    metrics,
     work,
     onError: (key, error) => errors.push(`${key}: ${String(error)}`),
     clock,
@@ -13,7 +17,7 @@ function setUp(work: (key: string) => Promise<Outcome>) {
     concurrency: 2,
     rate: 1000,
   });
-  return { clock, errors, queue };
+  return { clock, errors, queue, metrics };
 }
 
 test("a key that waits is worked on once; one that is added while it runs, once more and never twice at a time", async () => {
@@ -97,4 +101,19 @@ test("stop forgets waiting keys and waits for those under way", async () => {
   release();
   await stopped;
   expect([finished, queue.size]).toEqual([true, 0]);
+});
+
+test("depth, wait and retries are measured", async () => {
+  let tries = 0;
+  const { clock, queue, metrics } = setUp(async () => (++tries < 3 ? "retry" : "done"));
+  const value = async (series: string) =>
+    (await metrics.text()).split("\n").find((line) => line.startsWith(`heddle_queue_${series}{queue="statuses"} `));
+  expect(await value("depth")).toContain(" 0");
+  queue.add("a");
+  expect(await value("depth")).toContain(" 1");
+  await clock.advance(10_000);
+  expect(tries).toBe(3);
+  expect(await value("depth")).toContain(" 0");
+  expect(await value("retries_total")).toContain(" 2");
+  expect(await value("wait_seconds_count")).toContain(" 3");
 });

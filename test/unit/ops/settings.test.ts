@@ -1,4 +1,8 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { options } from "../../../src/ops/options.ts";
 import { parseSettings, settingsHelp } from "../../../src/ops/settings.ts";
 
 test("defaults are those of an installation in heddle-system", () => {
@@ -34,6 +38,9 @@ test.each([
     "--certificate-ttl must be a duration of at least 10s, such as 24h or 10m, not 'soon'",
   ],
   [["--xds-address", "nowhere"], "--xds-address must be host:port, not 'nowhere'"],
+  [["--replica="], "--replica must not be empty"],
+  [["--proxy-image="], "--proxy-image must not be empty"],
+  [["--drain-grace", "-1s"], "Option '--drain-grace' argument is ambiguous"],
   [["--unknown"], "Unknown option '--unknown'"],
 ])("%j is refused", (flags, message) => {
   expect(() => parseSettings(flags, {})).toThrow(message);
@@ -43,4 +50,55 @@ test("the help names every flag and its variable", () => {
   expect(settingsHelp()).toContain("--trust-domain");
   expect(settingsHelp()).toContain("[HEDDLE_TRUST_DOMAIN, default cluster.local]");
   expect(settingsHelp()).toContain("[POD_NAMESPACE, default heddle-system]");
+});
+
+describe("a file", () => {
+  const folder = mkdtempSync(join(tmpdir(), "heddle-settings-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const file = (text: string): string => {
+    const path = join(folder, "settings.yaml");
+    writeFileSync(path, text);
+    return path;
+  };
+
+  test("is below flags and environment, and above the defaults", () => {
+    const path = file("trust-domain: from.file\nlog-level: debug\nxds-port: 1234\ndrain-grace: 0s\n");
+    const environment = { HEDDLE_CONFIG: path, HEDDLE_LOG_LEVEL: "warn" };
+    const settings = parseSettings(["--trust-domain", "from.flag"], environment);
+    expect(settings).toMatchObject({
+      logLevel: "warn",
+      xdsPort: 1234,
+      drainGrace: 0,
+      mesh: { trustDomain: "from.flag" },
+    });
+    expect(settings.texts).toMatchObject({ "log-level": "warn", "trust-domain": "from.flag", "drain-grace": "0s" });
+    expect(Object.keys(settings.texts)).toHaveLength(options.length);
+    expect(parseSettings(["--config", path], {}).mesh.trustDomain).toBe("from.file");
+    expect(parseSettings(["--config", file("# nothing\n")], {}).mesh.trustDomain).toBe("cluster.local");
+  });
+
+  test.each([
+    ["log-levle: debug\n", "has the unknown key 'log-levle'; see --help"],
+    ["config: other.yaml\n", "has the unknown key 'config'"],
+    ["constructor: x\n", "has the unknown key 'constructor'"],
+    ["log-level:\n", "must have a string or a number for 'log-level'"],
+    ["log-level: [debug]\n", "must have a string or a number for 'log-level'"],
+    ["log-level: debug\nlog-level: info\n", "is not YAML: Map keys must be unique"],
+    ["- log-level\n", "must be a mapping of settings"],
+    ["xds-port: 0\n", "--xds-port must be a port between 1 and 65535, not '0' (from the file "],
+  ])("%j is refused", (text, message) => {
+    const path = file(text);
+    expect(() => parseSettings(["--config", path], {})).toThrow(message);
+    expect(() => parseSettings(["--config", path], {})).toThrow(path);
+  });
+
+  test("that is not there is refused", () => {
+    expect(() => parseSettings(["--config", join(folder, "none")], {})).toThrow("cannot be read");
+  });
+});
+
+test("a message names the variable that a bad value is from", () => {
+  expect(() => parseSettings([], { HEDDLE_LOG_LEVEL: "loud" })).toThrow(
+    "--log-level must be one of debug, info, warn, error, not 'loud' (from HEDDLE_LOG_LEVEL)",
+  );
 });

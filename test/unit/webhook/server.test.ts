@@ -17,7 +17,7 @@ describe("an admission review over HTTPS", () => {
     expect(headers["content-type"]).toBe("application/json");
     expect(JSON.parse(body).response).toMatchObject({ uid: "u1", allowed: true, patchType: "JSONPatch" });
     expect(await metrics.text()).toContain('heddle_admission_reviews_total{outcome="patched"} 1');
-    expect(await metrics.text()).toContain("heddle_admission_duration_seconds_count 1");
+    expect(await metrics.text()).toContain('heddle_admission_duration_seconds_count{outcome="patched"} 1');
   });
 
   test("one connection carries many", async () => {

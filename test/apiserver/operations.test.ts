@@ -1,0 +1,263 @@
+/** The operator as whoever runs it sees it: its log, its metrics, its health, and its end. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { Agent, request } from "node:https";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { type Kind, kinds } from "../../src/api/kinds.ts";
+import type { KubernetesObject, Secret } from "../../src/api/kubernetes.ts";
+import { decode } from "../../src/identity/renewal.ts";
+import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import { containers, keys } from "../../src/model/sidecar.ts";
+import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
+import { metricTable } from "../../src/ops/metric-table.ts";
+import type { ControlPlane } from "../../tools/control-plane.ts";
+import { freePorts, until } from "../../tools/processes.ts";
+import { startApiServer } from "../support/api-server.ts";
+
+const repository = resolve(import.meta.dirname, "../..");
+
+let server: ControlPlane;
+let client: KubeClient;
+let ports: { readonly xds: number; readonly webhook: number; readonly health: number };
+let operator: ChildProcess;
+let output = "";
+
+const health = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${ports.health}${path}`);
+const secret = (name: string, namespace: string): Promise<Secret> => client.get(kinds.Secret, { namespace, name });
+
+beforeAll(async () => {
+  server = await startApiServer();
+  client = createKubeClient({ kubeconfig: server.kubeconfig });
+  for (const file of readdirSync(join(repository, "crds"))) {
+    const [document] = parseAllDocuments(readFileSync(join(repository, "crds", file), "utf8"));
+    await client.apply(kinds.CustomResourceDefinition, document?.toJS() as KubernetesObject);
+  }
+  await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
+  await client.create(kinds.Namespace, { metadata: { name: "shop", labels: { [keys.inject]: "enabled" } } });
+  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 15_000 });
+  const [xds = 0, webhook = 0, healthPort = 0] = await freePorts(3);
+  ports = { xds, webhook, health: healthPort };
+  const flags = {
+    kubeconfig: server.kubeconfig,
+    "xds-port": xds,
+    "webhook-port": webhook,
+    "health-port": healthPort,
+    replica: "operations",
+    "log-level": "debug",
+    "drain-grace": "3s",
+  };
+  operator = spawn(
+    process.execPath,
+    [join(repository, "src/main.ts"), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  for (const stream of [operator.stdout, operator.stderr])
+    stream?.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  await until("the operator to be ready", async () => (await health("/readyz")).ok, { timeout: 20_000 });
+});
+
+afterAll(async () => {
+  if (operator.exitCode === null) {
+    operator.kill("SIGKILL");
+    await once(operator, "exit");
+  }
+  await server.stop();
+});
+
+async function createInjectedPod(name: string, app: string): Promise<void> {
+  const spec = {
+    serviceAccountName: app,
+    containers: [{ name: "app", image: "app", ports: [{ name: "http", containerPort: 8080 }] }],
+    initContainers: [{ name: containers.proxy, image: "proxy", restartPolicy: "Always" }],
+  };
+  const labels = { app };
+  const classId = workloadClassId(workloadTraits({ metadata: { name, labels }, spec }, "shop"));
+  const serviceAccounts: Kind = {
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    plural: "serviceaccounts",
+    namespaced: true,
+  };
+  await client.create(serviceAccounts, { metadata: { name: app, namespace: "shop" } });
+  await client.create(kinds.Pod, {
+    metadata: { name, namespace: "shop", labels, annotations: { [keys.class]: classId } },
+    spec,
+  } as ObjectToWrite);
+}
+
+/** One review of a pod's creation, as the API server sends it. */
+function review(
+  authority: string,
+  agent: Agent,
+  uid: string,
+): Promise<{ status: number; allowed: boolean; close: boolean }> {
+  const body = JSON.stringify({
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid,
+      kind: { group: "", version: "v1", kind: "Pod" },
+      resource: { group: "", version: "v1", resource: "pods" },
+      namespace: "shop",
+      operation: "CREATE",
+      object: {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "p" },
+        spec: { containers: [{ name: "a", image: "a" }] },
+      },
+    },
+  });
+  return new Promise((resolve, reject) => {
+    const call = request(
+      {
+        host: "127.0.0.1",
+        port: ports.webhook,
+        servername: "heddle.heddle-system.svc",
+        path: "/inject",
+        method: "POST",
+        ca: authority,
+        agent,
+        headers: { "content-type": "application/json" },
+      },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk: string) => {
+          text += chunk;
+        });
+        response.on("end", () => {
+          const answer =
+            response.statusCode === 200
+              ? (JSON.parse(text) as { response: { uid: string; allowed: boolean } })
+              : undefined;
+          resolve({
+            status: response.statusCode ?? 0,
+            allowed: answer?.response.allowed === true && answer.response.uid === uid,
+            close: response.headers.connection === "close",
+          });
+        });
+        response.on("error", reject);
+      },
+    );
+    call.on("error", reject);
+    call.end(body);
+  });
+}
+
+describe("the operator", () => {
+  test("every metric of the reference is there, and what happens moves it", async () => {
+    await createInjectedPod("cart-1", "cart");
+    await until("the identity of cart", () => secret("heddle-identity-cart", "shop"), { timeout: 15_000 });
+    const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
+    expect(await review(authority, new Agent(), "metrics")).toMatchObject({ status: 200, allowed: true });
+    const text = await (await health("/metrics")).text();
+    for (const { name, type } of Object.values(metricTable)) expect(text).toContain(`# TYPE ${name} ${type}\n`);
+    const value = (series: string): number =>
+      Number(
+        text
+          .split("\n")
+          .find((line) => line.startsWith(`${series} `))
+          ?.split(" ")
+          .at(-1),
+      );
+    expect(value("heddle_leader")).toBe(1);
+    expect(value("heddle_compile_duration_seconds_count")).toBeGreaterThan(0);
+    expect(value('heddle_queue_depth{queue="configmaps"}')).toBeGreaterThanOrEqual(0);
+    expect(value('heddle_queue_wait_seconds_count{queue="identities"}')).toBeGreaterThan(0);
+    expect(value('heddle_api_writes_total{kind="Secret",outcome="success"}')).toBeGreaterThan(0);
+    expect(value('heddle_admission_reviews_total{outcome="patched"}')).toBe(1);
+    expect(value('heddle_admission_duration_seconds_count{outcome="patched"}')).toBe(1);
+    expect(text).toMatch(/^heddle_build_info\{version="[^"]+",node_version="v[^"]+"\} 1$/m);
+    const now = Date.now() / 1000;
+    const expiries = ["root", "operator", "webhook", "leaf"].map((certificate) =>
+      value(`heddle_certificate_expiration_timestamp_seconds{certificate="${certificate}"}`),
+    );
+    for (const expiry of expiries) expect(expiry).toBeGreaterThan(now);
+  });
+
+  test("a watch that the API server ends is counted when it is tried again", async () => {
+    const restarts = async (): Promise<number> =>
+      [...(await (await health("/metrics")).text()).matchAll(/^heddle_watch_restarts_total\{.*\} (\d+)$/gm)]
+        .map(([, count]) => Number(count))
+        .reduce((sum, count) => sum + count, 0);
+    const before = await restarts();
+    await server.restart();
+    await expect.poll(restarts, { timeout: 20_000 }).toBeGreaterThan(before);
+    await until("the API server to answer", () => client.list(kinds.Secret), { timeout: 20_000 });
+  });
+
+  test("its output is JSON, line by line, and has no key, certificate or token in it", async () => {
+    await createInjectedPod("keys-1", "keys");
+    await until("the identity of keys", () => secret("heddle-identity-keys", "shop"), { timeout: 20_000 });
+    // What cannot be used is spoken of, without what it says.
+    await client.apply(
+      kinds.Secret,
+      {
+        metadata: { name: "heddle-identity-keys", namespace: "shop" },
+        data: { "tls.key": btoa("a-secret-of-somebody") },
+      } as ObjectToWrite,
+      { fieldManager: "somebody" },
+    );
+    const replaced = async () =>
+      decode(await secret("heddle-identity-keys", "shop"), "tls.key") !== "a-secret-of-somebody";
+    await until("the Secret to be put back", replaced, { timeout: 15_000 });
+    const lines = output
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { level: string; msg: string; time: string });
+    expect(lines.length).toBeGreaterThan(20);
+    for (const line of lines) expect(line).toMatchObject({ level: expect.any(String), msg: expect.any(String) });
+    const secrets = ((await client.list(kinds.Secret)).items as readonly Secret[]).flatMap(({ data }) =>
+      Object.values(data ?? {}),
+    );
+    expect(secrets.length).toBeGreaterThan(5);
+    for (const encoded of secrets) {
+      const plain = Buffer.from(encoded, "base64").toString();
+      for (const text of [encoded, plain, ...plain.split("\n").filter((line) => line.length > 40)])
+        expect(output.includes(text), "a value of a Secret is in the log").toBe(false);
+    }
+    expect(output).not.toContain(server.adminToken);
+    expect(output).not.toContain("a-secret-of-somebody");
+    expect(output).not.toMatch(/PRIVATE KEY|LS0tLS1|eyJ[\w-]{10,}\./);
+  });
+
+  test("SIGTERM under load: not ready at once, every review is answered, the lease is released, the end is clean", async () => {
+    expect((await health("/readyz")).status).toBe(200);
+    const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
+    const agents = [new Agent({ keepAlive: true, maxSockets: 4 }), new Agent()];
+    const answers: Awaited<ReturnType<typeof review>>[] = [];
+    let endpoints = true;
+    let count = 0;
+    const load = agents.map(async (agent) => {
+      while (endpoints) answers.push(await review(authority, agent, `review-${count++}`));
+    });
+    await until("reviews", () => answers.length > 20, { timeout: 10_000 });
+    const ended = once(operator, "exit");
+    operator.kill("SIGTERM");
+    await until("not ready", async () => (await health("/readyz")).status === 503, { timeout: 5_000, interval: 10 });
+    expect((await health("/healthz")).status).toBe(200);
+    // The kubelet has seen it; reviews come until the Endpoints are gone everywhere.
+    const until503 = answers.length;
+    await until("reviews while it drains", () => answers.length > until503 + 20, { timeout: 2_500, interval: 10 });
+    endpoints = false;
+    await Promise.all(load);
+    expect(answers.filter(({ status, allowed }) => status !== 200 || !allowed)).toEqual([]);
+    // Connections that live on are told to end with an answer, rather than cut between two.
+    expect(answers.at(-1)?.close).toBe(true);
+    expect(await ended).toEqual([0, null]);
+    const lease = (await client.get(kinds.Lease, {
+      namespace: "heddle-system",
+      name: "heddle",
+    })) as KubernetesObject & {
+      readonly spec?: { readonly holderIdentity?: string };
+    };
+    expect(lease.spec?.holderIdentity ?? "").toBe("");
+    for (const agent of agents) agent.destroy();
+  });
+});
