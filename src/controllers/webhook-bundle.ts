@@ -1,6 +1,8 @@
 import { kinds } from "../api/kinds.ts";
 import type { KubernetesObject } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { createRepairs } from "./repairs.ts";
+import { createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { retryConflicts, type WriterOptions } from "./writer.ts";
 
@@ -26,11 +28,29 @@ export function createWebhookBundle(
   options: WriterOptions & { readonly client: KubeClient; readonly observed: () => WebhookConfiguration | undefined },
 ): WebhookBundle {
   let caBundle: string | undefined;
+  /** What was there last by our doing: anything else is somebody's edit. */
+  let established: string | undefined;
+  const repairs = createRepairs(options.clock);
+  const timers = createKeyedTimers(options.clock, (key) => queue.add(key));
   const work = async (): Promise<Outcome> => {
     const observed = options.observed();
     if (caBundle === undefined || observed === undefined || !options.isLeader()) return "done";
     const webhooks = observed.webhooks ?? [];
-    if (webhooks.every((webhook) => webhook.clientConfig?.caBundle === caBundle)) return "done";
+    if (webhooks.every((webhook) => webhook.clientConfig?.caBundle === caBundle)) {
+      established = caBundle;
+      return "done";
+    }
+    if (established === caBundle) {
+      const at = repairs.notBefore(webhookConfiguration);
+      if (at !== undefined) {
+        timers.set(webhookConfiguration, at);
+        return "done";
+      }
+      const note =
+        "Somebody changed a caBundle of this configuration, which the operator keeps; it is put back. Until then the API " +
+        "server could not ask the webhook, and pods of the mesh were refused.";
+      options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
+    }
     const { apiVersion, kind } = kinds.MutatingWebhookConfiguration;
     const { name, resourceVersion = "" } = observed.metadata;
     const body = {
@@ -48,6 +68,9 @@ export function createWebhookBundle(
       queue.add(webhookConfiguration);
     },
     observe: () => queue.add(webhookConfiguration),
-    stop: () => queue.stop(),
+    stop: () => {
+      timers.stop();
+      return queue.stop();
+    },
   };
 }

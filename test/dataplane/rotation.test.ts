@@ -1,12 +1,12 @@
 /** Certificates are replaced under load: those of sidecars, and the webhook's. */
-import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import type { Pod, Secret } from "../../src/api/kubernetes.ts";
 import { decode } from "../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
-import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
 import { containers } from "../../src/model/sidecar.ts";
+import { restartOperator, runScript, shownCertificate } from "../../tools/demo/rotation.ts";
 import { until } from "../../tools/processes.ts";
 import { useMesh } from "./mesh.ts";
 
@@ -15,23 +15,7 @@ const url = "http://cart.shop/";
 const root = "heddle-system";
 let client: KubeClient;
 
-/** Restarts the operator with these flags besides its own. */
-async function restartOperator(...flags: readonly string[]): Promise<void> {
-  const args = ["--proxy-image=heddle-proxy:dev", ...flags];
-  // The annotation makes it a restart in any case.
-  const template = {
-    metadata: { annotations: { restarted: randomUUID() } },
-    spec: { containers: [{ name: "operator", args }] },
-  };
-  const patch = JSON.stringify({ spec: { template } });
-  for (const command of [
-    ["patch", "deployment", "-n", root, "heddle", "-p", patch],
-    ["rollout", "status", "deployment", "-n", root, "heddle", "--timeout=90s"],
-  ]) {
-    const result = await mesh().cluster.kubectl(command);
-    if (result.status !== 0) throw new Error(result.stderr);
-  }
-}
+const restart = (...flags: readonly string[]): Promise<void> => restartOperator(mesh(), ...flags);
 
 beforeAll(() => {
   client = createKubeClient({ kubeconfig: mesh().cluster.kubeconfig });
@@ -39,33 +23,14 @@ beforeAll(() => {
 
 afterAll(async () => {
   client.close();
-  await restartOperator();
+  await restart();
   await mesh().settle();
 });
 
-/** Runs a script by Node in a pod's application container. */
-async function run(namespace: string, deployment: string, script: string): Promise<string> {
-  const pod = await mesh().podOf(namespace, deployment);
-  const result = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", script]);
-  if (result.status !== 0) throw new Error(result.stderr);
-  return result.stdout.trim();
-}
-
-/** The serial number of the certificate that a server's sidecar shows to a new connection. */
-async function shownBy(deployment: string): Promise<string> {
-  const host = await mesh().addressOf("shop", deployment);
-  const options = JSON.stringify({ host, port: 8080, ALPNProtocols: ["heddle"], rejectUnauthorized: false });
-  return run(
-    "outside",
-    "visitor",
-    `const s = require("node:tls").connect(${options}, () => { console.log(s.getPeerCertificate().serialNumber); s.destroy(); });
-     s.on("error", (error) => { console.error(String(error)); process.exit(1); });`,
-  );
-}
-
 /** The serial numbers that a sidecar has in use as a client. */
 const usedBy = (deployment: string): Promise<string> =>
-  run(
+  runScript(
+    mesh(),
     "shop",
     deployment,
     `fetch("http://127.0.0.1:15000/certs").then((r) => r.json()).then(({ certificates }) => {
@@ -74,9 +39,25 @@ const usedBy = (deployment: string): Promise<string> =>
      });`,
   );
 
+/** How many TLS handshakes a sidecar has made as a client of `cart`. */
+const handshakes = async (deployment: string): Promise<number> =>
+  Number(
+    await runScript(
+      mesh(),
+      "shop",
+      deployment,
+      `fetch("http://127.0.0.1:15000/stats?filter=cart.*ssl.handshake$").then((r) => r.text()).then((text) => {
+         console.log([...text.matchAll(/: ([0-9]+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0));
+       });`,
+    ),
+  );
+
+const scaleCart = (replicas: number) =>
+  mesh().cluster.kubectl(["scale", "deployment", "-n", "shop", "cart", `--replicas=${replicas}`]);
+
 describe("rotation", () => {
   test("certificates of sidecars are replaced under load, and no request fails", async () => {
-    await restartOperator("--certificate-ttl=30s");
+    await restart("--certificate-ttl=30s");
     const loads = [
       await mesh().load("shop", "frontend", url, { rate: 50 }),
       await mesh().load("shop", "frontend", url, { rate: 20, fresh: true }),
@@ -86,13 +67,22 @@ describe("rotation", () => {
     await until(
       "two rotations of the client and of the server",
       async () => {
-        shown.add(await shownBy("cart"));
+        shown.add((await shownCertificate(mesh(), "cart")).serial);
         used.add(await usedBy("frontend"));
         // The first of each may be one of a day, from before.
         return shown.size >= 4 && used.size >= 4;
       },
       { timeout: 150_000, interval: 1000 },
     );
+    // Connections outlive certificates: a new server makes the client show the one that it has now.
+    const before = await handshakes("frontend");
+    expect(before).toBeGreaterThan(0);
+    await scaleCart(2);
+    await until("a connection to the new server", async () => (await handshakes("frontend")) > before, {
+      timeout: 60_000,
+      interval: 500,
+    });
+    await scaleCart(1);
     for (const load of loads) {
       const { requests, failures, statuses, peers } = await load.finish();
       expect({ failures, statuses, peers }).toEqual({
@@ -152,7 +142,7 @@ describe("the webhook's certificate", () => {
     until("another certificate", async () => (await certificate()) !== before, { timeout: 60_000 });
 
   test("is rotated, emptied and deleted, and the operator restarts, while pods are admitted", async () => {
-    await restartOperator("--certificate-ttl=30s");
+    await restart("--certificate-ttl=30s");
     const load = admissions();
     await changed(await certificate());
     const beforeEmpty = await certificate();
@@ -168,28 +158,38 @@ describe("the webhook's certificate", () => {
     const beforeDeletion = await certificate();
     await client.delete(kinds.Secret, { namespace: root, name: "heddle-webhook" });
     await until("a new Secret", () => changed(beforeDeletion).then(() => true), { timeout: 30_000 });
-    await restartOperator();
+    await restart();
     const { asked, lost } = await load.end();
     expect(lost).toEqual([]);
     expect(asked).toBeGreaterThan(100);
   }, 240_000);
 
-  test("a foreign caBundle is put back, and admission goes on", async () => {
+  test("a caBundle that is emptied, or foreign, is put back, and admission goes on", async () => {
     const [good] = await bundles();
     const other = Buffer.from(await certificate()).toString("base64");
-    const patch = JSON.stringify(
-      [0, 1].map((index) => ({ op: "replace", path: `/webhooks/${index}/clientConfig/caBundle`, value: other })),
-    );
-    const result = await mesh().cluster.kubectl([
-      "patch",
-      "mutatingwebhookconfiguration",
-      "heddle",
-      "--type=json",
-      "-p",
-      patch,
-    ]);
-    expect(result.stderr).toBe("");
-    await until("the bundles", async () => (await bundles()).every((bundle) => bundle === good), { timeout: 30_000 });
+    const edit = async (value: string): Promise<void> => {
+      const patch = JSON.stringify(
+        [0, 1].map((index) => ({ op: "replace", path: `/webhooks/${index}/clientConfig/caBundle`, value })),
+      );
+      const command = ["patch", "mutatingwebhookconfiguration", "heddle", "--type=json", "-p", patch];
+      expect((await mesh().cluster.kubectl(command)).stderr).toBe("");
+    };
+    const isGood = async () => (await bundles()).every((bundle) => bundle === good);
+    const isSaid = async () => {
+      const { items } = await client.list(kinds.Event);
+      return (items as readonly KubernetesEvent[]).some(
+        ({ reason, regarding }) => reason === "ForeignEdit" && regarding.kind === "MutatingWebhookConfiguration",
+      );
+    };
+    await edit("");
+    await until("the bundles", isGood, { timeout: 30_000 });
+    // One that has just begun to lead cannot know whose the first edit was.
+    const isSaidOfAnother = async () => {
+      if (await isGood()) await edit(other);
+      return isSaid();
+    };
+    await until("an event", isSaidOfAnother, { timeout: 30_000, interval: 500 });
+    await until("the bundles, again", isGood, { timeout: 60_000 });
     await until(
       "a pod to be admitted",
       async () => {
@@ -199,5 +199,5 @@ describe("the webhook's certificate", () => {
       },
       { timeout: 30_000 },
     );
-  });
+  }, 240_000);
 });

@@ -9,10 +9,11 @@ import { authorization } from "./scenes/authorization.ts";
 import { injection } from "./scenes/injection.ts";
 import { mutualTLS } from "./scenes/mutual-tls.ts";
 import { operatorDown } from "./scenes/operator-down.ts";
+import { rotation } from "./scenes/rotation.ts";
 import { testers, weights } from "./scenes/split.ts";
 
 /** Each one goes on where the one before has left the mesh. */
-const scenes = [injection, weights, testers, affinityAndMirror, authorization, mutualTLS, operatorDown];
+const scenes = [injection, weights, testers, affinityAndMirror, authorization, mutualTLS, operatorDown, rotation];
 
 const start = performance.now();
 const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;

@@ -2,6 +2,7 @@
 import { kinds } from "../../../src/api/kinds.ts";
 import type { Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
+import { setOperator, shortLife } from "../rotation.ts";
 import { answers, checkout, milliseconds, only, share } from "./words.ts";
 
 /** The operator goes away and comes back. */
@@ -37,9 +38,9 @@ export async function operatorDown(mesh: Mesh, report: Report): Promise<void> {
     JSON.stringify(still.servers),
     only(still, 200) && share(still, "checkout-v1") === 100,
   );
-  report.did("kubectl scale deployment -n heddle-system heddle --replicas=1");
+  report.did(`kubectl patch deployment -n heddle-system heddle   # one replica, with ${shortLife}, for the next scene`);
   const start = performance.now();
-  await mesh.cluster.kubectl(["scale", "deployment", "-n", "heddle-system", "heddle", "--replicas=1"]);
+  await setOperator(mesh, { replicas: 1, flags: [shortLife] });
   await mesh.waitProgrammed(kinds.TrafficSplit, "shop", "checkout", 60);
   report.note(`Programmed=True ${milliseconds(performance.now() - start)} after the operator was started again`);
   const after = await mesh.call("shop", "frontend", checkout, { count: 200 });

@@ -1,0 +1,69 @@
+/** What the scene and the case of rotation share. */
+import { randomUUID } from "node:crypto";
+import type { ClusterAccess } from "../cluster.ts";
+import type { Mesh } from "./mesh.ts";
+
+/** The flag of a life that the schema of MeshTLS refuses: the least that the operator takes. */
+export const shortLife = "--certificate-ttl=10s";
+
+/** Says how many operators run and with which flags besides its own; those that run are replaced. */
+export async function setOperator(
+  mesh: Mesh<ClusterAccess>,
+  { replicas, flags }: { readonly replicas: number; readonly flags: readonly string[] },
+): Promise<void> {
+  const args = ["--proxy-image=heddle-proxy:dev", ...flags];
+  const template = {
+    // It makes a restart of it in any case.
+    metadata: { annotations: { restarted: randomUUID() } },
+    spec: { containers: [{ name: "operator", args }] },
+  };
+  const patch = JSON.stringify({ spec: { replicas, template } });
+  const result = await mesh.cluster.kubectl(["patch", "deployment", "-n", "heddle-system", "heddle", "-p", patch]);
+  if (result.status !== 0) throw new Error(result.stderr);
+}
+
+/** Restarts the operator with these flags besides its own; resolves when the new one is ready. */
+export async function restartOperator(mesh: Mesh<ClusterAccess>, ...flags: readonly string[]): Promise<void> {
+  await setOperator(mesh, { replicas: 1, flags });
+  const wait = ["rollout", "status", "deployment", "-n", "heddle-system", "heddle", "--timeout=90s"];
+  const result = await mesh.cluster.kubectl(wait);
+  if (result.status !== 0) throw new Error(result.stderr);
+}
+
+/** Runs a script by Node in the application container of a Deployment's pod; gives what it printed. */
+export async function runScript(
+  mesh: Mesh<ClusterAccess>,
+  namespace: string,
+  deployment: string,
+  script: string,
+): Promise<string> {
+  const pod = await mesh.podOf(namespace, deployment);
+  const result = await mesh.cluster.exec(namespace, pod, "app", ["node", "-e", script]);
+  if (result.status !== 0) throw new Error(result.stderr);
+  return result.stdout.trim();
+}
+
+/** A certificate as a peer sees it. */
+export interface ShownCertificate {
+  readonly serial: string;
+  /** From the beginning of its validity to the end. */
+  readonly seconds: number;
+}
+
+/** The certificate that the sidecar of a Deployment of `shop` shows to a new connection. */
+export async function shownCertificate(mesh: Mesh<ClusterAccess>, deployment: string): Promise<ShownCertificate> {
+  const host = await mesh.addressOf("shop", deployment);
+  const options = JSON.stringify({ host, port: 8080, ALPNProtocols: ["heddle"], rejectUnauthorized: false });
+  const text = await runScript(
+    mesh,
+    "outside",
+    "visitor",
+    `const s = require("node:tls").connect(${options}, () => {
+       const { serialNumber: serial, valid_from, valid_to } = s.getPeerCertificate();
+       console.log(JSON.stringify({ serial, seconds: (Date.parse(valid_to) - Date.parse(valid_from)) / 1000 }));
+       s.destroy();
+     });
+     s.on("error", (error) => { console.error(String(error)); process.exit(1); });`,
+  );
+  return JSON.parse(text) as ShownCertificate;
+}
