@@ -48,6 +48,7 @@ export interface ShownCertificate {
   readonly serial: string;
   /** From the beginning of its validity to the end. */
   readonly seconds: number;
+  readonly pem: string;
 }
 
 /** The certificate that the sidecar of a Deployment of `shop` shows to a new connection. */
@@ -59,8 +60,10 @@ export async function shownCertificate(mesh: Mesh<ClusterAccess>, deployment: st
     "outside",
     "visitor",
     `const s = require("node:tls").connect(${options}, () => {
-       const { serialNumber: serial, valid_from, valid_to } = s.getPeerCertificate();
-       console.log(JSON.stringify({ serial, seconds: (Date.parse(valid_to) - Date.parse(valid_from)) / 1000 }));
+       const certificate = s.getPeerX509Certificate();
+       const { serialNumber: serial, validFromDate, validToDate } = certificate;
+       const pem = certificate.toString();
+       console.log(JSON.stringify({ serial, seconds: (validToDate - validFromDate) / 1000, pem }));
        s.destroy();
      });
      s.on("error", (error) => { console.error(String(error)); process.exit(1); });`,
