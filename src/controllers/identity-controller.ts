@@ -313,7 +313,10 @@ export function createIdentityController(
   };
 
   const work = async (key: string): Promise<Outcome> => {
-    if (wanted === undefined) return "done";
+    if (wanted === undefined) {
+      if (key === webhookKey) announceWebhook(undefined);
+      return "done";
+    }
     if (key === authorityKey) return ensureAuthority(wanted.plan);
     const issuing = inForce ? opened : undefined;
     if (key === webhookKey) {

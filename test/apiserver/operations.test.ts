@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:https";
+import { connect } from "node:net";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -17,6 +18,7 @@ import { metricTable } from "../../src/ops/metric-table.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { freePorts, until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
+import { TestClient } from "../xds/client.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
 
@@ -25,6 +27,7 @@ let client: KubeClient;
 let ports: { readonly xds: number; readonly webhook: number; readonly health: number };
 let operator: ChildProcess;
 let output = "";
+let sidecar: TestClient | undefined;
 
 const health = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${ports.health}${path}`);
 const secret = (name: string, namespace: string): Promise<Secret> => client.get(kinds.Secret, { namespace, name });
@@ -41,11 +44,15 @@ beforeAll(async () => {
   await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 15_000 });
   const [xds = 0, webhook = 0, healthPort = 0] = await freePorts(3);
   ports = { xds, webhook, health: healthPort };
+  await startOperator();
+});
+
+async function startOperator(): Promise<void> {
   const flags = {
     kubeconfig: server.kubeconfig,
-    "xds-port": xds,
-    "webhook-port": webhook,
-    "health-port": healthPort,
+    "xds-port": ports.xds,
+    "webhook-port": ports.webhook,
+    "health-port": ports.health,
     replica: "operations",
     "log-level": "debug",
     "drain-grace": "3s",
@@ -60,9 +67,10 @@ beforeAll(async () => {
       output += chunk.toString();
     });
   await until("the operator to be ready", async () => (await health("/readyz")).ok, { timeout: 20_000 });
-});
+}
 
 afterAll(async () => {
+  sidecar?.close();
   if (operator.exitCode === null) {
     operator.kill("SIGKILL");
     await once(operator, "exit");
@@ -89,6 +97,26 @@ async function createInjectedPod(name: string, app: string): Promise<void> {
     metadata: { name, namespace: "shop", labels, annotations: { [keys.class]: classId } },
     spec,
   } as ObjectToWrite);
+}
+
+/** The value of a series; undefined when there is none. */
+function sampleOf(text: string, series: string): number | undefined {
+  const line = text.split("\n").find((candidate) => candidate.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.split(" ").at(-1));
+}
+
+const metrics = async (): Promise<string> => (await health("/metrics")).text();
+
+/** A stream as the sidecar of a pod opens it, with the pod's own identity. */
+async function connectSidecar(pod: string, app: string, node: string): Promise<TestClient> {
+  const identity = await secret(`heddle-identity-${app}`, "shop");
+  const client = new TestClient({
+    port: ports.xds,
+    credentials: { cert: decode(identity, "tls.crt"), key: decode(identity, "tls.key") },
+    ca: decode(identity, "ca.crt"),
+  });
+  client.subscribe("cluster", [], `shop/${pod}/${node}`);
+  return client;
 }
 
 /** One review of a pod's creation, as the API server sends it. */
@@ -156,16 +184,9 @@ describe("the operator", () => {
     await until("the identity of cart", () => secret("heddle-identity-cart", "shop"), { timeout: 15_000 });
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
     expect(await review(authority, new Agent(), "metrics")).toMatchObject({ status: 200, allowed: true });
-    const text = await (await health("/metrics")).text();
+    const text = await metrics();
     for (const { name, type } of Object.values(metricTable)) expect(text).toContain(`# TYPE ${name} ${type}\n`);
-    const value = (series: string): number =>
-      Number(
-        text
-          .split("\n")
-          .find((line) => line.startsWith(`${series} `))
-          ?.split(" ")
-          .at(-1),
-      );
+    const value = (series: string) => sampleOf(text, series);
     expect(value("heddle_leader")).toBe(1);
     expect(value("heddle_compile_duration_seconds_count")).toBeGreaterThan(0);
     expect(value('heddle_queue_depth{queue="configmaps"}')).toBeGreaterThanOrEqual(0);
@@ -181,15 +202,73 @@ describe("the operator", () => {
     for (const expiry of expiries) expect(expiry).toBeGreaterThan(now);
   });
 
+  test("streams, responses, refusals and ends are counted", async () => {
+    await createInjectedPod("streams-1", "streams");
+    const status = { phase: "Running", podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] };
+    await client.applyStatus(kinds.Pod, {
+      metadata: { name: "streams-1", namespace: "shop" },
+      status,
+    } as ObjectToWrite);
+    await until("the identity of streams", () => secret("heddle-identity-streams", "shop"), { timeout: 15_000 });
+    const { uid = "" } = (await client.get(kinds.Pod, { namespace: "shop", name: "streams-1" })).metadata;
+    const count = async (series: string) => sampleOf(await metrics(), `heddle_xds_${series}`);
+    expect(await count("streams")).toBe(0);
+
+    sidecar = await connectSidecar("streams-1", "streams", uid);
+    const response = await sidecar.next(1);
+    expect(await count("streams")).toBe(1);
+    expect(await count('responses_total{type="cluster"}')).toBe(1);
+    expect(await count('refusals_total{type="cluster"}')).toBeUndefined();
+    sidecar.answer(response, "no such thing");
+    await expect.poll(() => count('refusals_total{type="cluster"}'), { timeout: 10_000 }).toBe(1);
+    const line = output.split("\n").find((text) => text.includes("proxy refused configuration")) ?? "{}";
+    expect(JSON.parse(line)).toMatchObject({
+      level: "warn",
+      ...{ kind: "Pod", namespace: "shop", name: "streams-1" },
+      ...{ type: "cluster", reason: expect.stringContaining("no such thing") },
+    });
+
+    // Who is not the pod that it names is turned away.
+    const pod = await client.get(kinds.Pod, { namespace: "shop", name: "cart-1" });
+    const stranger = await connectSidecar("cart-1", "streams", pod.metadata.uid ?? "");
+    expect(await stranger.ended()).toBe("7");
+    expect(await count('streams_ended_total{reason="identity"}')).toBe(1);
+    stranger.close();
+    expect(await count("streams")).toBe(1);
+  });
+
   test("a watch that the API server ends is counted when it is tried again", async () => {
     const restarts = async (): Promise<number> =>
-      [...(await (await health("/metrics")).text()).matchAll(/^heddle_watch_restarts_total\{.*\} (\d+)$/gm)]
+      [...(await metrics()).matchAll(/^heddle_watch_restarts_total\{.*\} (\d+)$/gm)]
         .map(([, count]) => Number(count))
         .reduce((sum, count) => sum + count, 0);
     const before = await restarts();
     await server.restart();
     await expect.poll(restarts, { timeout: 20_000 }).toBeGreaterThan(before);
     await until("the API server to answer", () => client.list(kinds.Secret), { timeout: 20_000 });
+  });
+
+  test("no metric of the reference stays at zero", async () => {
+    const lines = (await metrics()).split("\n").filter((line) => !line.startsWith("#") && !line.endsWith(" 0"));
+    const still = Object.values(metricTable).filter(({ name }) => !lines.some((line) => line.startsWith(name)));
+    // These two are at zero while all goes well; test/unit/controllers/work-queue.test.ts moves them.
+    const calm: readonly string[] = [metricTable.queueDepth.name, metricTable.queueRetries.name];
+    expect(still.map(({ name }) => name).filter((name) => !calm.includes(name))).toEqual([]);
+  });
+
+  test("the settings in effect are the first line of its log", () => {
+    const [first = ""] = output.split("\n");
+    expect(JSON.parse(first)).toMatchObject({
+      level: "info",
+      msg: "starting",
+      version: expect.stringMatching(/^\d/),
+      settings: {
+        replica: "operations",
+        "drain-grace": "3s",
+        "trust-domain": "cluster.local",
+        "xds-port": `${ports.xds}`,
+      },
+    });
   });
 
   test("its output is JSON, line by line, and has no key, certificate or token in it", async () => {
@@ -250,6 +329,7 @@ describe("the operator", () => {
     expect(answers.filter(({ status, allowed }) => status !== 200 || !allowed)).toEqual([]);
     // Connections that live on are told to end with an answer, rather than cut between two.
     expect(answers.at(-1)?.close).toBe(true);
+    expect(await sidecar?.ended()).toBe("14");
     expect(await ended).toEqual([0, null]);
     const lease = (await client.get(kinds.Lease, {
       namespace: "heddle-system",
@@ -260,4 +340,32 @@ describe("the operator", () => {
     expect(lease.spec?.holderIdentity ?? "").toBe("");
     for (const agent of agents) agent.destroy();
   });
+
+  test("while a kind is not served, it is ready and answers reviews; sidecars it takes after the first compile", async () => {
+    const crd = { name: "trafficsplits.heddle.dev" };
+    const definition = await client.get(kinds.CustomResourceDefinition, crd);
+    await client.delete(kinds.CustomResourceDefinition, crd);
+    const isServed = () =>
+      client.list(kinds.TrafficSplit).then(
+        () => true,
+        () => false,
+      );
+    await until("the kind to be gone", async () => !(await isServed()), { timeout: 20_000 });
+
+    await startOperator();
+    const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
+    expect(await review(authority, new Agent(), "early")).toMatchObject({ status: 200, allowed: true });
+    const opens = (): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = connect(ports.xds, "127.0.0.1", () => resolve(true));
+        socket.once("error", () => resolve(false)).once("connect", () => socket.destroy());
+      });
+    expect(await opens()).toBe(false);
+    expect(sampleOf(await metrics(), "heddle_compile_duration_seconds_count")).toBe(0);
+
+    const { name } = definition.metadata;
+    await client.apply(kinds.CustomResourceDefinition, { ...definition, metadata: { name } } as ObjectToWrite);
+    await until("the port for sidecars", opens, { timeout: 60_000 });
+    expect(sampleOf(await metrics(), "heddle_compile_duration_seconds_count")).toBeGreaterThan(0);
+  }, 120_000);
 });
