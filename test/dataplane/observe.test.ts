@@ -111,6 +111,16 @@ afterAll(async () => {
     await mesh().cluster.kubectl(["delete", "deployments,services,pods", "--all", "-n", namespace, "--wait=false"]);
 });
 
+test("the operator's own metrics are where its pod says", async () => {
+  const lines = await scrape("heddle-system", "heddle");
+  expect(sum(lines, "heddle_build_info", {})).toBe(1);
+  expect(lines).toContain("heddle_leader 1");
+  // At least the pods of this file: the streams of sidecars that are in sync.
+  const streams = lines.find((line) => line.startsWith("heddle_xds_streams "));
+  expect(Number(streams?.split(" ").at(-1))).toBeGreaterThanOrEqual(2);
+  expect(sum(lines, "heddle_xds_responses_total", { type: "listener" })).toBeGreaterThanOrEqual(2);
+});
+
 describe("under Strict", () => {
   test("a scraper without a sidecar reads who called whom from both sidecars, and nothing of the application", async () => {
     await mesh().applyAndWait(strict);
