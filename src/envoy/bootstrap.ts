@@ -25,9 +25,10 @@ const maxConnections = 50_000;
 
 /**
  * Envoy refuses regular expressions whose program has more than 100 instructions, which a path of two alternatives may
- * have. They are RE2, so the time that they take is bounded anyway; this bounds the memory.
+ * have. They are RE2, so the time that they take is bounded anyway; this bounds the memory. Whatever the API server and the
+ * compile accept stays below (`reconcilers/regular-expression.ts`).
  */
-export const runtimeSettings = { "re2.max_program_size.error_level": 16_384 };
+export const runtimeSettings = { "re2.max_program_size.error_level": 65_536 };
 
 /** The files of the configuration volume: the keys of the ConfigMap that has them are the file names in `paths`. */
 export interface BootstrapFiles {

@@ -4,7 +4,7 @@ import type { Affinity } from "../model/mesh.ts";
 import { InvalidObject } from "./objects.ts";
 
 /** RFC 9110 section 5.6.2: what names of headers and of cookies (RFC 6265 section 4.1.1) are made of. */
-const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+export const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 const longestSeconds = 8760 * 3600;
 

@@ -27,7 +27,7 @@ import type { ClientPort, ClientService } from "./services.ts";
 import { readAffinity } from "./split-affinity.ts";
 import type { Backend, GivenMirror } from "./split-backends.ts";
 import { backendsForPort, mirrorForPort, readBackends, readMirror, summarise } from "./split-backends.ts";
-import { compareMatches, matchKey, normaliseMatch } from "./split-matches.ts";
+import { compareMatches, demandMatches, matchKey, normaliseMatch } from "./split-matches.ts";
 import { resolveReferences } from "./split-references.ts";
 
 /** What the pass needs of the passes before it. */
@@ -99,6 +99,7 @@ function readSplit(object: TrafficSplit, reference: ObjectReference, settings: M
   demandShape(object, validateTrafficSplit);
   const { spec } = object;
   const root = readRoot(spec.service, namespaceOf(object), settings);
+  demandMatches(spec.matches);
   const matches = spec.matches?.map((match) => normaliseMatch(match));
   const [backends, affinity, mirror] = [readBackends(spec), readAffinity(spec.affinity), readMirror(spec)];
   return { object, reference, root, backends, matches, affinity, mirror };

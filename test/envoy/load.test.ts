@@ -13,6 +13,9 @@ import type { EnvoyResource } from "../../src/envoy/resource.ts";
 import { serviceResources } from "../../src/envoy/service.ts";
 import { envoyYAML } from "../../src/envoy/yaml.ts";
 import type { MeshService, WorkloadClass } from "../../src/model/mesh.ts";
+import { demandExpression } from "../../src/reconcilers/regular-expression.ts";
+import { readSamples } from "../apiserver/crds/samples.ts";
+import { expressionLike, expressionsIn, largestExpressions } from "../support/expressions.ts";
 import { envoyBinary, loadInEnvoy, localConfig, writeIdentity } from "../support/load-envoy.ts";
 import { anyService, anyWorkload } from "../support/mesh-arbitraries.ts";
 import {
@@ -71,21 +74,46 @@ describe("Envoy takes", () => {
     });
   });
 
-  test("a regular expression of more than a hundred instructions", async () => {
-    const path = { type: "RegularExpression", value: `/(${"abcdefghij|".repeat(90)}x)` } as const;
-    const routing = { routes: [{ match: { path, headers: [] }, backends: [] }] };
-    const services = [meshService([servicePort(80, "http", { routing })])];
-    expect(await loadInEnvoy(sidecar(workloadClass(), services))).toMatchObject({ accepted: true, errors: [] });
-  });
+  test("every regular expression that the schema takes, up to the largest", async () => {
+    const samples = readSamples().filter(({ kind, refusal }) => kind === "TrafficSplit" && refusal === undefined);
+    const given = samples.flatMap(({ body }) => expressionsIn(body));
+    expect(given.length).toBeGreaterThan(15);
+    expect(await loadInEnvoy(matching([...given, ...largestExpressions]))).toMatchObject({
+      accepted: true,
+      errors: [],
+    });
+  }, 60_000);
+
+  test("every regular expression that the compile takes", async () => {
+    const taken = fc.sample(expressionLike, { numRuns: 60_000, seed: 20_261_121 }).filter(isTaken);
+    const distinct = [...new Set(taken)].sort((a, b) => b.length - a.length).slice(0, 2_000);
+    expect(distinct).toHaveLength(2_000);
+    expect(await loadInEnvoy(matching(distinct))).toMatchObject({ accepted: true, errors: [] });
+  }, 60_000);
 });
+
+/** A sidecar with a route for each expression, half of them over headers. */
+function matching(expressions: readonly string[]): EnvoyResource[] {
+  const routes = expressions.map((value, index) => {
+    const expression = { type: "RegularExpression", value } as const;
+    const match = index % 2 === 0 ? { path: expression, headers: [] } : { headers: [{ ...expression, name: "x-a" }] };
+    return { match, backends: [] };
+  });
+  return sidecar(workloadClass(), [meshService([servicePort(80, "http", { routing: { routes } })])]);
+}
+
+function isTaken(expression: string): boolean {
+  try {
+    demandExpression("value", expression);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 describe("the loader sees", () => {
   test("a refused route, and Envoy's words", async () => {
-    const path = { type: "RegularExpression", value: "/[" } as const;
-    const routing = { routes: [{ match: { path, headers: [] }, backends: [] }] };
-    const { accepted, errors } = await loadInEnvoy(
-      sidecar(workloadClass(), [meshService([servicePort(80, "http", { routing })])]),
-    );
+    const { accepted, errors } = await loadInEnvoy(matching(["/["]));
     expect(accepted).toBe(false);
     expect(errors.join("\n")).toContain("missing ]");
   });

@@ -71,7 +71,7 @@ export interface TrafficSplitMatch {
  */
 export interface TrafficSplitPathMatch {
   /**
-   * How the value is compared. Exact: the whole path. PathPrefix: by whole segments, so that `/api` fits `/api` and `/api/users`, but not `/apis`. RegularExpression: an RE2 expression that must fit the whole path.
+   * How the value is compared. Exact: the whole path. PathPrefix: by whole segments, so that `/api` fits `/api` and `/api/users`, but not `/apis`. RegularExpression: an RE2 expression that must fit the whole path, byte by byte.
    */
   readonly type: "Exact" | "PathPrefix" | "RegularExpression";
   /**
@@ -84,7 +84,7 @@ export interface TrafficSplitPathMatch {
  */
 export interface TrafficSplitHeaderMatch {
   /**
-   * How the value is compared. Exact: the whole value. RegularExpression: an RE2 expression that must fit the whole value.
+   * How the value is compared. Exact: the whole value. RegularExpression: an RE2 expression that must fit the whole value, byte by byte.
    */
   readonly type: "Exact" | "RegularExpression";
   /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { TrafficSplitSpec } from "../../../src/api/generated/TrafficSplit.ts";
+import type { TrafficSplitMatch, TrafficSplitSpec } from "../../../src/api/generated/TrafficSplit.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
 import { clusterOf, pod, service, testSettings, trafficSplit } from "../../support/objects.ts";
 
@@ -53,5 +53,63 @@ describe("what a split cannot send anywhere", () => {
     );
     const lacking = decide([http, db], { matches, backends: [{ service: "a", weight: 1 }, ...backends] }, [http]);
     expect(lacking.resolvedRefs.status).toBe("True");
+  });
+});
+
+describe("a stored match that the API server would refuse", () => {
+  const path = (type: "Exact" | "PathPrefix" | "RegularExpression", value: string): TrafficSplitMatch => {
+    return { path: { type, value } };
+  };
+  const header = (name: string, value: string, type: "Exact" | "RegularExpression" = "Exact"): TrafficSplitMatch => {
+    return { headers: [{ type, name, value }] };
+  };
+
+  test.each<[string, TrafficSplitMatch, string]>([
+    ["a path without a slash", path("Exact", "api"), "path.value"],
+    ["a prefix without a slash", path("PathPrefix", "api"), "path.value"],
+    ["a path with a query", path("Exact", "/api?a=b"), "path.value"],
+    ["a path with a fragment", path("Exact", "/api#a"), "path.value"],
+    ["a path with a space", path("Exact", "/a b"), "path.value"],
+    ["a path that is not ASCII", path("Exact", "/é"), "path.value"],
+    ["a path with a newline at its end", path("Exact", "/api\n"), "path.value"],
+    ["a path with a backslash", path("Exact", "/a\\b"), "path.value"],
+    ["a path with two slashes", path("PathPrefix", "/a//b"), "path.value"],
+    ["a path with a parent", path("Exact", "/a/.."), "path.value"],
+    ["a path with an encoded slash", path("Exact", "/a%2fb"), "path.value"],
+    ["an expression without an end", path("RegularExpression", "/["), "path.value"],
+    ["an expression with a Unicode class", path("RegularExpression", "/\\p{Letter}"), "path.value"],
+    ["a method in lower case", { method: "get" }, "method"],
+    ["a method with a newline", { method: "GET\n" }, "method"],
+    ["a pseudo header", header(":path", "/"), "headers[0].name"],
+    ["a header with a space", header("x a", "/"), "headers[0].name"],
+    ["a newline in a value", header("x-a", "a\nb"), "headers[0].value"],
+    ["a NUL in a value", header("x-a", "a\0b"), "headers[0].value"],
+    ["a space before a value", header("x-a", " a"), "headers[0].value"],
+    ["an expression for a header without an end", header("x-a", "(", "RegularExpression"), "headers[0].value"],
+    [
+      "a header that is named twice",
+      { headers: [...(header("x-a", "a").headers ?? []), ...(header("X-A", "b").headers ?? [])] },
+      "headers[1].name",
+    ],
+  ])("%s is invalid, names the field, and divides nothing", (_what, match, field) => {
+    const split = { backends: [{ service: "a", weight: 1 }], matches: [{ method: "GET" }, match] };
+    expect(decide([http], split).accepted).toMatchObject({
+      status: "False",
+      reason: "Invalid",
+      message: expect.stringContaining(`spec.matches[1].${field}: `),
+    });
+  });
+
+  test("is no reason to refuse what the API server takes", () => {
+    const matches = [
+      path("Exact", "/"),
+      path("Exact", "/a.b/..c/.well-known"),
+      path("PathPrefix", "/caf%C3%A9/"),
+      path("RegularExpression", "api|/v[0-9]+/.*"),
+      { method: "M-SEARCH" },
+      header("X_a!#$%&'*+.^`|~-9", 'a\tb "é"'),
+      header("x-a", "(?i)a{3} ", "RegularExpression"),
+    ];
+    expect(decide([http], { backends: [{ service: "a", weight: 1 }], matches }).accepted.status).toBe("True");
   });
 });
