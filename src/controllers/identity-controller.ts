@@ -11,7 +11,6 @@
  *     Certificate --> Secret heddle-identity-<serviceaccount>, for each of them and for the operator, which serves ADS by it
  */
 
-import { createHash } from "node:crypto";
 import type { Secret } from "../api/kubernetes.ts";
 import { type Authority, createRoot, type KeyPair, openAuthority, type SubjectNames } from "../identity/authority.ts";
 import {
@@ -23,7 +22,7 @@ import {
   trustDomainURI,
 } from "../identity/authority-secret.ts";
 import { problemOfIdentity } from "../identity/cert-manager.ts";
-import { decideRenewal, decode, type ExpectedCertificate } from "../identity/renewal.ts";
+import { decideRenewal, decode, type ExpectedCertificate, spreadRenewal } from "../identity/renewal.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { IdentityFault, IdentityPlan, IssuerReference } from "../model/identity.ts";
 import type { WorkloadIdentity } from "../model/mesh.ts";
@@ -350,7 +349,7 @@ export function createIdentityController(
       const after = new Map(
         identities.map(({ namespace, serviceAccount, id }): [ObjectKey, Wanted] => {
           const key = objectKey({ metadata: { namespace, name: secretOfServiceAccount(serviceAccount) } });
-          return [key, { names: { uri: id }, renewAfter: options.renewAfter * (0.95 + 0.05 * fraction(key)) }];
+          return [key, { names: { uri: id }, renewAfter: spreadRenewal(key, options.renewAfter) }];
         }),
       );
       if (plan.provider.kind === "CertManager") {
@@ -382,8 +381,3 @@ export function createIdentityController(
 
 const hasRecord = (secret: Secret, annotations: Readonly<Record<string, string>>): boolean =>
   Object.entries(annotations).every(([key, value]) => secret.metadata.annotations?.[key] === value);
-
-/** A number in [0, 1) that is always the same for a key: spreads renewals over time. */
-function fraction(key: string): number {
-  return createHash("sha256").update(key).digest().readUInt32BE(0) / 2 ** 32;
-}

@@ -136,12 +136,14 @@ async function outbound(): Promise<Seen> {
         to(81, [{ weight: 1, target: { kind: "unavailable", reason: "missing-backend" } }]),
         to(82, []),
         to(83, [{ weight: 1, target: own80(83) }], { serverIdentities: [identityOf("shop", "somebody-else")] }),
+        to(84, [{ weight: 1, target: { kind: "unavailable", reason: "missing-port" } }]),
+        to(85, [{ weight: 1, target: own80(85) }], { endpoints: [] }),
       ],
       [vip],
     ),
   );
   const calls: Calls = Object.fromEntries(
-    [80, 81, 82, 83].map((port) => [String(port), () => http({ host: vip, port }, "/path?token=in-the-query")]),
+    [80, 81, 82, 83, 84, 85].map((port) => [String(port), () => http({ host: vip, port }, "/path?token=in-the-query")]),
   );
   const use = (log: () => readonly LogLine[]): Promise<Seen> => linesOf(calls, marker, log);
   return withSidecar(own, ofMode("Strict"), use, services);

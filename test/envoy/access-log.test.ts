@@ -116,16 +116,18 @@ describe.skipIf(process.getuid?.() !== 0)("the access log of a sidecar", () => {
 
   test("a 503 of the client's side says why", () => {
     expect(lines("outbound", "errors", "80")).toEqual([]);
-    for (const [port, reason] of [
-      ["81", "missing-backend"],
-      ["82", "no-weight"],
+    for (const [port, cluster] of [
+      ["81", "unavailable-missing-backend"],
+      ["82", "unavailable-no-weight"],
+      ["84", "unavailable-missing-port"],
+      ["85", "outbound/shop/checkout/85"],
     ] as const) {
       expect(lines("outbound", "errors", port)).toEqual([
         expect.objectContaining({
           direction: "outbound",
           response_code: 503,
           response_flags: "UH",
-          upstream_cluster: `unavailable-${reason}`,
+          upstream_cluster: cluster,
         }),
       ]);
     }

@@ -93,6 +93,16 @@ describe("imports", () => {
     expect(imports.filter(({ room, target }) => target.startsWith("@kubernetes/") && room !== "kube")).toEqual([]);
   });
 
+  test("no regular expression is made from a text", () => {
+    // As a type only; and these methods make one of a string.
+    const made = /(?<!: )\bRegExp\b|\.(?:match|matchAll|search)\((?!\/)/;
+    expect("new RegExp(text)").toMatch(made);
+    expect("text.match(pattern)").toMatch(made);
+    expect("function take(pattern: RegExp): RegExpExecArray").not.toMatch(made);
+    const wrong = files.filter((file) => made.test(withoutComments(readFileSync(file, "utf8"))));
+    expect(wrong).toEqual([]);
+  });
+
   test("no file is above 400 lines", () => {
     const long = files
       .map((file) => [relative(source, file), readFileSync(file, "utf8").split("\n").length] as const)

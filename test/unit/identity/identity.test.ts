@@ -10,7 +10,7 @@ import {
   isIssuedBy,
   readCertificate,
 } from "../../../src/identity/certificate.ts";
-import { decideRenewal, type ExpectedCertificate } from "../../../src/identity/renewal.ts";
+import { decideRenewal, type ExpectedCertificate, spreadRenewal } from "../../../src/identity/renewal.ts";
 
 const now = Date.UTC(2026, 5, 1);
 const day = 86_400_000;
@@ -106,6 +106,18 @@ describe("renewal", () => {
     expect(decideRenewal(secret(), expected(), now + day)).toEqual({ issue: false, lookAgainAt: now + 2 * day });
     expect(decideRenewal(secret(), expected(), now + 2 * day)).toEqual({ issue: true, reason: "Expiring" });
     expect(decideRenewal(secret(), expected(), now + 30 * day)).toEqual({ issue: true, reason: "Expiring" });
+  });
+
+  test("renewals of many are spread over the last twentieth of two thirds", () => {
+    const keys = Array.from({ length: 1_000 }, (_, index) => `shop/heddle-identity-${index}`);
+    const spread = keys.map((key) => spreadRenewal(key, 2 / 3) / (2 / 3));
+    expect(Math.min(...spread)).toBeGreaterThanOrEqual(0.95);
+    expect(Math.max(...spread)).toBeLessThanOrEqual(1);
+    expect(spread).toEqual(keys.map((key) => spreadRenewal(key, 2 / 3) / (2 / 3)));
+    // Each tenth of that time has its part.
+    const tenths = Map.groupBy(spread, (value) => Math.floor((value - 0.95) * 200));
+    expect([...tenths.keys()].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const values of tenths.values()) expect(values.length).toBeGreaterThan(50);
   });
 
   test("everything else is issued anew, and says why", async () => {

@@ -16,12 +16,14 @@ test("defaults are those of an installation in heddle-system", () => {
     accessLog: "errors",
   });
   expect(settings.certificateTTL).toBe(86_400_000);
+  expect(settings.renewAfter).toBe(2 / 3);
 });
 
 test("a flag wins over the environment, and that over the default", () => {
   const environment = { HEDDLE_TRUST_DOMAIN: "from.environment", POD_NAMESPACE: "mesh", HEDDLE_LOG_LEVEL: "" };
   const settings = parseSettings(["--trust-domain", "from.flag", "--certificate-ttl=10m"], environment);
   expect(settings.mesh.trustDomain).toBe("from.flag");
+  expect(settings.mesh.rootNamespace).toBe("mesh");
   expect(settings.mesh.xdsAddress.host).toBe("heddle.mesh.svc");
   expect(settings.certificateTTL).toBe(600_000);
   expect(settings.logLevel).toBe("info");

@@ -85,6 +85,25 @@ describe("a stored policy that the API server would refuse", () => {
   });
 });
 
+test("a policy with a good rule and a bad one is refused whole", () => {
+  const good = { from: [{ source: { serviceAccounts: ["shop/frontend"] } }] };
+  const bad = { to: [{ operation: { ports: ["http"] } }] };
+  for (const action of ["ALLOW", "DENY"] as const) {
+    for (const rules of [
+      [good, bad],
+      [bad, good],
+    ]) {
+      const { decision, workload: target } = decide({ action, rules });
+      expect(decision.accepted).toMatchObject({ status: "False", reason: "Invalid" });
+      expect(decision.accepted.message).toContain(`spec.rules[${rules.indexOf(bad)}]`);
+      expect(target.deny.map((policy) => policy.rules)).toEqual([[{ sources: [], operations: [] }]]);
+      expect(target.allow).toBeUndefined();
+    }
+    // The good rule alone counts.
+    expect(decide({ action, rules: [good] }).decision.accepted.status).toBe("True");
+  }
+});
+
 describe("findings", () => {
   const codes = (spec: AuthorizationPolicySpec, ...others: readonly GivenObject[]): readonly FindingCode[] =>
     decide(spec, ...others).decision.findings.map(({ code }) => code);
