@@ -31,7 +31,7 @@ interface Extent {
   readonly length: number;
   /** How often the most repeated part of it is repeated. */
   readonly count: number;
-  /** False for what stands between characters, such as `^`. */
+  /** False for `|` and flags. */
   readonly repeatable: boolean;
 }
 
@@ -95,14 +95,13 @@ function readAtom(cursor: Cursor): Extent {
       readClass(cursor);
       return extent(true);
     case "\\":
-      if (take(cursor, /\\[AbBz]/y) !== null) return extent(false);
-      if (take(cursor, /\\[dDsSwW]/y) === null) readCharacter(cursor);
+      if (take(cursor, /\\[AbBzdDsSwW]/y) === null) readCharacter(cursor);
       return extent(true);
     default: {
       // A brace that begins no repetition is a character.
       if (readCount(cursor) !== undefined) refuse(cursor, "a repetition has nothing that it could repeat");
       const [character = ""] = take(cursor, /./y) ?? [];
-      return extent(!"^$|".includes(character));
+      return extent(character !== "|");
     }
   }
 }
@@ -128,7 +127,9 @@ function readClass(cursor: Cursor): void {
   for (let isFirst = true; isFirst || take(cursor, /\]/y) === null; isFirst = false) {
     if (cursor.at >= cursor.text.length) refuse(cursor, "a `[` has no `]`");
     if (take(cursor, /\\[dDsSwW]/y) !== null || take(cursor, namedClass) !== null) continue;
-    if (cursor.text.startsWith("[:", cursor.at)) refuse(cursor, "a class `[:` has no known name");
+    if (cursor.text.startsWith("[:", cursor.at) && cursor.text.includes(":]", cursor.at + 2)) {
+      refuse(cursor, "a class `[:` has no known name");
+    }
     const from = readCharacter(cursor);
     if (take(cursor, /-(?!\])/y) !== null && readCharacter(cursor) < from)
       refuse(cursor, "a range ends before it begins");
