@@ -4,6 +4,7 @@
 
 import { createExpirations } from "./controllers/expirations.ts";
 import { createIdentityController } from "./controllers/identity-controller.ts";
+import { createMissingKinds } from "./controllers/knowledge.ts";
 import {
   certificatesOf,
   configMapsOf,
@@ -76,7 +77,12 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     logger,
     metrics,
     onChange: (changes) => onChange(changes),
+    onProgress: () => {
+      missing.look();
+      if (!state.compiled) mesh.dirty();
+    },
   });
+  const missing = createMissingKinds({ ...writer, seen: observations });
   const observed = observations.of;
   const webhook = createWebhookServer({
     handlers: createInjectionHandlers(
@@ -135,9 +141,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
         });
       },
     },
-    onFaults: () => {
-      if (observations.synced) mesh.dirty();
-    },
+    onFaults: () => mesh.dirty(),
   });
   const publisher = createPublisher({
     ...writer,
@@ -149,6 +153,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const statusWriter = createStatusWriter({ ...writer, client, observed: (kind) => observed(kind) });
   const mesh = createMeshController({
     observed,
+    seen: observations,
     settings: settings.mesh,
     clock,
     logger,
@@ -174,6 +179,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       metrics.leader.set(1);
       for (const loop of [identities, publisher, statusWriter]) loop.resync();
       bundle.observe();
+      missing.look();
     },
     onStopped: () => {
       logger.info({ replica: settings.replica }, "this replica does not lead any more");
@@ -189,8 +195,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       else if (kind === "MutatingWebhookConfiguration") bundle.observe();
       else if (isStatusKind(kind)) statusWriter.observe(kind, key);
     }
-    // Nothing is compiled from a part of the cluster: before every kind is listed, access could come out wider.
-    if (observations.synced && changes.some((change) => change.compiled)) mesh.dirty();
+    if (changes.some((change) => change.compiled)) mesh.dirty();
   }
   /** The port of ADS opens once there is something complete to serve and a certificate to serve it with. */
   async function serve(): Promise<void> {
@@ -218,10 +223,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       await health.listen(settings.healthPort);
       await webhook.listen(settings.webhookPort);
       election.start();
-      if (!(await observations.start())) return;
-      logger.info({}, "every kind is listed");
-      identities.resync();
-      mesh.dirty();
+      observations.start();
     },
     stop: async (grace) => {
       // 1. Out of the Service's endpoints, while everything is still answered. Another replica leads from now on.

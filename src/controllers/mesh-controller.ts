@@ -23,10 +23,12 @@ import type { Clock, Timer } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
+import { planIdentities } from "../reconcilers/identity.ts";
 import { nextDeadline, objectStatus } from "../reconcilers/programmed.ts";
 import { hasTakenModes } from "../reconcilers/proxies.ts";
 import { createHoldOff } from "./hold-off.ts";
 import type { IdentityController } from "./identity-controller.ts";
+import { knowledgeOf, type Seen } from "./knowledge.ts";
 import { nextTransitions, noTransitions, sameHolds } from "./mode-transitions.ts";
 import type { Publisher } from "./publisher.ts";
 import type { StatusWriter } from "./status-writer.ts";
@@ -54,6 +56,8 @@ const statusHoldOff = { minimum: 5, maximum: 250 } as const;
 /** Builds the loop. Nothing runs until the first {@link MeshController.dirty}. */
 export function createMeshController(options: {
   readonly observed: Observed;
+  /** How much of that can be relied on. */
+  readonly seen: Seen;
   readonly settings: MeshSettings;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -71,14 +75,16 @@ export function createMeshController(options: {
   let compilation: Compilation | undefined;
   let deadlineTimer: Timer | undefined;
 
-  const snapshot = (): Snapshot => {
+  const recordedAuthority = (): Pick<Snapshot, "authority"> => {
     const authority = readAuthorityRecord(secretsOf(options.observed), options.settings.rootNamespace);
-    return Object.freeze({
+    return authority === undefined ? {} : { authority };
+  };
+  const snapshot = (): Snapshot =>
+    Object.freeze({
       ...takeSnapshot(options.observed),
-      ...(authority === undefined ? {} : { authority }),
+      ...recordedAuthority(),
       identityFaults: options.identities.faults,
     });
-  };
   let transitions = noTransitions;
 
   /** Compiles, and again if that brings to light that a port changes its mode and takes another step of that. */
@@ -93,7 +99,17 @@ export function createMeshController(options: {
   const isTaken = (classId: string): boolean =>
     compilation !== undefined && hasTakenModes(classId, compilation, options.states());
 
+  /** All that can be done while a kind of ours cannot be listed. */
+  const identify = (): void => {
+    const known = takeSnapshot(options.observed);
+    const meshTLS = options.seen.isSynced("MeshTLS") ? known.meshTLS : undefined;
+    const { plan, identities } = planIdentities({ ...known, ...recordedAuthority(), meshTLS }, options.settings);
+    options.identities.setIdentities(plan, identities);
+  };
   const pass = (): void => {
+    const knowledge = knowledgeOf(options.seen);
+    if (knowledge === "identities") identify();
+    if (knowledge !== "everything") return;
     const start = clock.monotonic();
     compilation = compileInSteps(snapshot());
     options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);

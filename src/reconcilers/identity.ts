@@ -4,6 +4,8 @@
  *   MeshTLS default of the root namespace --wants--+
  *   the operator's settings ---------------wants--+--> plan; what is recorded with the authority comes before both
  *   the authority's record ------------------------+
+ *
+ * It is also all that is worked out while a kind of ours cannot be watched: admission and certificates do not wait for it.
  */
 import type { MeshTLS, MeshTLSIdentity } from "../api/generated/MeshTLS.ts";
 import { validateMeshTLS } from "../api/validate.ts";
@@ -15,8 +17,10 @@ import {
   type IdentityPlan,
   type IdentityProvider,
 } from "../model/identity.ts";
+import type { WorkloadIdentity } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { demandShape, InvalidObject, namespaceOf } from "./objects.ts";
+import { findWorkloads, neededIdentities } from "./workloads.ts";
 
 /** Name of the MeshTLS of the root namespace that speaks of identities. */
 const meshWide = "default";
@@ -35,7 +39,10 @@ export interface IdentityDecision {
 }
 
 /** Decides how identities are issued. */
-export function decideIdentity(snapshot: Snapshot, settings: MeshSettings): IdentityDecision {
+export function decideIdentity(
+  snapshot: Pick<Snapshot, "meshTLS" | "authority" | "identityFaults">,
+  settings: MeshSettings,
+): IdentityDecision {
   const object = snapshot.meshTLS.get(`${settings.rootNamespace}/${meshWide}`);
   const isValid = object === undefined || isUsable(object, settings);
   const wanted = isValid ? object?.spec.identity : undefined;
@@ -59,6 +66,20 @@ export function decideIdentity(snapshot: Snapshot, settings: MeshSettings): Iden
     };
   };
   return { plan, judge };
+}
+
+/**
+ * What a compile says of identities, by less of a snapshot. Without `meshTLS`, since nobody knows what the mesh-wide object
+ * says, what is recorded with the authority counts, and no authority is made: that would fix what the object might want.
+ */
+export function planIdentities(
+  known: Pick<Snapshot, "pods" | "authority"> & { readonly meshTLS: Snapshot["meshTLS"] | undefined },
+  settings: MeshSettings,
+): { readonly plan: IdentityPlan; readonly identities: readonly WorkloadIdentity[] } {
+  const { plan } = decideIdentity({ ...known, meshTLS: known.meshTLS ?? new Map() }, settings);
+  const workloads = findWorkloads(known, { ...settings, trustDomain: plan.trustDomain });
+  const mayCreate = plan.mayCreate && known.meshTLS !== undefined;
+  return { plan: { ...plan, mayCreate }, identities: neededIdentities(workloads) };
 }
 
 /** Throws InvalidObject where an object speaks of identities and may not, or cannot be understood. */

@@ -59,7 +59,7 @@ export function addressesOf(pod: Pod): readonly string[] {
 export const isIPv6 = (address: string): boolean => address.includes(":");
 
 /** The workloads of a snapshot, by the pods' live labels: the class that the webhook stamped on a pod names its mount only. */
-export function findWorkloads(snapshot: Snapshot, settings: MeshSettings): Workloads {
+export function findWorkloads(snapshot: Pick<Snapshot, "pods">, settings: MeshSettings): Workloads {
   const pods = [...snapshot.pods.values()].filter(isMember).sort((a, b) => compare(objectKey(a), objectKey(b)));
   const drafts = new Map<string, { readonly first: Pod; readonly pods: Pod[] }>();
   for (const pod of pods) {

@@ -24,6 +24,8 @@ const serviceAccount: Kind = { apiVersion: "v1", kind: "ServiceAccount", plural:
 export interface Replica {
   /** Its log so far. */
   readonly output: () => string;
+  /** Where the webhook listens on loopback. */
+  readonly webhookPort: number;
   /** Stops it where it is, as a node that hangs would, and lets it go on. */
   readonly freeze: () => void;
   readonly thaw: () => void;
@@ -40,6 +42,10 @@ export interface OperatorWorld {
   /** A pod as the webhook would have left it, with an address and Ready. @returns the id of its class */
   readonly createPod: (key: string, options?: PodOptions) => Promise<string>;
   readonly createNamespace: (name: string) => Promise<void>;
+  /** Applies our CRDs; resolves once they are served. */
+  readonly installDefinitions: () => Promise<void>;
+  /** Deletes the CRD of a kind of ours, and with it its objects; resolves once it is gone. */
+  readonly deleteDefinition: (kind: Kind) => Promise<void>;
   /** Requests to change something that were granted so far, by `verb resource`, as the API server has counted them. */
   readonly writes: () => Promise<ReadonlyMap<string, number>>;
   /** Name of the replica that leads. */
@@ -61,15 +67,19 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
   const logs = mkdtempSync(join(tmpdir(), "heddle-test-operator-"));
   const replicas = new Set<Replica>();
   const portsOf = new Map<string, readonly number[]>();
-  for (const file of readdirSync(join(repository, "crds"))) {
-    const [document] = parseAllDocuments(readFileSync(join(repository, "crds", file), "utf8"));
-    await client.apply(kinds.CustomResourceDefinition, document?.toJS() as KubernetesObject);
-  }
+  const installDefinitions = async (): Promise<void> => {
+    for (const file of readdirSync(join(repository, "crds"))) {
+      const [document] = parseAllDocuments(readFileSync(join(repository, "crds", file), "utf8"));
+      await client.apply(kinds.CustomResourceDefinition, document?.toJS() as KubernetesObject);
+    }
+    for (const kind of [kinds.TrafficSplit, kinds.AuthorizationPolicy, kinds.MeshTLS])
+      await until(`${kind.plural} to be served`, () => client.list(kind), { timeout: 30_000 });
+  };
+  await installDefinitions();
   const createNamespace = async (name: string): Promise<void> => {
     await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
   };
   await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
-  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 15_000 });
 
   const startReplica = async (name = "first"): Promise<Replica> => {
     const ports = portsOf.get(name) ?? (await freePorts(3));
@@ -98,6 +108,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
     });
     const replica: Replica = {
       output,
+      webhookPort: webhook,
       freeze: () => process.kill(child.pid ?? 0, "SIGSTOP"),
       thaw: () => process.kill(child.pid ?? 0, "SIGCONT"),
       stop: async () => {
@@ -144,6 +155,17 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
     startReplica,
     createPod,
     createNamespace,
+    installDefinitions,
+    deleteDefinition: async ({ plural }) => {
+      const definition = { name: `${plural}.heddle.dev` };
+      await client.delete(kinds.CustomResourceDefinition, definition);
+      const isGone = (error: unknown): boolean => isApiError(error, "notFound");
+      await until(
+        `the end of ${definition.name}`,
+        () => client.get(kinds.CustomResourceDefinition, definition).then(() => false, isGone),
+        { timeout: 30_000 },
+      );
+    },
     writes: () => countWrites(server),
     leader: async () => {
       const lease = await client.get(kinds.Lease, { namespace: "heddle-system", name: "heddle" });

@@ -1,7 +1,43 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { MeshTLSIdentity } from "../../../src/api/generated/MeshTLS.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
-import { clusterOf, meshTLS, testSettings } from "../../support/objects.ts";
+import { planIdentities } from "../../../src/reconcilers/identity.ts";
+import { clusterOf, meshTLS, pod, testSettings } from "../../support/objects.ts";
+import { clusters } from "../../support/random-cluster.ts";
+
+describe("identities without the rest of a compile", () => {
+  test("are what a compile says", () => {
+    fc.assert(
+      fc.property(clusters, (objects) => {
+        const snapshot = clusterOf(objects);
+        const { identityPlan: plan, identities } = compile(snapshot, testSettings);
+        expect(planIdentities(snapshot, testSettings)).toEqual({ plan, identities });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  const wanted = meshTLS("heddle-system/default", { mode: "Strict", identity: { trustDomain: "example.org" } });
+  const { pods, meshTLS: known } = clusterOf([wanted, pod("shop/a-1")]);
+
+  test("are of the recorded trust domain and provider while nobody knows what the mesh-wide object says", () => {
+    const authority = { trustDomain: "recorded.org", provider: { kind: "BuiltIn" } } as const;
+    const { plan, identities } = planIdentities({ pods, authority, meshTLS: undefined }, testSettings);
+    expect(plan).toMatchObject(authority);
+    expect(identities.map(({ id }) => id)).toEqual([
+      expect.stringMatching(/^spiffe:\/\/recorded\.org\/ns\/shop\/sa\//),
+    ]);
+  });
+
+  test("need an authority, which is not made before what it is to be is known", () => {
+    expect(planIdentities({ pods, meshTLS: undefined }, testSettings).plan.mayCreate).toBe(false);
+    expect(planIdentities({ pods, meshTLS: known }, testSettings).plan).toMatchObject({
+      mayCreate: true,
+      trustDomain: "example.org",
+    });
+  });
+});
 
 describe("a stored life of certificates", () => {
   const certManager = { issuerRef: { kind: "ClusterIssuer", name: "mesh" } } as const;
