@@ -11,6 +11,7 @@ import type { KubernetesObject, Secret } from "../api/kubernetes.ts";
 import {
   asksFor,
   certificateFor,
+  endOfIdentity,
   isWrittenByCertManager,
   problemOfIdentity,
   waitingFor,
@@ -38,13 +39,14 @@ export interface CertificateWatch {
 /** Writes Certificates and reads what came of them. */
 export interface CertificateIssuer {
   /**
-   * Sees to the Certificate of an identity; `secret` is the one that the watch sees under the same key. Resolves with
-   * what is in the way, if anything is.
+   * Sees to the Certificate of an identity; `secret` is the one that the watch sees under the same key, `operator` that of
+   * the operator's own identity. Resolves with what is in the way, if anything is.
    */
   ensure(
     key: ObjectKey,
     wanted: { readonly uri: string; readonly life: number; readonly issuer: IssuerReference },
     secret: Secret | undefined,
+    operator: Secret | undefined,
   ): Promise<{ readonly outcome: Outcome; readonly fault?: Omit<IdentityFault, "key">; readonly lookAgainAt?: number }>;
   /** Deletes the Certificate that the watch sees under a key. */
   remove(key: ObjectKey): Promise<Outcome>;
@@ -96,7 +98,7 @@ export function createCertificateIssuer(
   };
 
   return {
-    ensure: async (key, { uri, life, issuer }, secret) => {
+    ensure: async (key, { uri, life, issuer }, secret, operator) => {
       if (!watch.synced()) {
         const message = "cert-manager's kind Certificate is not there; install cert-manager.";
         return { outcome: "done", fault: { kind: "Certificate", message } };
@@ -122,9 +124,12 @@ export function createCertificateIssuer(
         return { outcome: await retryConflicts(options, "Certificate", () => client.replace(kinds.Certificate, body)) };
       }
       const waits = waitingFor(observed);
-      const problem = secret === undefined ? undefined : problemOfIdentity(secret, uri, clock.now());
-      // One that is replaced goes on to be used meanwhile.
-      if (secret !== undefined && problem === undefined) return { outcome: "done" };
+      const problem = secret === undefined ? undefined : problemOfIdentity(secret, uri, clock.now(), operator);
+      // One that is replaced goes on to be used meanwhile. No watch tells when it has expired.
+      if (secret !== undefined && problem === undefined) {
+        const lookAgainAt = endOfIdentity(secret);
+        return { outcome: "done", ...(lookAgainAt === undefined ? {} : { lookAgainAt }) };
+      }
       if (waits !== undefined) return { outcome: "done", fault: { kind: "Certificate", message: waits } };
       if (problem !== undefined) return { outcome: "done", fault: { kind: "Secret", message: problem } };
       return { outcome: "done", fault: { kind: "Certificate", message: "its Secret is not there yet." } };

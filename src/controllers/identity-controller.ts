@@ -213,18 +213,28 @@ export function createIdentityController(
   const ensureIssued = async (key: ObjectKey, { names }: Wanted, by: IssuerReference): Promise<Outcome> => {
     const secret = options.observed().get(key);
     const uri = "uri" in names ? names.uri : "";
-    const { outcome, fault, lookAgainAt } = await issuer.ensure(key, { uri, life: life(), issuer: by }, secret);
+    const wants = { uri, life: life(), issuer: by };
+    const operator = key === operatorKey ? undefined : options.observed().get(operatorKey);
+    const { outcome, fault, lookAgainAt } = await issuer.ensure(key, wants, secret, operator);
     setFault(key, fault);
     if (lookAgainAt !== undefined) timers.set(key, lookAgainAt);
-    if (key === operatorKey && secret !== undefined && problemOfIdentity(secret, uri, clock.now()) === undefined) {
+    if (
+      key === operatorKey &&
+      secret !== undefined &&
+      problemOfIdentity(secret, uri, clock.now(), undefined) === undefined
+    ) {
       const credentials = {
         certificate: decode(secret, "tls.crt"),
         key: decode(secret, "tls.key"),
         root: decode(secret, "ca.crt"),
       };
       const text = JSON.stringify(credentials);
-      if (text !== ownText) options.onOwnCredentials(credentials);
-      ownText = text;
+      if (text !== ownText) {
+        ownText = text;
+        options.onOwnCredentials(credentials);
+        // The others are compared with it.
+        addAll();
+      }
     }
     return outcome;
   };

@@ -55,21 +55,48 @@ export function waitingFor({ status }: Certificate): string | undefined {
   return said.length === 0 ? "cert-manager has not looked at it yet; see that it runs." : said.join(" ");
 }
 
-/** Why the Secret of an identity cannot be used; undefined when it can. Milliseconds since the epoch. */
-export function problemOfIdentity(secret: Secret, uri: string, now: number): string | undefined {
+/**
+ * Why the Secret of an identity cannot be used; undefined when it can. `now` is in milliseconds since the epoch; `operator`
+ * is the Secret of the operator's own identity, by which a mesh of two roots is found.
+ */
+export function problemOfIdentity(
+  secret: Secret,
+  uri: string,
+  now: number,
+  operator: Secret | undefined,
+): string | undefined {
   const [chain, key, bundle] = [decode(secret, "tls.crt"), decode(secret, "tls.key"), decode(secret, "ca.crt")];
   const facts = readCertificate(chain);
   if (facts === undefined || !belongsTogether(chain, key)) {
-    return "its certificate and key cannot be read or do not belong together; cert-manager is to issue it anew.";
+    return `its certificate and key cannot be read or do not belong together; ${issueAnew}`;
   }
   if (bundle.trim() === "") {
     return "it has no ca.crt, so that sidecars trust nobody; take an issuer that gives its root.";
   }
-  if (facts.uris.length !== 1 || facts.uris[0] !== uri) return `its certificate is not of ${uri} alone.`;
+  if (facts.uris.length !== 1 || facts.uris[0] !== uri) {
+    return `its certificate is not of ${uri} alone; ${issueAnew}`;
+  }
   if (facts.notAfter <= now) return "its certificate has expired; see its Certificate.";
-  if (!chainsTo(chain, bundle)) return "its certificate does not lead to a root of its ca.crt; mend the issuer.";
-  return undefined;
+  if (!chainsTo(chain, bundle)) return `its certificate does not lead to a root of its ca.crt; ${issueAnew}`;
+  return operator === undefined ? undefined : mistrust(chain, bundle, operator);
 }
+
+/** When the certificate of a Secret ends, in milliseconds since the epoch; undefined if it cannot be read. */
+export const endOfIdentity = (secret: Secret): number | undefined =>
+  readCertificate(decode(secret, "tls.crt"))?.notAfter;
+
+function mistrust(chain: string, bundle: string, operator: Secret): string | undefined {
+  const [operatorChain, operatorBundle] = [decode(operator, "tls.crt"), decode(operator, "ca.crt")];
+  // What is wrong with that one is said of that one.
+  if (!chainsTo(operatorChain, operatorBundle)) return undefined;
+  if (chainsTo(chain, operatorBundle) && chainsTo(operatorChain, bundle)) return undefined;
+  return (
+    "it is of another root than the operator's own identity, so that neither trusts the other; see that the issuer has one " +
+    `root for the whole mesh, then ${issueAnew}`
+  );
+}
+
+const issueAnew = "delete the Secret, and cert-manager issues it anew.";
 
 /** As Go prints it and cert-manager reads it, in whole seconds. */
 function duration(milliseconds: number): string {

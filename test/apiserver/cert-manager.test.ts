@@ -8,7 +8,7 @@ import { parse } from "yaml";
 import type { ClusterIssuer } from "../../src/api/cert-manager/generated/ClusterIssuer.ts";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { KubernetesObject, Secret } from "../../src/api/kubernetes.ts";
-import { createRoot, type KeyPair } from "../../src/identity/authority.ts";
+import { createRoot, type KeyPair, openAuthority } from "../../src/identity/authority.ts";
 import { belongsTogether, isIssuedBy, readCertificate } from "../../src/identity/certificate.ts";
 import { decode } from "../../src/identity/renewal.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
@@ -56,6 +56,19 @@ afterAll(async () => {
   await certManager?.stop();
   rmSync(directory, { recursive: true, force: true });
 });
+
+async function startCertManager(): Promise<void> {
+  const [metrics] = await freePorts(1);
+  const flags = [
+    `--kubeconfig=${world.server.kubeconfig}`,
+    "--leader-elect=false",
+    "--cluster-resource-namespace=cert-manager",
+    `--metrics-listen-address=127.0.0.1:${metrics}`,
+  ];
+  certManager = startProcess("cert-manager", await binary("cert-manager-controller"), flags, {
+    logFile: join(directory, "cert-manager.log"),
+  });
+}
 
 async function describeMesh({ issuer, trustDomain }: { issuer?: string; trustDomain?: string }): Promise<void> {
   const by =
@@ -120,16 +133,7 @@ describe("the provider CertManager", () => {
   });
 
   test("its issuer is missing: the object has cert-manager's own words", async () => {
-    const [metrics] = await freePorts(1);
-    const flags = [
-      `--kubeconfig=${world.server.kubeconfig}`,
-      "--leader-elect=false",
-      "--cluster-resource-namespace=cert-manager",
-      `--metrics-listen-address=127.0.0.1:${metrics}`,
-    ];
-    certManager = startProcess("cert-manager", await binary("cert-manager-controller"), flags, {
-      logFile: join(directory, "cert-manager.log"),
-    });
+    await startCertManager();
     await pending().toContain("Certificate shop/heddle-identity-cart: Issuing certificate as Secret does not exist");
   });
 
@@ -184,11 +188,79 @@ describe("the provider CertManager", () => {
     await eventually(parts).toEqual({ duration: "0h0m45s", dnsNames: undefined });
   });
 
-  test("a Secret that is emptied is told of until cert-manager has mended it", async () => {
+  test("a Secret that is emptied is mended by cert-manager", async () => {
     await world.overwrite("heddle-identity-cart", { "tls.crt": "", "tls.key": "" });
     await until("it to be mended", () => isGood("cart").catch(() => false), { timeout: 60_000 });
     await eventually(() => world.condition("ResolvedRefs")).toMatchObject({ status: "True" });
   }, 90_000);
+
+  describe("while cert-manager is away, a Secret is told of that is", () => {
+    const hour = 3_600_000;
+    const unreadable = "its certificate and key cannot be read or do not belong together";
+    const issued = async (by: KeyPair, from: number, to: number) => {
+      const life = { notBefore: Date.now() + from, notAfter: Date.now() + to };
+      const uri = "spiffe://cluster.local/ns/shop/sa/cart";
+      const { certificate, key } = await (await openAuthority(by)).issue({ uri }, life);
+      return { "tls.crt": certificate, "tls.key": key };
+    };
+    const stranger = () => createRoot("A stranger", { notBefore: Date.now() - hour, notAfter: Date.now() + hour });
+    beforeAll(async () => {
+      await certManager?.stop();
+    });
+    test.each<readonly [string, string, () => Promise<Readonly<Record<string, string>>>]>([
+      ["emptied", unreadable, async () => ({ "tls.crt": "", "tls.key": "" })],
+      ["malformed", unreadable, async () => ({ "tls.crt": "-----BEGIN CERTIFICATE-----\nAAAA\n" })],
+      [
+        "swapped",
+        "its certificate is not of spiffe://cluster.local/ns/shop/sa/cart alone",
+        async () => {
+          const other = await world.secret("heddle-identity-heddle", root);
+          return { "tls.crt": decode(other, "tls.crt"), "tls.key": decode(other, "tls.key") };
+        },
+      ],
+      ["without a root", "it has no ca.crt", async () => ({ "ca.crt": "" })],
+      [
+        "with another root than its own",
+        "its certificate does not lead to a root of its ca.crt",
+        async () => ({ "ca.crt": (await stranger()).certificate }),
+      ],
+      [
+        "somebody else's",
+        "it is of another root than the operator's own identity",
+        async () => {
+          const by = await stranger();
+          return { ...(await issued(by, -hour, hour)), "ca.crt": by.certificate };
+        },
+      ],
+      ["expired", "its certificate has expired", () => issued(organisation, -hour, -hour / 2)],
+      [
+        "of a certificate that expires without anybody's doing",
+        "its certificate has expired",
+        () => issued(organisation, -hour, 3000),
+      ],
+    ])(
+      "%s",
+      async (_, problem, damage) => {
+        const good = { ...(await issued(organisation, -hour, hour)), "ca.crt": organisation.certificate };
+        await world.overwrite("heddle-identity-cart", good);
+        const told = `Secret shop/heddle-identity-cart: ${problem}`;
+        const said = async () => (await world.condition("ResolvedRefs"))?.message ?? "";
+        await eventually(said).not.toContain("shop/heddle-identity-cart");
+        await world.overwrite("heddle-identity-cart", { ...good, ...(await damage()) });
+        await eventually(said).toContain(told);
+        expect(await world.condition("ResolvedRefs")).toMatchObject({ status: "False", reason: "IdentityUnavailable" });
+      },
+      70_000,
+    );
+
+    test("and is mended when it is back", async () => {
+      await startCertManager();
+      await until("it to be mended", () => isGood("cart").catch(() => false), { timeout: 60_000 });
+      await until("all to be well", async () => (await world.condition("ResolvedRefs"))?.status === "True", {
+        timeout: 60_000,
+      });
+    }, 130_000);
+  });
 
   test("somebody else's Secret is left alone: no Certificate asks cert-manager to write over it", async () => {
     const name = "heddle-identity-foreign";

@@ -1,4 +1,5 @@
 /** What becomes of Secrets that are not as the operator has written them, and of the authority's. */
+import { X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import type { Secret } from "../../src/api/kubernetes.ts";
@@ -198,6 +199,88 @@ describe("the Secret of an identity", () => {
     await eventually(lifeOf).toBe(11);
     await change("1h");
   });
+});
+
+describe("the Secret of the webhook", () => {
+  const name = "heddle-webhook";
+  const dns = ["heddle.heddle-system.svc", "heddle.heddle-system.svc.cluster.local"];
+  const issue = async (by: KeyPair, from: number, to: number) => {
+    const authority = await openAuthority(by);
+    const { certificate, key } = await authority.issue(
+      { dns },
+      { notBefore: Date.now() + from, notAfter: Date.now() + to },
+    );
+    return { "tls.crt": certificate, "tls.key": key };
+  };
+  const served = async (): Promise<string> => {
+    const raw = (await world.served("webhook"))?.raw;
+    return raw === undefined ? "" : new X509Certificate(raw).toString();
+  };
+  const stranger = () => createRoot("stranger", { notBefore: Date.now() - hour, notAfter: Date.now() + hour });
+
+  test.each<readonly [string, () => Promise<Readonly<Record<string, string>>>]>([
+    ["emptied", async () => ({ "tls.crt": "", "tls.key": "", "ca.crt": "" })],
+    [
+      "that of an identity",
+      async () => {
+        const { certificate, key } = pairOf(await world.secret("heddle-identity-other"));
+        return { "tls.crt": certificate, "tls.key": key };
+      },
+    ],
+    [
+      "somebody else's",
+      async () => {
+        const by = await stranger();
+        return { ...(await issue(by, -hour, hour)), "ca.crt": by.certificate };
+      },
+    ],
+    ["expired", async () => issue(pairOf(await world.secret("heddle-ca", root)), -2 * hour, -hour)],
+  ])(
+    "%s: issued anew; the webhook never serves what was there",
+    async (_, damage) => {
+      const data = await damage();
+      await world.overwrite(name, data, root);
+      const seen = new Set<string>();
+      const isMended = async (): Promise<boolean> => {
+        const shown = await served();
+        seen.add(shown);
+        const { certificate, key } = pairOf(await world.secret(name, root));
+        return (
+          certificate !== data["tls.crt"] &&
+          belongsTogether(certificate, key) &&
+          (readCertificate(certificate)?.notAfter ?? 0) > Date.now() &&
+          new X509Certificate(certificate).toString() === shown
+        );
+      };
+      await until("it to be mended and served", isMended, { timeout: 30_000 });
+      const trusted = await authorityRoot();
+      for (const certificate of seen) {
+        expect(isIssuedBy(certificate, trusted)).toBe(true);
+        expect(readCertificate(certificate)?.dnsNames).toEqual(dns);
+        expect(certificate.trim()).not.toBe(data["tls.crt"]?.trim());
+      }
+    },
+    40_000,
+  );
+
+  test("somebody else's, from before the operator: left alone and said; nothing is served until it is gone", async () => {
+    const lonely = await startIdentityWorld();
+    try {
+      const body = { metadata: { name, namespace: root }, type: "Opaque", data: { own: base64("data") } };
+      const theirs = await lonely.client.create(kinds.Secret, body as ObjectToWrite);
+      await lonely.startOperator(false);
+      await eventually(async () => (await lonely.eventsOf(name, root)).join()).toContain("ForeignSecret");
+      expect((await lonely.secret(name, root)).metadata.resourceVersion).toBe(theirs.metadata.resourceVersion);
+      // Without a certificate nothing is answered: pods of the mesh are refused, never admitted without a sidecar.
+      expect(await lonely.served("webhook")).toBeUndefined();
+      await lonely.client.delete(kinds.Secret, { namespace: root, name });
+      await until("the webhook to be served", async () => (await lonely.served("webhook")) !== undefined, {
+        timeout: 60_000,
+      });
+    } finally {
+      await lonely.stop();
+    }
+  }, 150_000);
 });
 
 describe("the authority", () => {
