@@ -4,6 +4,7 @@
 import { kinds } from "../api/kinds.ts";
 import type { KubernetesObject } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
+import { isApiError } from "../kube/error.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/snapshot.ts";
 import { type ObjectStatus, type WrittenStatus, withTransitionTimes } from "../reconcilers/programmed.ts";
@@ -75,6 +76,28 @@ export function createStatusWriter(
     const { name, namespace } = object;
     return { entry, body: { apiVersion, kind, metadata: { name, namespace, resourceVersion }, status: next } };
   };
+  /**
+   * The API server cannot apply anything to an object that an older schema let in and that the present one cannot read. To
+   * replace its status may go; if not even that does, an event says what the status cannot.
+   */
+  const applied = async ({ kind }: ObjectReference, body: StatusBody): Promise<KubernetesObject> => {
+    try {
+      return await options.client.applyStatus(kinds[kind], body);
+    } catch (error) {
+      const live = options.observed(kind).get(objectKey(body));
+      if (!isApiError(error, "terminal") || live === undefined) throw error;
+      const metadata = { ...live.metadata, ...body.metadata };
+      return options.client
+        .replaceStatus(kinds[kind], { ...live, metadata, status: body.status })
+        .catch((second: unknown) => {
+          if (!isApiError(second, "terminal")) throw second;
+          const accepted = body.status.conditions.find(({ type }) => type === "Accepted");
+          const note = `The status of this object cannot be written, since the API server cannot read it by the present schema. ${accepted?.message}`;
+          options.record(live, { type: "Warning", reason: "StatusNotWritten", action: "WriteStatus", note });
+          throw second;
+        });
+    }
+  };
   const work = async (key: string): Promise<Outcome> => {
     const write = options.isLeader() ? needed(key) : undefined;
     if (write === undefined) return "done";
@@ -85,7 +108,7 @@ export function createStatusWriter(
     if (known.get(key)?.text === text && !restorations.begin(key)) return "done";
     const { resourceVersion } = body.metadata;
     return retryConflicts(options, kind.kind, async () => {
-      const now = await options.client.applyStatus(kind, body);
+      const now = await applied(entry.object, body);
       const version = now.metadata.resourceVersion ?? "";
       const isWhole = canonical(statusOf(now)) === canonical(body.status);
       // An apply takes nothing away that others own, such as a condition that we did not write.

@@ -93,8 +93,9 @@ export function errorOfStatus(object: string, httpStatus: number, body: unknown,
   const causes = Array.isArray(status.details?.causes) ? status.details.causes : [];
   // A resource version of the future: the server's history is another one (restored from a backup). Only a list helps.
   const fromTheFuture = causes.some((cause) => cause?.reason === "ResourceVersionTooLarge");
-  // Server-side apply answers a field that the schema does not have with 500 and no reason; no retry mends that.
-  const notInSchema = code === 500 && text.startsWith("failed to create typed patch object");
+  // Server-side apply answers what does not fit the schema, in what is given or in what is stored, with 500 and no reason;
+  // no retry mends that.
+  const notInSchema = code === 500 && /^failed to create typed (patch|live) object/.test(text);
   const seconds = retryAfterSeconds ?? status.details?.retryAfterSeconds;
   return new ApiError({
     status: code,

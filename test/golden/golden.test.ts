@@ -4,6 +4,7 @@ import { validateAuthorizationPolicy, validateMeshTLS, validateTrafficSplit } fr
 import { commonResources } from "../../src/envoy/common.ts";
 import type { EnvoyResource } from "../../src/envoy/resource.ts";
 import { resourceTypes } from "../../src/envoy/resource.ts";
+import { envoyYAML } from "../../src/envoy/yaml.ts";
 import { configMapOfClass, configMapOfReach } from "../../src/model/sidecar.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
 import { withTransitionTimes } from "../../src/reconcilers/programmed.ts";
@@ -126,7 +127,10 @@ const nameOf = ({ kind, metadata }: GivenObject): string => `${kind} ${metadata.
 
 function recorded(compilation: Compilation, name: string, file: string): readonly unknown[] {
   const output = compilation.outputs.find(({ metadata }) => metadata.name === name);
-  const { resources } = parse(output?.data[file] ?? "") as { resources: readonly Record<string, unknown>[] };
+  const text = output?.data[file] ?? "";
+  const { resources } = parse(text) as { resources: readonly Record<string, unknown>[] };
+  // In the writing in which the real Envoy is given them below.
+  expect(text).toBe(resources.length === 0 ? "resources: []\n" : `resources:\n${envoyYAML(resources)}`);
   return resources.map(({ "@type": _type, ...config }) => config);
 }
 

@@ -6,6 +6,7 @@ import { startMesh } from "./install.ts";
 import { Report } from "./report.ts";
 import { affinityAndMirror } from "./scenes/affinity.ts";
 import { authorization } from "./scenes/authorization.ts";
+import { badObject } from "./scenes/bad-object.ts";
 import { injection } from "./scenes/injection.ts";
 import { mutualTLS } from "./scenes/mutual-tls.ts";
 import { operatorDown } from "./scenes/operator-down.ts";
@@ -13,7 +14,17 @@ import { rotation } from "./scenes/rotation.ts";
 import { testers, weights } from "./scenes/split.ts";
 
 /** Each one goes on where the one before has left the mesh. */
-const scenes = [injection, weights, testers, affinityAndMirror, authorization, mutualTLS, operatorDown, rotation];
+const scenes = [
+  injection,
+  weights,
+  testers,
+  affinityAndMirror,
+  badObject,
+  authorization,
+  mutualTLS,
+  operatorDown,
+  rotation,
+];
 
 const start = performance.now();
 const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`;

@@ -17,8 +17,11 @@ const statusOf = (synced: number): ObjectStatus => ({
   proxies: { total: 2, synced, rejected: 0, disconnected: 0, summary: `${synced}/2` },
 });
 
-/** A status writer over one policy; an apply merges the fields of the status, as the API server does. */
-function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1 }) {
+/**
+ * A status writer over one policy; an apply merges the fields of the status, as the API server does.
+ * @param refused verbs that the API server answers with 422
+ */
+function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1 }, refused: readonly string[] = []) {
   const clock = createFakeClock();
   const calls: string[] = [];
   let version = 1;
@@ -42,6 +45,8 @@ function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1
   };
   const write = (verb: string, merge: boolean) => async (_kind: unknown, body: Stored) => {
     calls.push(verb);
+    if (refused.includes(verb))
+      throw new ApiError({ status: 422, reason: "Invalid", message: "", object: "", class: "terminal" });
     if (body.metadata.resourceVersion !== stored.metadata.resourceVersion)
       throw new ApiError({ status: 409, reason: "Conflict", message: "", object: "", class: "conflict" });
     return store({ ...stored, status: merge ? { ...stored.status, ...body.status } : (body.status ?? {}) });
@@ -55,7 +60,7 @@ function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: createMetrics(),
     onError: (key, error) => calls.push(`error ${key} ${String(error)}`),
-    record: () => {},
+    record: (_object, { reason, note }) => calls.push(`${reason}: ${note}`),
   });
   const set = (synced: number): void =>
     writer.setStatuses([
@@ -105,6 +110,29 @@ test("a status that somebody else writes is put back, later each time; what they
   await clock.advance(600);
   expect(calls.length).toBe(5);
   expect(current().status).toEqual(good);
+});
+
+test("an object that cannot be applied to has its status replaced", async () => {
+  const { clock, calls, set, current } = setUp({ generation: 1 }, ["apply"]);
+  set(2);
+  await clock.advance(10);
+  expect(calls).toEqual(["apply", "replace"]);
+  expect(current().status).toMatchObject({ proxies: { summary: "2/2" } });
+});
+
+test("an object whose status cannot be written at all has an event instead, and is tried later each time", async () => {
+  const { clock, calls, set } = setUp({ generation: 1 }, ["apply", "replace"]);
+  set(2);
+  await clock.advance(10);
+  expect(calls.slice(0, 3)).toEqual([
+    "apply",
+    "replace",
+    expect.stringMatching(/^StatusNotWritten: .* The object is valid\.$/),
+  ]);
+  const tries = () => calls.filter((call) => call === "apply").length;
+  await clock.advance(60_000);
+  expect(tries()).toBeGreaterThan(1);
+  expect(tries()).toBeLessThan(20);
 });
 
 test("an object without a generation gets its status too", async () => {

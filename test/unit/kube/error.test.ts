@@ -24,10 +24,12 @@ describe("the class of an error", () => {
     expect(classOfStatus(status)).toBe(expected);
   });
 
-  test("a field that the schema does not have is the writer's fault, though the server says 500", () => {
-    const message =
-      "failed to create typed patch object (shop/a; /v1, Kind=ConfigMap): .bogus: field not declared in schema";
-    expect(errorOfStatus("apply", 500, { code: 500, message }).class).toBe("terminal");
+  test("what does not fit the schema is mended by no retry, though the server says 500", () => {
+    for (const message of [
+      "failed to create typed patch object (shop/a; /v1, Kind=ConfigMap): .bogus: field not declared in schema",
+      "failed to create typed live object (shop/a; heddle.dev/v1alpha1, Kind=TrafficSplit): .spec: expected map, got x",
+    ])
+      expect(errorOfStatus("apply", 500, { code: 500, message }).class).toBe("terminal");
     expect(errorOfStatus("apply", 500, { code: 500, message: "etcdserver: request timed out" }).class).toBe(
       "transient",
     );
