@@ -117,7 +117,7 @@ export function createIdentityController(
     else faults.set(key, { key, ...fault });
     if (fault !== undefined && key !== authorityKey) {
       const { kind, message } = fault;
-      options.logger[kind === "Secret" ? "error" : "info"]({ kind, key }, message);
+      options.logger[kind === "Secret" ? "error" : "info"](objectFields(key, kind), message);
     }
     options.onFaults();
   };

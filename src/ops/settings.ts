@@ -82,6 +82,12 @@ export function parseSettings(
     if (text(name) === "") throw new SettingsError(`--${name} must not be empty`);
     return text(name);
   };
+  const listening = (["xds-port", "webhook-port", "health-port"] as const).map((name) => ({ name, port: port(name) }));
+  for (const [index, { name, port: taken }] of listening.entries()) {
+    const other = listening.slice(0, index).find((earlier) => earlier.port === taken);
+    if (other !== undefined)
+      throw new SettingsError(`--${name} must not be the port of --${other.name} too: ${said(name)}`);
+  }
   const namespace = domain("namespace");
   const xdsPort = port("xds-port");
   const level = logLevels.find((candidate) => candidate === text("log-level"));

@@ -29,6 +29,8 @@ let operator: ChildProcess;
 let output = "";
 let sidecar: TestClient | undefined;
 
+/** What the operator has written, by line; one that is still being written is left out. */
+const linesOfLog = (): readonly string[] => output.split("\n").slice(0, -1);
 const health = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${ports.health}${path}`);
 const secret = (name: string, namespace: string): Promise<Secret> => client.get(kinds.Secret, { namespace, name });
 
@@ -221,8 +223,9 @@ describe("the operator", () => {
     expect(await count('refusals_total{type="cluster"}')).toBeUndefined();
     sidecar.answer(response, "no such thing");
     await expect.poll(() => count('refusals_total{type="cluster"}'), { timeout: 10_000 }).toBe(1);
-    const line = output.split("\n").find((text) => text.includes("proxy refused configuration")) ?? "{}";
-    expect(JSON.parse(line)).toMatchObject({
+    const refusal = () => linesOfLog().find((text) => text.includes("proxy refused configuration")) ?? "";
+    await until("the line of the refusal", () => refusal() !== "", { timeout: 10_000, interval: 10 });
+    expect(JSON.parse(refusal())).toMatchObject({
       level: "warn",
       ...{ kind: "Pod", namespace: "shop", name: "streams-1" },
       ...{ type: "cluster", reason: expect.stringContaining("no such thing") },
@@ -257,7 +260,7 @@ describe("the operator", () => {
   });
 
   test("the settings in effect are the first line of its log", () => {
-    const [first = ""] = output.split("\n");
+    const [first = ""] = linesOfLog();
     expect(JSON.parse(first)).toMatchObject({
       level: "info",
       msg: "starting",
@@ -286,10 +289,7 @@ describe("the operator", () => {
     const replaced = async () =>
       decode(await secret("heddle-identity-keys", "shop"), "tls.key") !== "a-secret-of-somebody";
     await until("the Secret to be put back", replaced, { timeout: 15_000 });
-    const lines = output
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { level: string; msg: string; time: string });
+    const lines = linesOfLog().map((line) => JSON.parse(line) as { level: string; msg: string; time: string });
     expect(lines.length).toBeGreaterThan(20);
     for (const line of lines) expect(line).toMatchObject({ level: expect.any(String), msg: expect.any(String) });
     const secrets = ((await client.list(kinds.Secret)).items as readonly Secret[]).flatMap(({ data }) =>
@@ -350,7 +350,7 @@ describe("the operator", () => {
         () => true,
         () => false,
       );
-    await until("the kind to be gone", async () => !(await isServed()), { timeout: 20_000 });
+    await until("the kind to be gone", async () => !(await isServed()), { timeout: 90_000 });
 
     await startOperator();
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
@@ -367,5 +367,17 @@ describe("the operator", () => {
     await client.apply(kinds.CustomResourceDefinition, { ...definition, metadata: { name } } as ObjectToWrite);
     await until("the port for sidecars", opens, { timeout: 60_000 });
     expect(sampleOf(await metrics(), "heddle_compile_duration_seconds_count")).toBeGreaterThan(0);
-  }, 120_000);
+  }, 180_000);
+
+  test("SIGTERM while the API server is away: reviews are answered until the end, which is clean", async () => {
+    const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
+    await server.stop();
+    expect((await health("/readyz")).status).toBe(200);
+    const ended = once(operator, "exit");
+    operator.kill("SIGTERM");
+    await until("not ready", async () => (await health("/readyz")).status === 503, { timeout: 5_000, interval: 10 });
+    expect(await (await health("/readyz")).text()).toBe("waiting for: its end: it drains\n");
+    expect(await review(authority, new Agent(), "late")).toEqual({ status: 200, allowed: true, close: true });
+    expect(await ended).toEqual([0, null]);
+  });
 });

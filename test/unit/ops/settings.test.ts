@@ -40,6 +40,7 @@ test.each([
     "--certificate-ttl must be a duration of at least 10s, such as 24h or 10m, not 'soon'",
   ],
   [["--xds-address", "nowhere"], "--xds-address must be host:port, not 'nowhere'"],
+  [["--health-port", "15010"], "--health-port must not be the port of --xds-port too: '15010'"],
   [["--replica="], "--replica must not be empty"],
   [["--proxy-image="], "--proxy-image must not be empty"],
   [["--drain-grace", "-1s"], "Option '--drain-grace' argument is ambiguous"],
