@@ -16,7 +16,12 @@ import { createObservations, type Observation } from "./controllers/observations
 import { createPublisher } from "./controllers/publisher.ts";
 import { createStatusWriter } from "./controllers/status-writer.ts";
 import { watches } from "./controllers/watches.ts";
-import { createWebhookBundle, type WebhookConfiguration, webhookConfiguration } from "./controllers/webhook-bundle.ts";
+import {
+  createWebhookBundle,
+  isWebhookConfiguration,
+  type WebhookConfiguration,
+  webhookConfiguration,
+} from "./controllers/webhook-bundle.ts";
 import type { WriterOptions } from "./controllers/writer.ts";
 import { readCertificate } from "./identity/certificate.ts";
 import { createKubeClient } from "./kube/client.ts";
@@ -33,6 +38,7 @@ import { version } from "./ops/version.ts";
 import { createInjectionHandlers } from "./webhook/handler.ts";
 import { createWebhookServer } from "./webhook/server.ts";
 import { defaultInjectionSettings } from "./webhook/settings.ts";
+import { createWarningsHandler, warningsPath } from "./webhook/warn.ts";
 import { createXdsServer } from "./xds/server.ts";
 
 /** All of draining but its grace, in milliseconds: after it the operator ends, whatever is left. */
@@ -85,13 +91,16 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const missing = createMissingKinds({ ...writer, seen: observations });
   const observed = observations.of;
   const webhook = createWebhookServer({
-    handlers: createInjectionHandlers(
-      defaultInjectionSettings(settings.proxyImage, settings.annotationBounds),
-      (namespace) => {
-        const known = observed("Namespace").get(namespace);
-        return known === undefined ? undefined : (known.metadata.annotations ?? {});
-      },
-    ),
+    handlers: new Map([
+      ...createInjectionHandlers(
+        defaultInjectionSettings(settings.proxyImage, settings.annotationBounds),
+        (namespace) => {
+          const known = observed("Namespace").get(namespace);
+          return known === undefined ? undefined : (known.metadata.annotations ?? {});
+        },
+      ),
+      [warningsPath, createWarningsHandler((policy) => mesh.warningsOf(policy))],
+    ]),
     logger,
     metrics,
   });
@@ -107,8 +116,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const bundle = createWebhookBundle({
     ...writer,
     client,
-    observed: () =>
-      observed("MutatingWebhookConfiguration").get(webhookConfiguration) as WebhookConfiguration | undefined,
+    observed: (kind) => observed(kind).get(webhookConfiguration) as WebhookConfiguration | undefined,
   });
   let certificatesDemanded = false;
   const identities = createIdentityController({
@@ -177,8 +185,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     onStarted: () => {
       logger.info({ replica: settings.replica }, "this replica leads");
       metrics.leader.set(1);
-      for (const loop of [identities, publisher, statusWriter]) loop.resync();
-      bundle.observe();
+      for (const loop of [identities, publisher, statusWriter, bundle]) loop.resync();
       missing.look();
     },
     onStopped: () => {
@@ -192,7 +199,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     for (const { kind, key } of changes) {
       if (kind === "ConfigMap") publisher.observe(key);
       else if (kind === "Secret" || kind === "Certificate") identities.observe(key);
-      else if (kind === "MutatingWebhookConfiguration") bundle.observe();
+      else if (isWebhookConfiguration(kind)) bundle.observe(kind);
       else if (isStatusKind(kind)) statusWriter.observe(kind, key);
     }
     if (changes.some((change) => change.compiled)) mesh.dirty();

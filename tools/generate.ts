@@ -38,8 +38,9 @@ async function generate(): Promise<Map<string, string>> {
   files.set("docs/reference/annotations.md", annotationsPage());
   files.set("docs/reference/settings.md", settingsPage());
   files.set("docs/reference/metrics.md", metricsPage());
-  const webhook = "config/40-webhook.yaml";
-  files.set(webhook, withMatchConditions(await readFile(join(root, webhook), "utf8")));
+  for (const file of ["config/40-webhook.yaml", "config/50-warnings.yaml"]) {
+    files.set(file, withMatchConditions(await readFile(join(root, file), "utf8")));
+  }
   return files;
 }
 

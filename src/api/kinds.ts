@@ -49,6 +49,12 @@ export const kinds = {
     plural: "mutatingwebhookconfigurations",
     namespaced: false,
   },
+  ValidatingWebhookConfiguration: {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingWebhookConfiguration",
+    plural: "validatingwebhookconfigurations",
+    namespaced: false,
+  },
 } as const satisfies Record<string, Kind>;
 
 /** Name of a kind in {@link kinds}. */

@@ -42,6 +42,8 @@ export interface MeshController {
   dirty(): void;
   /** A proxy said something. */
   acknowledged(): void;
+  /** What the author of a policy that is about to be stored should know; nothing before the first pass. */
+  warningsOf(policy: AuthorizationPolicy): readonly string[];
   /** Passes of compile and serve since start. */
   readonly passes: number;
   stop(): Promise<void>;
@@ -155,6 +157,7 @@ export function createMeshController(options: {
   return {
     dirty: () => compiles.trigger(),
     acknowledged: () => statuses.trigger(),
+    warningsOf: (policy) => compilation?.warningsOf(policy) ?? [],
     get passes() {
       return compiles.completed;
     },

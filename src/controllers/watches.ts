@@ -17,7 +17,7 @@ import { isRecord } from "../identity/authority-secret.ts";
 import { namespaceBoundKeys } from "../model/annotations.ts";
 import { recordVariable } from "../model/injection-record.ts";
 import { containers, keys, manager } from "../model/sidecar.ts";
-import { webhookConfiguration } from "./webhook-bundle.ts";
+import { webhookConfiguration, webhookConfigurationKinds } from "./webhook-bundle.ts";
 
 /** One watched kind. */
 export interface Watch {
@@ -193,11 +193,11 @@ export const watches: readonly Watch[] = [
     onDemand: true,
     trim: (object) => ({ ...object, metadata: trimMeta(object.metadata, { labels: true, annotations: "all" }) }),
   },
-  {
-    kind: "MutatingWebhookConfiguration",
+  ...webhookConfigurationKinds.map((kind) => ({
+    kind,
     fieldSelector: `metadata.name=${webhookConfiguration}`,
-    trim: (object) => ({ ...object, metadata: trimMeta(object.metadata, {}) }),
-  },
+    trim: (object: KubernetesObject) => ({ ...object, metadata: trimMeta(object.metadata, {}) }),
+  })),
 ];
 
 /** Whether a compile may come out differently. */

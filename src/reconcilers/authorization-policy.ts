@@ -47,11 +47,12 @@ export interface AuthorizationDecisions {
 }
 
 /** What one object means. */
-interface Reading {
+export interface AuthorizationReading {
   readonly action: "ALLOW" | "DENY";
   readonly isDryRun: boolean;
   readonly policy: MeshPolicy;
   readonly target: PolicyTarget;
+  /** What is wrong with it, and what comes of that. */
   readonly fault?: string;
 }
 
@@ -71,7 +72,7 @@ export function decideAuthorization(
   const allDryRuns = new Set<ObjectReference>();
   const decisions: StatusDecision[] = [];
   for (const object of [...snapshot.authorizationPolicies.values()].sort(byAge)) {
-    const reading = readObject(object, { snapshot, settings, workloads });
+    const reading = readAuthorization(object, { snapshot, settings, workloads });
     const { action, isDryRun, policy, target, fault } = reading;
     const { selection, resolvedRefs } = target;
     const uncounted: Workload[] = [];
@@ -104,13 +105,17 @@ export function decideAuthorization(
 }
 
 /** What an object is read against. */
-interface Surroundings {
+export interface AuthorizationSurroundings {
   readonly snapshot: Snapshot;
   readonly settings: MeshSettings;
   readonly workloads: Workloads;
 }
 
-function readObject(object: AuthorizationPolicy, { snapshot, settings, workloads }: Surroundings): Reading {
+/** Reads a policy, also one that cannot be understood: then it denies everything that it selects. */
+export function readAuthorization(
+  object: AuthorizationPolicy,
+  { snapshot, settings, workloads }: AuthorizationSurroundings,
+): AuthorizationReading {
   const origin = referenceTo("AuthorizationPolicy", object);
   const name = nameOf(origin);
   try {
@@ -132,7 +137,8 @@ function readObject(object: AuthorizationPolicy, { snapshot, settings, workloads
   }
 }
 
-function findProblems(reading: Reading, tls: ReadonlyMap<string, WorkloadTLS>): readonly Finding[] {
+/** The findings of its rules; none of one that cannot be understood. */
+export function findProblems(reading: AuthorizationReading, tls: ReadonlyMap<string, WorkloadTLS>): readonly Finding[] {
   const { action, policy, target, fault } = reading;
   return fault === undefined ? findAuthorizationProblems(action, policy, target.selection.workloads, tls) : [];
 }
@@ -146,7 +152,7 @@ function findUncounted(workloads: readonly Workload[]): readonly Finding[] {
 }
 
 /** Such as `DENY, 2 rules, dry run`. */
-function summaryOf({ action, isDryRun, policy: { rules } }: Reading): string {
+function summaryOf({ action, isDryRun, policy: { rules } }: AuthorizationReading): string {
   const count = rules.length === 0 ? "no rules" : rules.length === 1 ? "1 rule" : `${rules.length} rules`;
   return `${action}, ${count}${isDryRun ? ", dry run" : ""}`;
 }

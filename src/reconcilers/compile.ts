@@ -2,6 +2,7 @@
  * Snapshot in, everything out: what is served, what is recorded, and what is said of each object. Pure: the same snapshot
  * gives the same result, on any replica and after any restart; a cache makes it faster, never different.
  */
+import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
 import type { EnvoyResource, ProxyTarget } from "../envoy/resource.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { IdentityPlan } from "../model/identity.ts";
@@ -12,6 +13,7 @@ import { objectKey } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import type { WorkloadPolicies } from "./authorization-policy.ts";
 import { decideAuthorization } from "./authorization-policy.ts";
+import { warnOfAuthorization } from "./authorization-warnings.ts";
 import type { CompileCache } from "./cache.ts";
 import { createCompileCache, sweep } from "./cache.ts";
 import type { EncodingFault } from "./encoding.ts";
@@ -58,6 +60,8 @@ export interface Compilation {
   readonly serviceResources: ReadonlyMap<ObjectKey, readonly EnvoyResource[]>;
   /** The resources of each class, as in the targets. */
   readonly classResources: ReadonlyMap<string, readonly EnvoyResource[]>;
+  /** What the author of a policy that is about to be stored should know, a line each. */
+  warningsOf(policy: AuthorizationPolicy): readonly string[];
 }
 
 /** Compiles a snapshot. No object in it makes this throw: whatever is wrong with one is said in its decision. */
@@ -136,6 +140,14 @@ export function compile(
     decisions,
     serviceResources: new Map([...encoding.services].map(([key, { resources }]) => [key, resources])),
     classResources: new Map([...encoding.classes].map(([id, { resources }]) => [id, resources])),
+    warningsOf: (policy) =>
+      warnOfAuthorization(policy, {
+        snapshot,
+        settings,
+        workloads,
+        policies: authorization.ofWorkload,
+        tls: tls.ofWorkload,
+      }),
   };
 }
 

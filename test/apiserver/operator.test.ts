@@ -3,10 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import type { Condition } from "../../src/api/conditions.ts";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { ConfigMap, KubernetesObject, Secret } from "../../src/api/kubernetes.ts";
+import { type WebhookConfigurationKind, webhookConfigurationKinds } from "../../src/controllers/webhook-bundle.ts";
 import { belongsTogether, isIssuedBy, readCertificate } from "../../src/identity/certificate.ts";
 import { decode } from "../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
@@ -17,6 +18,11 @@ import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { freePorts, until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
+
+interface ShippedConfiguration extends KubernetesObject {
+  readonly kind: WebhookConfigurationKind;
+  readonly webhooks: readonly { readonly name: string; readonly clientConfig: { readonly caBundle?: string } }[];
+}
 
 const repository = resolve(import.meta.dirname, "../..");
 const other = (apiVersion: string, kind: string, plural: string, namespaced: boolean): Kind => ({
@@ -78,20 +84,13 @@ beforeAll(async () => {
   }
   await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
   await client.create(kinds.Namespace, { metadata: { name: "shop", labels: { [keys.inject]: "enabled" } } });
-  await client.apply(
-    kinds.MutatingWebhookConfiguration,
-    {
-      metadata: { name: "heddle" },
-      webhooks: ["inject.heddle.dev", "enforce.heddle.dev"].map((name) => ({
-        name,
-        clientConfig: { service: { namespace: "heddle-system", name: "heddle", path: "/inject", port: 443 } },
-        admissionReviewVersions: ["v1"],
-        sideEffects: "None",
-        failurePolicy: "Ignore",
-      })),
-    } as ObjectToWrite,
-    { fieldManager: "kubectl" },
-  );
+  for (const file of ["40-webhook.yaml", "50-warnings.yaml"]) {
+    const shipped = parse(readFileSync(join(repository, "config", file), "utf8")) as ShippedConfiguration;
+    // No Service leads to the operator here, so that pods would be refused.
+    const webhooks = shipped.webhooks.map((webhook) => ({ ...webhook, failurePolicy: "Ignore" }));
+    const body = { ...shipped, webhooks } as ObjectToWrite;
+    await client.apply(kinds[shipped.kind], body, { fieldManager: "kubectl" });
+  }
   await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 15_000 });
   operator = await startOperator();
 });
@@ -139,18 +138,24 @@ const conditionsOf = (object: unknown): readonly Condition[] =>
   (object as { status?: { conditions?: Condition[] } }).status?.conditions ?? [];
 
 describe("the operator", () => {
-  test("makes its authority, its webhook's certificate and both caBundles, and says nothing secret in its log", async () => {
+  test("makes its authority, its webhook's certificate and every caBundle, and says nothing secret in its log", async () => {
     const authority = await secret("heddle-ca", "heddle-system");
     const webhook = await secret("heddle-webhook", "heddle-system");
     expect(belongsTogether(decode(authority, "tls.crt"), decode(authority, "tls.key"))).toBe(true);
     expect(isIssuedBy(decode(webhook, "tls.crt"), decode(authority, "tls.crt"))).toBe(true);
     expect(readCertificate(decode(webhook, "tls.crt"))?.dnsNames).toContain("heddle.heddle-system.svc");
     await eventually(async () => {
-      const { webhooks } = (await client.get(kinds.MutatingWebhookConfiguration, { name: "heddle" })) as unknown as {
-        webhooks: { clientConfig: { caBundle?: string } }[];
-      };
-      return webhooks.map(({ clientConfig }) => clientConfig.caBundle === authority.data?.["tls.crt"]);
-    }).toEqual([true, true]);
+      const configurations = (await Promise.all(
+        webhookConfigurationKinds.map((kind) => client.get(kinds[kind], { name: "heddle" })),
+      )) as unknown as readonly ShippedConfiguration[];
+      const webhooks = configurations.flatMap((configuration) => configuration.webhooks);
+      return webhooks.map(({ name, clientConfig }) => [name, clientConfig.caBundle === authority.data?.["tls.crt"]]);
+    }).toEqual([
+      ["inject.heddle.dev", true],
+      ["enforce.heddle.dev", true],
+      ["ephemeral.heddle.dev", true],
+      ["warn.heddle.dev", true],
+    ]);
     expect(operator.output()).not.toMatch(/PRIVATE KEY|LS0tLS1/);
   });
 

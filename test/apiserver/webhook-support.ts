@@ -68,6 +68,38 @@ export function podToWrite(
   } as ObjectToWrite;
 }
 
+/** A webhook server that an API server can reach, and trusts by this configuration. */
+interface ServedWebhook {
+  clientConfig(path: string): object;
+  close(): Promise<void>;
+}
+
+/** Serves the handlers on the loopback address. */
+export async function serveWebhook(handlers: ReadonlyMap<string, AdmissionHandler>): Promise<ServedWebhook> {
+  const now = Date.now();
+  const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 };
+  const root = await createRoot("test", validity);
+  const authority = await openAuthority(root);
+  const webhook = createWebhookServer({ handlers, logger: createLogger("error"), metrics: createMetrics() });
+  webhook.setCertificate(await authority.issue({ dns: ["localhost"] }, validity));
+  await webhook.listen(0, "127.0.0.1");
+  const caBundle = Buffer.from(root.certificate).toString("base64");
+  return {
+    clientConfig: (path) => ({ url: `https://localhost:${webhook.address().port}${path}`, caBundle }),
+    close: () => webhook.close(),
+  };
+}
+
+/** A webhook configuration of `config/` as it is shipped, but that no Service leads to the webhook. */
+export function shippedConfiguration(file: string, clientConfig: ServedWebhook["clientConfig"]): KubernetesObject {
+  const manifest = readFileSync(resolve(import.meta.dirname, "../../config", file), "utf8");
+  const shipped = parse(manifest) as ShippedConfiguration;
+  const webhooks = shipped.webhooks.map((each) => {
+    return { ...each, clientConfig: clientConfig(each.clientConfig.service.path) };
+  });
+  return { ...shipped, webhooks } as KubernetesObject;
+}
+
 /**
  * Starts both, with namespaces `shop` (enabled), `strict` (enforced) and `outside`. `others` are webhooks of others: for
  * creations of pods, by the name of their configuration, by whose order the API server asks.
@@ -81,10 +113,6 @@ export async function startAdmission(
   // With controllers: a pod needs the default ServiceAccount of its namespace.
   const server = await startApiServer({ controllers: true });
   const client = createKubeClient({ kubeconfig: server.kubeconfig });
-  const now = Date.now();
-  const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 };
-  const root = await createRoot("test", validity);
-  const authority = await openAuthority(root);
   let asked = 0;
   const injection = createInjectionHandlers(
     defaultInjectionSettings("heddle-proxy:test"),
@@ -98,16 +126,10 @@ export async function startAdmission(
     },
   ]);
   const others = Object.entries(options.others ?? {});
-  const webhook = createWebhookServer({
-    handlers: new Map([...counting, ...others.map(([name, handler]) => [`/${name}`, handler] as const)]),
-    logger: createLogger("error"),
-    metrics: createMetrics(),
-  });
-  webhook.setCertificate(await authority.issue({ dns: ["localhost"] }, validity));
-  await webhook.listen(0, "127.0.0.1");
-
-  const caBundle = Buffer.from(root.certificate).toString("base64");
-  const clientConfig = (path: string) => ({ url: `https://localhost:${webhook.address().port}${path}`, caBundle });
+  const webhook = await serveWebhook(
+    new Map([...counting, ...others.map(([name, handler]) => [`/${name}`, handler] as const)]),
+  );
+  const { clientConfig } = webhook;
   for (const [name] of others) {
     const rules = [{ apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"] }];
     const namespaceSelector = { matchExpressions: [{ key: keys.inject, operator: "Exists" }] };
@@ -117,13 +139,10 @@ export async function startAdmission(
       webhooks: [{ name: `${name}.example.com`, clientConfig: clientConfig(`/${name}`), ...common }],
     } as ObjectToWrite);
   }
-  const manifest = readFileSync(resolve(import.meta.dirname, "../../config/40-webhook.yaml"), "utf8");
-  const shipped = parse(manifest, { merge: true }) as ShippedConfiguration;
-  await client.create(kinds.MutatingWebhookConfiguration, {
-    ...shipped,
-    // Here no Service leads to the webhook; all else is as it is shipped.
-    webhooks: shipped.webhooks.map((each) => ({ ...each, clientConfig: clientConfig(each.clientConfig.service.path) })),
-  } as ObjectToWrite);
+  await client.create(
+    kinds.MutatingWebhookConfiguration,
+    shippedConfiguration("40-webhook.yaml", clientConfig) as ObjectToWrite,
+  );
 
   for (const [name, inject] of [
     ["shop", "enabled"],

@@ -8,6 +8,7 @@ import { parseSettings } from "../../../src/ops/settings.ts";
 import { exemptionsOf, injected } from "../../../src/webhook/exemptions.ts";
 import { ephemeralPath, injectionPaths } from "../../../src/webhook/handler.ts";
 import { defaultLimits } from "../../../src/webhook/server.ts";
+import { specChanges, warningsPath } from "../../../src/webhook/warn.ts";
 
 interface Rule {
   readonly apiGroups: readonly string[];
@@ -78,6 +79,26 @@ describe("the webhook configuration", () => {
   );
 });
 
+describe("the configuration for warnings", () => {
+  const configuration = one("ValidatingWebhookConfiguration");
+  const [webhook] = configuration.webhooks;
+
+  test("asks for what authors change, and holds nobody up", () => {
+    expect(configuration.webhooks).toHaveLength(1);
+    const { plural, apiVersion } = kinds.AuthorizationPolicy;
+    const [apiGroup, version] = apiVersion.split("/");
+    expect(webhook).toMatchObject({
+      clientConfig: { service: { namespace: "heddle-system", name: "heddle", path: warningsPath, port: 443 } },
+      rules: [{ apiGroups: [apiGroup], apiVersions: [version], resources: [plural], operations: ["CREATE", "UPDATE"] }],
+      matchConditions: [specChanges],
+      sideEffects: "None",
+      failurePolicy: "Ignore",
+    });
+    expect(webhook.timeoutSeconds).toBeLessThanOrEqual(2);
+    expect(webhook.clientConfig).not.toHaveProperty("caBundle");
+  });
+});
+
 describe("what the operator may do", () => {
   const rules = [...one("ClusterRole").rules, ...one("Role").rules] as readonly Rule[];
   const reads = ["get", "list", "watch"];
@@ -97,6 +118,7 @@ describe("what the operator may do", () => {
     ["Lease", ["create", "get", "update"]],
     ["CustomResourceDefinition", ["get"]],
     ["MutatingWebhookConfiguration", [...reads, "patch"]],
+    ["ValidatingWebhookConfiguration", [...reads, "patch"]],
   ]);
 
   test.each(Object.entries(kinds))("%s: these verbs and no others", (name, { apiVersion, plural }) => {
@@ -121,9 +143,12 @@ describe("what the operator may do", () => {
   });
 
   test("of the webhook configurations only its own", () => {
-    expect(rules.find(({ resources }) => resources.includes("mutatingwebhookconfigurations"))?.resourceNames).toEqual([
-      one("MutatingWebhookConfiguration").metadata.name,
-    ]);
+    for (const { kind, plural } of [kinds.MutatingWebhookConfiguration, kinds.ValidatingWebhookConfiguration]) {
+      const names = rules
+        .filter(({ resources }) => resources.includes(plural))
+        .map(({ resourceNames }) => resourceNames);
+      expect(names).toEqual([[one(kind).metadata.name]]);
+    }
   });
 
   test("is bound to the ServiceAccount that the Deployment runs as", () => {
