@@ -38,7 +38,7 @@ import { version } from "./ops/version.ts";
 import { createInjectionHandlers } from "./webhook/handler.ts";
 import { createWebhookServer } from "./webhook/server.ts";
 import { defaultInjectionSettings } from "./webhook/settings.ts";
-import { createWarningsHandler, warningsPath } from "./webhook/warn.ts";
+import { createWarningsHandlers } from "./webhook/warn.ts";
 import { createXdsServer } from "./xds/server.ts";
 
 /** All of draining but its grace, in milliseconds: after it the operator ends, whatever is left. */
@@ -99,7 +99,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
           return known === undefined ? undefined : (known.metadata.annotations ?? {});
         },
       ),
-      [warningsPath, createWarningsHandler((policy) => mesh.warningsOf(policy))],
+      ...createWarningsHandlers((policy) => mesh.warningsOf(policy)),
     ]),
     logger,
     metrics,

@@ -155,6 +155,7 @@ describe("the operator", () => {
       ["enforce.heddle.dev", true],
       ["ephemeral.heddle.dev", true],
       ["warn.heddle.dev", true],
+      ["namespaces.warn.heddle.dev", true],
     ]);
     expect(operator.output()).not.toMatch(/PRIVATE KEY|LS0tLS1/);
   });

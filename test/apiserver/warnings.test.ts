@@ -1,4 +1,4 @@
-/** What kubectl shows to the authors of policies, by the configuration that is shipped. */
+/** What kubectl shows to the authors of policies and namespaces, by the configuration that is shipped. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,7 +8,8 @@ import type { KubernetesObject } from "../../src/api/kubernetes.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { compile } from "../../src/reconcilers/compile.ts";
-import { createWarningsHandler, warningsPath } from "../../src/webhook/warn.ts";
+import type { AdmissionHandler } from "../../src/webhook/handler.ts";
+import { createWarningsHandlers } from "../../src/webhook/warn.ts";
 import { binary } from "../../tools/binaries.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { collect, until } from "../../tools/processes.ts";
@@ -50,12 +51,16 @@ beforeAll(async () => {
     service("shop/cart", { selector: labels }),
   ]);
   const { warningsOf } = compile(mesh, testSettings);
-  const handler = createWarningsHandler((given) => {
-    asked += 1;
-    if (failure !== undefined) throw failure;
-    return warningsOf(given);
-  });
-  webhook = await serveWebhook(new Map([[warningsPath, handler]]));
+  const handlers = createWarningsHandlers(warningsOf);
+  const counting = [...handlers].map(([path, handler]): [string, AdmissionHandler] => [
+    path,
+    (request) => {
+      asked += 1;
+      if (failure !== undefined) throw failure;
+      return handler(request);
+    },
+  ]);
+  webhook = await serveWebhook(new Map(counting));
   await client.create(
     kinds.ValidatingWebhookConfiguration,
     shippedConfiguration("50-warnings.yaml", webhook.clientConfig) as ObjectToWrite,
@@ -127,6 +132,37 @@ test("what the schema refuses is refused by it, and the webhook is not asked", a
   expect(result.status).toBe(1);
   expect(result.stderr).toContain("spec");
   expect(asked).toBe(before);
+});
+
+describe("kubectl label and annotate of a namespace", () => {
+  const change = (verb: string, ...changes: readonly string[]) =>
+    kubectl([verb, "--overwrite", "namespace", "shop", ...changes]);
+
+  test("show what has no effect, and what refuses its pods", async () => {
+    const mistaken = await change("label", "heddle.dev/inject=true");
+    expect(mistaken.status).toBe(0);
+    expect(warningsOf(mistaken.stderr)).toEqual([
+      expect.stringContaining('label heddle.dev/inject is "true", which has no effect'),
+    ]);
+    const refusing = await change("label", "heddle.dev/inject=enabled", "pod-security.kubernetes.io/enforce=baseline");
+    expect(refusing.stderr).toContain("enforce is baseline, which refuses pods of the mesh");
+    const bound = await change("annotate", "heddle.dev/bound-proxy-cpu-limit=lots");
+    expect(bound.stderr).toContain("heddle.dev/bound-proxy-cpu-limit must be the largest value");
+  });
+
+  test("are silent when all is well, and not asked about when neither changes or nothing is the mesh's", async () => {
+    const good = await change("label", "heddle.dev/inject=enabled", "pod-security.kubernetes.io/enforce=privileged");
+    expect(good.stderr).toContain("bound-proxy-cpu-limit");
+    expect(await change("annotate", "heddle.dev/bound-proxy-cpu-limit=2")).toMatchObject({ status: 0, stderr: "" });
+    const before = asked;
+    const other = { metadata: { name: "other", annotations: { team: "blue" } } };
+    await client.create(kinds.Namespace, other as ObjectToWrite);
+    await client.applyStatus(kinds.Namespace, {
+      metadata: { name: "shop" },
+      status: { phase: "Active" },
+    } as ObjectToWrite);
+    expect(asked).toBe(before);
+  });
 });
 
 describe("policies are applied all the same", () => {

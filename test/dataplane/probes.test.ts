@@ -30,6 +30,7 @@ function container(kind: Kind): string {
         ${kind === "https" ? "- { name: TLS, value: PEM }" : ""}
       ports: [{ name: ${kind === "http" ? "web" : kind}, containerPort: ${ports[kind]} }]
       readinessProbe: { ${probes[kind]}, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 2 }
+      ${kind === "http" ? `startupProbe: { ${probes[kind]}, periodSeconds: 1 }` : ""}
       ${kind === "http" ? "lifecycle: { preStop: { httpGet: { path: /drain, port: web } } }" : ""}`;
 }
 

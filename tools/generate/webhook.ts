@@ -1,6 +1,6 @@
 import { exemptionsOf, injected } from "../../src/webhook/exemptions.ts";
 import { ephemeralPath, injectionPaths } from "../../src/webhook/handler.ts";
-import { specChanges, warningsPath } from "../../src/webhook/warn.ts";
+import { namespaceConditions, policyConditions, warningsPaths } from "../../src/webhook/warn.ts";
 
 /** A webhook configuration with the match conditions that the sources give; all else stays as it is. */
 export function withMatchConditions(text: string): string {
@@ -21,6 +21,7 @@ function conditionsOf(
   asks: (path: string) => boolean,
 ): readonly { readonly name: string; readonly expression: string }[] {
   if (asks(ephemeralPath)) return [injected];
-  if (asks(warningsPath)) return [specChanges];
+  if (asks(warningsPaths.policies)) return policyConditions;
+  if (asks(warningsPaths.namespaces)) return namespaceConditions;
   return exemptionsOf({ enforced: asks(injectionPaths.enforced) });
 }

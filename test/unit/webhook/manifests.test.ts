@@ -8,7 +8,7 @@ import { parseSettings } from "../../../src/ops/settings.ts";
 import { exemptionsOf, injected } from "../../../src/webhook/exemptions.ts";
 import { ephemeralPath, injectionPaths } from "../../../src/webhook/handler.ts";
 import { defaultLimits } from "../../../src/webhook/server.ts";
-import { specChanges, warningsPath } from "../../../src/webhook/warn.ts";
+import { namespaceConditions, policyConditions, warningsPaths } from "../../../src/webhook/warn.ts";
 
 interface Rule {
   readonly apiGroups: readonly string[];
@@ -80,22 +80,34 @@ describe("the webhook configuration", () => {
 });
 
 describe("the configuration for warnings", () => {
-  const configuration = one("ValidatingWebhookConfiguration");
-  const [webhook] = configuration.webhooks;
+  const webhooks = one("ValidatingWebhookConfiguration").webhooks;
 
   test("asks for what authors change, and holds nobody up", () => {
-    expect(configuration.webhooks).toHaveLength(1);
-    const { plural, apiVersion } = kinds.AuthorizationPolicy;
-    const [apiGroup, version] = apiVersion.split("/");
-    expect(webhook).toMatchObject({
-      clientConfig: { service: { namespace: "heddle-system", name: "heddle", path: warningsPath, port: 443 } },
-      rules: [{ apiGroups: [apiGroup], apiVersions: [version], resources: [plural], operations: ["CREATE", "UPDATE"] }],
-      matchConditions: [specChanges],
-      sideEffects: "None",
-      failurePolicy: "Ignore",
-    });
-    expect(webhook.timeoutSeconds).toBeLessThanOrEqual(2);
-    expect(webhook.clientConfig).not.toHaveProperty("caBundle");
+    const asked = [
+      [kinds.AuthorizationPolicy, warningsPaths.policies, policyConditions],
+      [kinds.Namespace, warningsPaths.namespaces, namespaceConditions],
+    ] as const;
+    expect(webhooks).toMatchObject(
+      asked.map(([{ apiVersion, plural }, path, matchConditions]) => {
+        const [apiVersions, apiGroups = ""] = apiVersion.split("/").reverse();
+        return {
+          clientConfig: { service: { namespace: "heddle-system", name: "heddle", path, port: 443 } },
+          rules: [
+            {
+              apiGroups: [apiGroups],
+              apiVersions: [apiVersions],
+              resources: [plural],
+              operations: ["CREATE", "UPDATE"],
+            },
+          ],
+          matchConditions,
+          sideEffects: "None",
+          failurePolicy: "Ignore",
+          timeoutSeconds: 2,
+        };
+      }),
+    );
+    for (const { clientConfig } of webhooks) expect(clientConfig).not.toHaveProperty("caBundle");
   });
 });
 

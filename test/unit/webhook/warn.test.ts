@@ -1,7 +1,16 @@
 import { describe, expect, test } from "vitest";
 import type { AuthorizationPolicy } from "../../../src/api/generated/AuthorizationPolicy.ts";
+import type { AdmissionHandler } from "../../../src/webhook/handler.ts";
 import { type AdmissionRequest, ReviewError } from "../../../src/webhook/review.ts";
-import { createWarningsHandler } from "../../../src/webhook/warn.ts";
+import { createWarningsHandlers, type WarningsOfPolicy, warningsPaths } from "../../../src/webhook/warn.ts";
+
+/** The handler of a path. */
+function handlerOf(path: string, warningsOf: WarningsOfPolicy = () => []): AdmissionHandler {
+  const handler = createWarningsHandlers(warningsOf).get(path);
+  if (handler === undefined) throw new Error(path);
+  return handler;
+}
+const createWarningsHandler = (warningsOf: WarningsOfPolicy) => handlerOf(warningsPaths.policies, warningsOf);
 
 const request: AdmissionRequest = {
   uid: "1",
@@ -33,8 +42,8 @@ describe("warnings", () => {
   test.each([
     [0, 0, undefined],
     [16, 16, "15"],
-    [17, 16, "and 2 more; see its status"],
-    [40, 16, "and 25 more; see its status"],
+    [17, 16, "and 2 more"],
+    [40, 16, "and 25 more"],
   ])("%i of them are %i lines", (count, lines, last) => {
     const handler = createWarningsHandler(() => Array.from({ length: count }, (_, index) => String(index)));
     const decision = handler(request);
@@ -50,5 +59,62 @@ describe("warnings", () => {
     ["an object without metadata", { object: { spec: {} } }],
   ])("%s cannot be reviewed, so that the API server goes on without", (_, changes) => {
     expect(() => createWarningsHandler(() => [])({ ...request, ...changes })).toThrow(ReviewError);
+  });
+});
+
+describe("the author of a namespace is told", () => {
+  const warningsOf = (labels?: object, annotations?: object): readonly string[] => {
+    const object = { metadata: { name: "shop", labels, annotations } };
+    const decision = handlerOf(warningsPaths.namespaces)({ ...request, apiVersion: "v1", kind: "Namespace", object });
+    expect(decision).toMatchObject({ allowed: true, patch: [] });
+    return (decision as { readonly warnings: readonly string[] }).warnings;
+  };
+  const inject = (value: string) => ({ "heddle.dev/inject": value });
+  const level = (value: string) => ({ "pod-security.kubernetes.io/enforce": value });
+
+  test.each<[string, object, object, RegExp]>([
+    [
+      "a value that puts nothing into the mesh",
+      inject("true"),
+      {},
+      /^label heddle.dev\/inject is "true", which has no/,
+    ],
+    ["the label as an annotation", {}, inject("enabled"), /is a label, and has no effect as an annotation/],
+    [
+      "a standard that refuses the redirect",
+      { ...inject("enabled"), ...level("baseline") },
+      {},
+      /enforce is baseline, which refuses pods of the mesh: their container heddle-redirect needs NET_ADMIN/,
+    ],
+    ["the stricter one", { ...inject("enforced"), ...level("restricted") }, {}, /enforce is restricted, which refuses/],
+    [
+      "a bound that is none",
+      {},
+      { "heddle.dev/bound-proxy-cpu-limit": "lots" },
+      /^annotation heddle.dev\/bound-proxy-cpu-limit must be .*, not 'lots'; pods with heddle.dev\/proxy-cpu-limit are/,
+    ],
+    [
+      "an annotation of pods",
+      {},
+      { "heddle.dev/proxy-cpu-limit": "1" },
+      /has no effect on a namespace: it is for pods; heddle.dev\/bound-proxy-cpu-limit bounds it here/,
+    ],
+    ["a misspelt one", {}, { "heddle.dev/bound-cpu": "1" }, /has no effect on a namespace: Heddle does not know it/],
+  ])("of %s", (_, labels, annotations, message) => {
+    const warnings = warningsOf(labels, annotations);
+    expect(warnings).toEqual([expect.stringMatching(message)]);
+    expect(warnings[0]?.length).toBeLessThanOrEqual(256);
+  });
+
+  test("nothing of what has its effect", () => {
+    expect(warningsOf()).toEqual([]);
+    expect(warningsOf({ ...inject("enabled"), ...level("privileged") }, { other: "x" })).toEqual([]);
+    expect(warningsOf({ ...inject("disabled"), ...level("restricted") })).toEqual([]);
+    expect(warningsOf(level("restricted"))).toEqual([]);
+    expect(warningsOf(inject("enforced"), { "heddle.dev/bound-exclude-outbound-ports": "25,3306" })).toEqual([]);
+  });
+
+  test("labels that are no strings cannot be reviewed", () => {
+    expect(() => warningsOf({ "heddle.dev/inject": 1 })).toThrow(ReviewError);
   });
 });
