@@ -45,7 +45,8 @@ function both(objects: Parameters<typeof snapshotOf>[0]) {
   };
 }
 
-describe("nonsense in a namespace", () => {
+// It takes some seconds where nothing else runs.
+describe("nonsense in a namespace", { timeout: 120_000 }, () => {
   test("never makes a compile throw, nor its outputs, nor a status; and changes nothing for its neighbour", () => {
     fc.assert(
       fc.property(garbage("junk"), (objects) => {
