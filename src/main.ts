@@ -28,6 +28,7 @@ import { createKubeClient } from "./kube/client.ts";
 import { createEventRecorder } from "./kube/events.ts";
 import { createLeaderElection } from "./kube/lease.ts";
 import type { ObjectReference } from "./model/mesh.ts";
+import { keys, manager } from "./model/sidecar.ts";
 import { sleep, systemClock } from "./ops/clock.ts";
 import { createHealthServer } from "./ops/health.ts";
 import { createLogger, type Logger, objectFields } from "./ops/logger.ts";
@@ -59,7 +60,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const metrics = createMetrics();
   metrics.buildInfo.set({ version, node_version: process.version }, 1);
   metrics.leader.set(0);
-  const client = createKubeClient(settings.kubeconfig === undefined ? {} : { kubeconfig: settings.kubeconfig });
+  const userAgent = `heddle/${version} (${settings.replica})`;
+  const client = createKubeClient({ kubeconfig: settings.kubeconfig, userAgent });
   const writer: WriterOptions = {
     isLeader: () => election.leading,
     clock,
@@ -181,6 +183,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const election = createLeaderElection({
     client,
     lease: { namespace: settings.mesh.rootNamespace, name: "heddle" },
+    labels: { [keys.managedBy]: manager },
     identity: settings.replica,
     onStarted: () => {
       logger.info({ replica: settings.replica }, "this replica leads");

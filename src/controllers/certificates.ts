@@ -57,6 +57,8 @@ export function createCertificateIssuer(
   options: WriterOptions & { readonly client: KubeClient; readonly watch: CertificateWatch; readonly repairs: Repairs },
 ): CertificateIssuer {
   const { client, watch, clock } = options;
+  /** What was seen to be there as it was wanted: anything else is somebody's edit. */
+  const established = new Map<ObjectKey, string>();
 
   /** Nothing of ours is seen: a Certificate is made, unless somebody else's object has the name. */
   const create = async (key: ObjectKey, desired: Certificate) => {
@@ -111,6 +113,11 @@ export function createCertificateIssuer(
         if (!options.isLeader()) return { outcome: "done" };
         const at = options.repairs.notBefore(key);
         if (at !== undefined) return { outcome: "done", lookAgainAt: at };
+        if (established.get(key) === JSON.stringify(desired)) {
+          const note =
+            "Somebody has changed this Certificate, by which an identity of the mesh is issued; it is put back.";
+          options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
+        }
         // All of it: what somebody added to it would be in the certificate.
         const { uid, resourceVersion, labels, annotations } = observed.metadata;
         const metadata = {
@@ -123,6 +130,7 @@ export function createCertificateIssuer(
         const body = { ...desired, metadata } as unknown as ObjectToWrite;
         return { outcome: await retryConflicts(options, "Certificate", () => client.replace(kinds.Certificate, body)) };
       }
+      established.set(key, JSON.stringify(desired));
       const waits = waitingFor(observed);
       const problem = secret === undefined ? undefined : problemOfIdentity(secret, uri, clock.now(), operator);
       // One that is replaced goes on to be used meanwhile. No watch tells when it has expired.
@@ -136,6 +144,7 @@ export function createCertificateIssuer(
     },
     remove: async (key) => {
       const observed = watch.observed().get(key);
+      established.delete(key);
       if (observed === undefined || !options.isLeader()) return "done";
       const { name, namespace = "", uid = "", resourceVersion = "" } = observed.metadata;
       return retryConflicts(options, "Certificate", () =>

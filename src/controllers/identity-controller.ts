@@ -173,13 +173,13 @@ export function createIdentityController(
 
   const refuse = (secret: Secret | undefined, problem: string): Outcome => {
     inForce = false;
+    const note = `The authority cannot be used: ${problem}`;
+    // Events are the leader's, and who leads later says it too.
+    if (secret !== undefined && options.isLeader())
+      options.record(secret, { type: "Warning", reason: "AuthorityUnusable", action: "Refuse", note });
     if (faults.get(authorityKey)?.message === problem) return "done";
     setForeign(authorityKey, problem);
-    options.logger.error(objectFields(authorityKey, "Secret"), `The authority cannot be used: ${problem}`);
-    if (secret !== undefined) {
-      const note = `The authority cannot be used: ${problem}`;
-      options.record(secret, { type: "Warning", reason: "AuthorityUnusable", action: "Refuse", note });
-    }
+    options.logger.error(objectFields(authorityKey, "Secret"), note);
     return "done";
   };
 

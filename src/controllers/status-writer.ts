@@ -30,7 +30,7 @@ export interface StatusWriter {
 }
 
 /** Writes of statuses per second at most. */
-const statusRate = 100;
+export const statusRate = 100;
 
 /** A writer over the objects that the watch sees. Writes only while this replica leads. */
 export function createStatusWriter(
@@ -105,7 +105,13 @@ export function createStatusWriter(
     const kind = kinds[entry.object.kind];
     const { text } = entry;
     // It was written and is not there: somebody else writes it too.
-    if (known.get(key)?.text === text && !restorations.begin(key)) return "done";
+    if (known.get(key)?.text === text) {
+      const observed = options.observed(entry.object.kind).get(objectKey({ metadata: entry.object }));
+      const note = "Somebody has written to the status of this object, which is the operator's; it is put back.";
+      if (observed !== undefined)
+        options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
+      if (!restorations.begin(key)) return "done";
+    }
     const { resourceVersion } = body.metadata;
     return retryConflicts(options, kind.kind, async () => {
       const now = await applied(entry.object, body);

@@ -115,6 +115,8 @@ export interface KubeClient {
 export interface KubeClientOptions {
   /** Path of a kubeconfig file. Absent: $KUBECONFIG, the pod's ServiceAccount, ~/.kube/config. */
   readonly kubeconfig?: string | undefined;
+  /** What the API server's audit log shows as the caller's program. */
+  readonly userAgent?: string;
   readonly clock?: Clock;
 }
 
@@ -126,7 +128,8 @@ const maxBytes = 32 * 1024 * 1024;
 /** The client of the cluster that the options, or else the environment, name. @throws Error when they name none */
 export function createKubeClient(options: KubeClientOptions = {}): KubeClient {
   const clock = options.clock ?? systemClock;
-  return createClient(createTransport(createConnectionSource(options.kubeconfig, clock), clock), clock);
+  const source = createConnectionSource(options.kubeconfig, clock);
+  return createClient(createTransport(source, clock, options.userAgent), clock);
 }
 
 /** The client over a transport. */

@@ -4,6 +4,7 @@
  * differently), and none while the API server is away. It is no fence: writes carry the resourceVersion they were decided on.
  */
 import { kinds } from "../api/kinds.ts";
+import type { ObjectMeta } from "../api/kubernetes.ts";
 import { type Clock, type Random, sleep, systemClock } from "../ops/clock.ts";
 import type { KubeClient } from "./client.ts";
 import { isApiError } from "./error.ts";
@@ -59,6 +60,8 @@ export function decide(
 export interface LeaderElectionOptions {
   readonly client: Pick<KubeClient, "get" | "create" | "replace">;
   readonly lease: ObjectName & { readonly namespace: string };
+  /** Labels that it carries, besides those of others. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Unique per process: two candidates of one identity would both lead. */
   readonly identity: string;
   /** Called when this process has become the leader. What it throws is reported. */
@@ -146,13 +149,20 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     };
   };
 
+  const labelled = <T extends ObjectMeta>(metadata: T): T =>
+    options.labels === undefined ? metadata : { ...metadata, labels: { ...metadata.labels, ...options.labels } };
+
   const write = async (from: Lease | undefined, decision: LeaseDecision, timeout: number): Promise<void> => {
     const begun = clock.monotonic();
     const call = { timeout };
     held =
       from === undefined
-        ? await client.create(kinds.Lease, { metadata: options.lease, spec: spec(from, decision) } as Lease, call)
-        : await client.replace(kinds.Lease, { ...from, spec: spec(from, decision) }, call);
+        ? await client.create(kinds.Lease, { metadata: labelled(options.lease), spec: spec(from, decision) }, call)
+        : await client.replace(
+            kinds.Lease,
+            { ...from, metadata: labelled(from.metadata), spec: spec(from, decision) },
+            call,
+          );
     renewedAt = begun;
   };
 

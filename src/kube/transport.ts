@@ -39,8 +39,8 @@ const maxSockets = 32;
 /** An idle connection is closed before the API server does it (90 s), so that no request meets a closing one; milliseconds. */
 const idleSocket = 60_000;
 
-/** Creates the transport. Opens nothing until the first request. */
-export function createTransport(source: ConnectionSource, clock: Clock): Transport {
+/** Creates the transport. Opens nothing until the first request. `userAgent` is what the API server's audit log shows. */
+export function createTransport(source: ConnectionSource, clock: Clock, userAgent = "heddle"): Transport {
   let pooled: { readonly fingerprint: string; readonly agent: https.Agent | http.Agent } | undefined;
 
   const agentOf = (connection: Connection): https.Agent | http.Agent => {
@@ -81,7 +81,7 @@ export function createTransport(source: ConnectionSource, clock: Clock): Transpo
   ): Promise<http.IncomingMessage> => {
     const headers: Record<string, string> = {
       Accept: "application/json",
-      "User-Agent": "heddle",
+      "User-Agent": userAgent,
       ...connection.headers,
     };
     if (request.body !== undefined) {

@@ -11,11 +11,12 @@ import type { KubernetesObject, Secret } from "../../src/api/kubernetes.ts";
 import { createRoot, type KeyPair, openAuthority } from "../../src/identity/authority.ts";
 import { belongsTogether, isIssuedBy, readCertificate } from "../../src/identity/certificate.ts";
 import { decode } from "../../src/identity/renewal.ts";
-import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
 import { binary } from "../../tools/binaries.ts";
 import { type CertManagerFile, certManagerDefinition } from "../../tools/cert-manager.ts";
 import { type BackgroundProcess, freePorts, startProcess, until } from "../../tools/processes.ts";
+import { unownedParts } from "../support/ownership.ts";
 import { base64, eventually, type IdentityWorld, root, startIdentityWorld } from "./identity-support.ts";
 
 const clusterIssuers: Kind = {
@@ -184,6 +185,13 @@ describe("the provider CertManager", () => {
       return { duration, dnsNames };
     };
     await eventually(parts).toEqual({ duration: "0h0m45s", dnsNames: undefined });
+    await eventually(async () => {
+      const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
+      return (items as readonly KubernetesEvent[])
+        .filter(({ reason, regarding }) => reason === "ForeignEdit" && regarding.kind === "Certificate")
+        .map(({ regarding }) => regarding.name);
+    }).toEqual(["heddle-identity-cart"]);
+    expect(unownedParts(await certificateOf("cart"))).toEqual([]);
     await world.client.delete(kinds.Certificate, { name: "heddle-identity-cart", namespace: "shop" });
     await eventually(parts).toEqual({ duration: "0h0m45s", dnsNames: undefined });
   });

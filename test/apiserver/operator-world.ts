@@ -1,5 +1,5 @@
 /** A real API server with the CRDs, and replicas of the operator as processes: what tests of the operator share. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -48,9 +48,24 @@ export interface OperatorWorld {
   readonly deleteDefinition: (kind: Kind) => Promise<void>;
   /** Requests to change something that were granted so far, by `verb resource`, as the API server has counted them. */
   readonly writes: () => Promise<ReadonlyMap<string, number>>;
+  /** What a replica has written so far: every request to change something, as the API server's audit log has them. */
+  readonly writesOf: (replica: string) => readonly AuditedWrite[];
   /** Name of the replica that leads. */
   readonly leader: () => Promise<string>;
   readonly stop: () => Promise<void>;
+}
+
+/** A request to change something. */
+export interface AuditedWrite {
+  readonly verb: string;
+  readonly object: {
+    readonly resource: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+  };
+  /** Status code of the answer. */
+  readonly code: number;
 }
 
 /** A pod of the workload `app`. */
@@ -62,9 +77,14 @@ export interface PodOptions {
 
 /** Starts the API server and serves the CRDs; no operator runs yet. */
 export async function startOperatorWorld(): Promise<OperatorWorld> {
-  const server = await startApiServer();
-  const client = createKubeClient({ kubeconfig: server.kubeconfig });
   const logs = mkdtempSync(join(tmpdir(), "heddle-test-operator-"));
+  const auditLog = join(logs, "audit.jsonl");
+  const auditPolicy = join(logs, "audit.yaml");
+  writeFileSync(auditPolicy, auditOfWrites);
+  const server = await startApiServer({
+    apiServerFlags: [`--audit-policy-file=${auditPolicy}`, `--audit-log-path=${auditLog}`],
+  });
+  const client = createKubeClient({ kubeconfig: server.kubeconfig });
   const replicas = new Set<Replica>();
   const portsOf = new Map<string, readonly number[]>();
   const installDefinitions = async (): Promise<void> => {
@@ -167,6 +187,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
       );
     },
     writes: () => countWrites(server),
+    writesOf: (name) => readWrites(auditLog, `(${name})`),
     leader: async () => {
       const lease = await client.get(kinds.Lease, { namespace: "heddle-system", name: "heddle" });
       return lease.spec?.holderIdentity ?? "";
@@ -178,6 +199,24 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
       rmSync(logs, { recursive: true, force: true });
     },
   };
+}
+
+const auditOfWrites = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, verbs: [create, update, patch, delete, deletecollection]}
+- {level: None}
+`;
+
+/** The entries of an audit log whose user agent ends so. A request is in it before it is answered. */
+function readWrites(file: string, userAgent: string): readonly AuditedWrite[] {
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line))
+    .filter((entry) => String(entry.userAgent).endsWith(userAgent))
+    .map(({ verb, objectRef, responseStatus }) => ({ verb, object: objectRef, code: responseStatus?.code ?? 0 }));
 }
 
 /** Kubernetes' own count of requests (`apiserver_request_total`). */

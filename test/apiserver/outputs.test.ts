@@ -158,6 +158,10 @@ test("a status that somebody else writes is put back, and a condition that they 
     const conditions = conditionsOf(await policy("honest"));
     return [conditions.map(({ type, status }) => `${type} ${status}`), conditions.length];
   }).toEqual([good.map(({ type, status }) => `${type} ${status}`), good.length]);
+  await eventually(async () => {
+    const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
+    return items.filter(({ regarding }) => regarding.name === "honest").map(({ reason }) => reason);
+  }).toEqual(["ForeignEdit"]);
 });
 
 test("nothing is written where nothing changed: a restart, a relist, churn of metadata and of foreign statuses", async () => {

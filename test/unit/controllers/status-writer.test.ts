@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KubernetesObject } from "../../../src/api/kubernetes.ts";
-import { createStatusWriter } from "../../../src/controllers/status-writer.ts";
+import { createStatusWriter, statusRate } from "../../../src/controllers/status-writer.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
 import { ApiError } from "../../../src/kube/error.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
@@ -24,6 +24,7 @@ const statusOf = (synced: number): ObjectStatus => ({
 function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1 }, refused: readonly string[] = []) {
   const clock = createFakeClock();
   const calls: string[] = [];
+  const said: string[] = [];
   let version = 1;
   let stored: Stored = {
     apiVersion: "heddle.dev/v1alpha1",
@@ -60,7 +61,10 @@ function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: createMetrics(),
     onError: (key, error) => calls.push(`error ${key} ${String(error)}`),
-    record: (_object, { reason, note }) => calls.push(`${reason}: ${note}`),
+    record: ({ kind, metadata }, { reason, note }) => {
+      if (reason === "ForeignEdit") said.push(`${kind} ${metadata.name} ${reason}`);
+      else calls.push(`${reason}: ${note}`);
+    },
   });
   const set = (synced: number): void =>
     writer.setStatuses([
@@ -75,11 +79,11 @@ function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1
         status: statusOf(synced),
       },
     ]);
-  return { clock, calls, set, store, writer, current: () => stored };
+  return { clock, calls, said, set, store, writer, current: () => stored };
 }
 
 test("a status is written once, and again only when it says something else", async () => {
-  const { clock, calls, set, store, writer, current } = setUp();
+  const { clock, calls, said, set, store, writer, current } = setUp();
   set(1);
   await clock.advance(10);
   set(1);
@@ -92,10 +96,11 @@ test("a status is written once, and again only when it says something else", asy
   await clock.advance(10);
   expect(calls).toEqual(["apply", "apply"]);
   expect(current().status).toMatchObject({ proxies: { summary: "2/2" } });
+  expect(said).toEqual([]);
 });
 
-test("a status that somebody else writes is put back, later each time; what they add is taken away", async () => {
-  const { clock, calls, set, store, current } = setUp();
+test("a status that somebody else writes is put back, later each time, and said; what they add is taken away", async () => {
+  const { clock, calls, said, set, store, current } = setUp();
   set(2);
   await clock.advance(10);
   const good = current().status;
@@ -103,6 +108,7 @@ test("a status that somebody else writes is put back, later each time; what they
   lie();
   await clock.advance(10);
   expect(calls).toEqual(["apply", "apply", "replace"]);
+  expect(said).toEqual(["AuthorizationPolicy p ForeignEdit"]);
   expect(current().status).toEqual(good);
   lie();
   await clock.advance(500);
@@ -141,3 +147,47 @@ test("an object without a generation gets its status too", async () => {
   await clock.advance(10);
   expect(calls).toEqual(["apply"]);
 });
+
+test(`statuses are written at ${statusRate} a second at most`, async () => {
+  const names = Array.from({ length: 2 * statusRate + 50 }, (_, index) => `p-${index}`);
+  const objects = new Map(
+    names.map((name): [string, Stored] => [
+      `shop/${name}`,
+      {
+        apiVersion: "heddle.dev/v1alpha1",
+        kind: "AuthorizationPolicy",
+        metadata: { name, namespace: "shop", uid: name, resourceVersion: "1", generation: 1 },
+      },
+    ]),
+  );
+  const times: number[] = [];
+  const writer = createStatusWriter({
+    client: {
+      applyStatus: async (_kind: unknown, body: Stored) => {
+        times.push(performance.now());
+        return { ...body, metadata: { ...body.metadata, resourceVersion: "2" } };
+      },
+    } as unknown as KubeClient,
+    observed: () => objects,
+    isLeader: () => true,
+    clock: createFakeClock(),
+    random: () => 1,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    metrics: createMetrics(),
+    onError: () => {},
+    record: () => {},
+  });
+  writer.setStatuses(
+    names.map((name) => ({
+      object: { kind: "AuthorizationPolicy", namespace: "shop", name, uid: name, generation: 1 },
+      status: statusOf(1),
+    })),
+  );
+  await expect.poll(() => times.length, { timeout: 30_000 }).toBe(names.length);
+  await writer.stop();
+  for (const [index, time] of times.entries())
+    expect(
+      times.filter((other) => other >= time && other < time + 990).length,
+      `from write ${index}`,
+    ).toBeLessThanOrEqual(statusRate);
+}, 40_000);
