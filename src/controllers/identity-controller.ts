@@ -307,12 +307,11 @@ export function createIdentityController(
     if (secret === undefined) setFault(key, undefined);
     const isIdentity = (name || (certificate?.metadata.name ?? "")).startsWith(secretOfServiceAccount(""));
     if ((secret === undefined && certificate === undefined) || !options.isLeader() || !isIdentity) return "done";
-    const since = unwanted.get(key);
-    if (since === undefined || clock.now() - since < collectAfter) {
-      if (since === undefined) {
-        unwanted.set(key, clock.now());
-        timers.set(key, clock.now() + collectAfter);
-      }
+    const since = unwanted.get(key) ?? clock.now();
+    if (clock.now() - since < collectAfter) {
+      unwanted.set(key, since);
+      // Set anew each time, since a timer may fire a little early.
+      timers.set(key, since + collectAfter);
       return "done";
     }
     // The Certificate goes first: or its Secret would come back. Its end brings this key again.

@@ -106,14 +106,15 @@ export function createPublisher(
   };
 
   const collect = async (key: ObjectKey, { metadata }: ConfigMap): Promise<Outcome> => {
-    const since = unwanted.get(key)?.since;
-    if (since === undefined) {
-      const timer = clock.setTimeout(() => add(key), collectAfter);
-      unwanted.set(key, { since: clock.monotonic(), timer });
+    const now = clock.monotonic();
+    const since = unwanted.get(key)?.since ?? now;
+    const left = since + collectAfter - now;
+    keep(key);
+    if (left > 0) {
+      // Set anew each time, since a timer may fire a little early.
+      unwanted.set(key, { since, timer: clock.setTimeout(() => add(key), left) });
       return "done";
     }
-    if (clock.monotonic() - since < collectAfter) return "done";
-    keep(key);
     const { name, namespace = "", uid = "", resourceVersion = "" } = metadata;
     return retryConflicts(options, kinds.ConfigMap.kind, () =>
       client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } }),

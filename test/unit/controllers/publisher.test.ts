@@ -17,8 +17,12 @@ const wanted = (name: string, text: string, more: Readonly<Record<string, string
 };
 
 /** A publisher over a small API server: what is written is stored at once, and seen when the test says so. */
-function setUp({ echo = true }: { readonly echo?: boolean } = {}) {
-  const clock = createFakeClock();
+function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; readonly early?: number } = {}) {
+  const fake = createFakeClock();
+  /** Long timers fire so many milliseconds early, as Node's do by up to one. */
+  const setTimeout: typeof fake.setTimeout = (action, milliseconds) =>
+    fake.setTimeout(action, milliseconds > 1000 ? milliseconds - early : milliseconds);
+  const clock = { ...fake, setTimeout };
   const stored = new Map<string, ConfigMap>();
   const observed = new Map<string, ConfigMap>();
   const calls: string[] = [];
@@ -124,6 +128,17 @@ describe("collection", () => {
     await clock.advance(2_000);
     expect(calls).toEqual(['delete heddle-cart {"uid":"uid-1","resourceVersion":"1"}']);
     await clock.advance(600_000);
+    expect(calls.length).toBe(1);
+  });
+
+  test("a timer that fires a little early does not make it stay", async () => {
+    const { clock, calls, publisher, store } = setUp({ early: 0.5 });
+    store(wanted("heddle-cart", "1"));
+    await clock.advance(1);
+    publisher.setDesired([]);
+    await clock.advance(59_999);
+    expect(calls).toEqual([]);
+    await clock.advance(2_000);
     expect(calls.length).toBe(1);
   });
 
