@@ -97,6 +97,12 @@ export interface Container {
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
 }
 
+/** v1 Volume, as far as Heddle reads it; the webhook keeps all other fields. */
+export interface Volume {
+  readonly name: string;
+  readonly configMap?: { readonly name?: string };
+}
+
 /** v1 PodSpec, as far as Heddle reads it. */
 export interface PodSpec {
   readonly serviceAccountName?: string;
@@ -104,6 +110,7 @@ export interface PodSpec {
   readonly hostNetwork?: boolean;
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
+  readonly volumes?: readonly Volume[];
 }
 
 /** v1 Pod. */

@@ -16,7 +16,7 @@ import type {
 import { isRecord } from "../identity/authority-secret.ts";
 import { namespaceBoundKeys } from "../model/annotations.ts";
 import { recordVariable } from "../model/injection-record.ts";
-import { containers, keys, manager } from "../model/sidecar.ts";
+import { containers, keys, manager, volumes } from "../model/sidecar.ts";
 import { webhookConfiguration, webhookConfigurationKinds } from "./webhook-bundle.ts";
 
 /** One watched kind. */
@@ -95,14 +95,20 @@ function trimPod(object: KubernetesObject): Pod {
   return {
     apiVersion,
     kind,
-    metadata: trimMeta(metadata, { labels: true, annotations: [keys.class] }),
+    metadata: trimMeta(metadata, { labels: true }),
     spec: {
       ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
       ...(spec.hostNetwork === undefined ? {} : { hostNetwork: spec.hostNetwork }),
       containers: spec.containers.map(container),
       initContainers: (spec.initContainers ?? [])
-        .filter((candidate) => candidate.restartPolicy === "Always" || candidate.name === containers.redirect)
+        .filter((candidate) => candidate.restartPolicy === "Always")
         .map(container),
+      volumes: (spec.volumes ?? [])
+        .filter(({ name }) => name === volumes.configuration)
+        .map(({ name, configMap }) => ({
+          name,
+          ...(configMap?.name === undefined ? {} : { configMap: { name: configMap.name } }),
+        })),
     },
     status: {
       ...(status?.phase === undefined ? {} : { phase: status.phase }),
@@ -149,7 +155,7 @@ export const watches: readonly Watch[] = [
     trim: trimPod,
     compiled: (object) => {
       const { metadata, spec, status } = object as Pod;
-      return [metadata.uid, metadata.labels, metadata.annotations, metadata.deletionTimestamp, spec, status];
+      return [metadata.uid, metadata.labels, metadata.deletionTimestamp, spec, status];
     },
   },
   {

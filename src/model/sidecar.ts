@@ -59,7 +59,7 @@ export const alpn = { http1: "heddle", http2: "heddle-h2" } as const;
 export const keys = {
   /** Label of a namespace (`enabled`) and of a pod (`disabled`). */
   inject: "heddle.dev/inject",
-  /** Annotation that the webhook stamps on a pod: the class whose ConfigMap it mounts. */
+  /** Annotation that the webhook stamps on a pod, to be read: the class whose ConfigMap it mounts. */
   class: "heddle.dev/class",
   /** Annotation of a recorded ConfigMap: hash of its content. */
   revision: "heddle.dev/revision",

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Container, Pod } from "../api/kubernetes.ts";
 import type { InjectionRecord } from "./injection-record.ts";
 import { encodeRecord, isEmptyRecord, readRecord } from "./injection-record.ts";
-import { containers, keys } from "./sidecar.ts";
+import { configMapOfClass, containers, volumes } from "./sidecar.ts";
 
 /** Labels that differ between pods of one workload and so take no part in its class. A trailing slash means a prefix. */
 const labelsOfInstances = [
@@ -83,12 +83,22 @@ export function workloadClassId(traits: WorkloadTraits): string {
   return `${traits.serviceAccount.slice(0, 200).replace(/[.-]+$/, "")}-${hash}`;
 }
 
-/** Whether the pod has our sidecar. */
-export function isInjected(pod: Pick<Pod, "metadata" | "spec">): boolean {
-  return (
-    pod.metadata.annotations?.[keys.class] !== undefined &&
-    (pod.spec.initContainers ?? []).some((container) => container.name === containers.proxy)
+/**
+ * Whether the pod has our sidecar: by its containers alone, which nobody can change once the pod exists. Labels and
+ * annotations are whoever's may patch the pod, and a sidecar runs, and redirects, whatever they say.
+ */
+export function isInjected(pod: Pick<Pod, "spec">): boolean {
+  return (pod.spec.initContainers ?? []).some(
+    ({ name, restartPolicy }) => name === containers.proxy && restartPolicy === "Always",
   );
+}
+
+/** The class whose ConfigMap the pod's sidecar mounts and starts from; undefined if there is none. Cannot change either. */
+export function mountedClass(pod: Pick<Pod, "spec">): string | undefined {
+  const volume = (pod.spec.volumes ?? []).find(({ name }) => name === volumes.configuration);
+  const name = volume?.configMap?.name;
+  const prefix = configMapOfClass("");
+  return name?.startsWith(prefix) ? name.slice(prefix.length) : undefined;
 }
 
 /** The SPIFFE ID of a ServiceAccount (SPIFFE-ID section 2, with the path that Kubernetes meshes share). */

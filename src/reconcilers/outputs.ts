@@ -10,11 +10,11 @@ import type { Mesh, ObjectReference, Reach } from "../model/mesh.ts";
 import type { DesiredObject } from "../model/output.ts";
 import { configMapOfClass, configMapOfReach, keys, manager } from "../model/sidecar.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
-import { compare, shortHash } from "../model/workload.ts";
+import { compare, mountedClass, shortHash } from "../model/workload.ts";
 import type { CompileCache, RecordText } from "./cache.ts";
 import { contentHash } from "./cache.ts";
 import type { Encoding } from "./encoding.ts";
-import { distinctReferences, namespaceOf, own } from "./objects.ts";
+import { distinctReferences, namespaceOf } from "./objects.ts";
 import { measured, recordLimit, render } from "./record-text.ts";
 import { isMember } from "./workloads.ts";
 
@@ -116,8 +116,8 @@ function startFiles(settings: MeshSettings, cache: CompileCache): Readonly<Recor
  */
 function mountedClasses(snapshot: Snapshot): readonly (readonly [namespace: string, classId: string])[] {
   return [...snapshot.pods.values()].filter(isMember).flatMap((pod) => {
-    const id = own(pod.metadata.annotations, keys.class) ?? "";
-    return isNamePart(id) ? [[namespaceOf(pod), id] as const] : [];
+    const id = mountedClass(pod);
+    return id !== undefined && isNamePart(id) ? [[namespaceOf(pod), id] as const] : [];
   });
 }
 

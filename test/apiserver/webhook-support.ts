@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse } from "yaml";
 import { kinds } from "../../src/api/kinds.ts";
-import type { Container, KubernetesObject, Pod } from "../../src/api/kubernetes.ts";
+import type { Container, KubernetesObject, Pod, Volume } from "../../src/api/kubernetes.ts";
 import { createRoot, openAuthority } from "../../src/identity/authority.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
@@ -22,9 +22,9 @@ interface ShippedConfiguration extends KubernetesObject {
 
 /** A pod with what tests look at. */
 export interface PodDetails extends Pod {
-  readonly spec: Pod["spec"] & {
+  readonly spec: Omit<Pod["spec"], "volumes"> & {
     readonly containers: readonly (Container & { readonly readinessProbe?: object })[];
-    readonly volumes?: readonly { readonly configMap?: { name: string }; readonly secret?: { secretName: string } }[];
+    readonly volumes?: readonly (Volume & { readonly secret?: { secretName: string } })[];
   };
 }
 

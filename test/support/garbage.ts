@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import type { KubernetesObject } from "../../src/api/kubernetes.ts";
-import { containers, keys } from "../../src/model/sidecar.ts";
+import { configMapOfClass, containers, volumes } from "../../src/model/sidecar.ts";
 
 const words = fc.constantFrom(
   "a",
@@ -54,6 +54,8 @@ const protocols = fc.constantFrom("TCP", "UDP", "SCTP", undefined, "");
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 4 });
 const nothing = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null, freq: 4 });
 
+const mountedNames = fc.oneof(words, words.map(configMapOfClass));
+
 const metadata = (namespace: string) =>
   fc.record(
     {
@@ -69,12 +71,7 @@ const metadata = (namespace: string) =>
           words.map((name) => ({ "kubernetes.io/service-name": name })),
         ),
       ),
-      annotations: maybe(
-        fc.oneof(
-          labels,
-          words.map((name) => ({ [keys.class]: name })),
-        ),
-      ),
+      annotations: maybe(labels),
     },
     { requiredKeys: ["name", "namespace"] },
   );
@@ -159,6 +156,15 @@ const pods = (namespace: string) =>
         { maxLength: 2 },
       ),
       initContainers: fc.constant([{ name: containers.proxy, restartPolicy: "Always" }]),
+      volumes: maybe(
+        fc.array(
+          fc.record(
+            { name: fc.constant(volumes.configuration), configMap: maybe(fc.record({ name: nothing(mountedNames) })) },
+            { requiredKeys: ["name"] },
+          ),
+          { maxLength: 2 },
+        ),
+      ),
     }),
     status: maybe(
       fc.record({

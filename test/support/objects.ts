@@ -17,7 +17,7 @@ import type {
   ServicePort,
 } from "../../src/api/kubernetes.ts";
 import { readAuthorityRecord } from "../../src/identity/authority-secret.ts";
-import { containers, keys } from "../../src/model/sidecar.ts";
+import { configMapOfClass, containers, keys, volumes } from "../../src/model/sidecar.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../../src/model/snapshot.ts";
 import { objectKey } from "../../src/model/snapshot.ts";
 import { shortHash, workloadClassId, workloadTraits } from "../../src/model/workload.ts";
@@ -129,7 +129,13 @@ export function clusterOf(given: readonly GivenObject[]): Snapshot {
   return snapshotOf([...objects, ...endpointSlices(objects)]);
 }
 
-/** What the API server and the webhook add: identity, times, the class of an injected pod, its readiness. */
+/** The volume that the webhook adds to a pod of this class. */
+export const mountOf = (classId: string) => ({
+  name: volumes.configuration,
+  configMap: { name: configMapOfClass(classId) },
+});
+
+/** What the API server and the webhook add: identity, times, what an injected pod mounts, its readiness. */
 function completed(object: GivenObject): GivenObject {
   const metadata: ObjectMeta = {
     uid: `uid-${object.kind}-${objectKey(object)}`,
@@ -142,10 +148,10 @@ function completed(object: GivenObject): GivenObject {
   const isInjected = (pod.spec.initContainers ?? []).some(({ name }) => name === containers.proxy);
   const { podIP, podIPs, conditions } = pod.status ?? {};
   const hasAddress = podIP !== undefined || (podIPs ?? []).length > 0;
-  const annotations = { [keys.class]: workloadClassId(workloadTraits(pod, metadata.namespace ?? "")) };
+  const classId = workloadClassId(workloadTraits(pod, metadata.namespace ?? ""));
   return {
     ...pod,
-    metadata: isInjected ? { ...metadata, annotations: { ...annotations, ...metadata.annotations } } : metadata,
+    spec: isInjected && pod.spec.volumes === undefined ? { ...pod.spec, volumes: [mountOf(classId)] } : pod.spec,
     status: {
       ...pod.status,
       conditions: conditions ?? [{ type: "Ready", status: hasAddress ? "True" : "False" }],

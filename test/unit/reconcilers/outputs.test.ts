@@ -4,7 +4,15 @@ import type { DesiredObject } from "../../../src/model/output.ts";
 import { keys } from "../../../src/model/sidecar.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
 import type { GivenObject } from "../../support/objects.ts";
-import { authorizationPolicy, clusterOf, pod, service, testSettings, trafficSplit } from "../../support/objects.ts";
+import {
+  authorizationPolicy,
+  clusterOf,
+  mountOf,
+  pod,
+  service,
+  testSettings,
+  trafficSplit,
+} from "../../support/objects.ts";
 
 const cart = pod("shop/cart-1", { labels: { app: "cart" }, serviceAccount: "cart", addresses: ["10.1.0.1"] });
 const cartService = service("shop/cart", { selector: { app: "cart" } });
@@ -20,8 +28,7 @@ function named(outputs: readonly DesiredObject[], prefix: string): DesiredObject
 }
 
 const revisionOf = ({ metadata }: DesiredObject) => metadata.annotations[keys.revision];
-const mounting = (id: string) =>
-  pod("shop/cart-2", { labels: { app: "b" }, metadata: { annotations: { [keys.class]: id } } });
+const mounting = (id: string) => pod("shop/cart-2", { labels: { app: "b" }, spec: { volumes: [mountOf(id)] } });
 
 describe("the record", () => {
   test("its revision is that of its content, not of the objects behind it", () => {
