@@ -105,7 +105,7 @@ function hasEffect({ accepted: { status, reason } }: StatusDecision): boolean {
 }
 
 function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict {
-  const { total, synced, rejected, disconnected, refusal } = counts;
+  const { total, synced, rejected, disconnected, refusal, hindrance } = counts;
   if (!hasEffect(decision)) {
     return {
       status: "False",
@@ -120,7 +120,11 @@ function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict
   }
   const pending = total - synced - rejected - disconnected;
   if (pending > 0) {
-    return { status: "False", reason: "Pending", message: `${synced} of ${total} proxies have acknowledged it.` };
+    const why =
+      hindrance === undefined
+        ? ""
+        : ` It waits for what another object is in, which is refused. ${hindrance.pod}: ${hindrance.message}`;
+    return { status: "False", reason: "Pending", message: `${synced} of ${total} proxies have acknowledged it.${why}` };
   }
   if (disconnected > 0) {
     const seconds = disconnectedAfter / 1000;

@@ -4,6 +4,8 @@ import type { ProxyState, ProxyStates } from "../model/acknowledgement.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import type { Compilation } from "./compile.ts";
+import type { Need } from "./needs.ts";
+import { neededResources, needOfModes } from "./needs.ts";
 
 /** A Ready proxy without a stream for this long, in milliseconds, has a state that nobody knows. */
 export const disconnectedAfter = 30_000;
@@ -14,8 +16,10 @@ export interface ProxyCounts {
   readonly synced: number;
   readonly rejected: number;
   readonly disconnected: number;
-  /** Of the first proxy that refused something. */
+  /** Of the first proxy that refused something that the object is in. */
   readonly refusal?: Refusal;
+  /** Of the first pending proxy that refused something that another object is in, and that this one waits for. */
+  readonly hindrance?: Refusal;
 }
 
 /** What a proxy said to what it refused. */
@@ -37,6 +41,7 @@ export function countProxies(
   let rejected = 0;
   let disconnected = 0;
   let refusal: Refusal | undefined;
+  let hindrance: Refusal | undefined;
   const neededOf = neededResources(decision, compilation);
   for (const pod of decision.pods) {
     const state = states.get(pod);
@@ -46,39 +51,30 @@ export function countProxies(
     }
     if (state === undefined || !compilation.targets.has(pod) || decision.interim?.includes(pod) === true) continue;
     const needed = neededOf(pod);
-    const message = refusalOf(needed, state);
+    const message = refusalOf(needed.own, state);
     if (message !== undefined) {
       rejected += 1;
       refusal ??= { pod, message };
-    } else if (needed.every((resource) => isLive(resource, state))) {
+    } else if (isMet(needed, state)) {
       synced += 1;
+    } else {
+      const other = refusalOf([...needed.through, ...needed.beside], state);
+      if (other !== undefined) hindrance ??= { pod, message: other };
     }
   }
-  const counts = { total: decision.pods.length, synced, rejected, disconnected };
-  return refusal === undefined ? counts : { ...counts, refusal };
+  return {
+    ...{ total: decision.pods.length, synced, rejected, disconnected },
+    ...(refusal === undefined ? {} : { refusal }),
+    ...(hindrance === undefined ? {} : { hindrance }),
+  };
 }
 
-/**
- * What must be live on a proxy: its class, or the service with the clusters and endpoints that its routes lead to. A
- * listener that is acknowledged may still wait for these.
- */
-function neededResources(
-  { need }: StatusDecision,
-  { mesh, classResources, serviceResources }: Compilation,
-): (pod: ObjectKey) => readonly EnvoyResource[] {
-  if (need.kind === "class") return (pod) => classResources.get(mesh.classOfPod.get(pod) ?? "") ?? [];
-  const routes = (mesh.services.get(need.service)?.ports ?? []).flatMap(({ routing }) => routing.routes);
-  const backends = new Set<ObjectKey>();
-  for (const { target } of routes.flatMap((route) => route.backends)) {
-    if (target.kind === "service") backends.add(`${target.namespace}/${target.service}`);
-  }
-  backends.delete(need.service);
-  const isDestination = ({ type }: EnvoyResource) => type === "cluster" || type === "endpoint";
-  const needed = [
-    ...(serviceResources.get(need.service) ?? []),
-    ...[...backends].flatMap((key) => (serviceResources.get(key) ?? []).filter(isDestination)),
-  ];
-  return () => needed;
+function isMet({ own, through, beside }: Need, state: ProxyState): boolean {
+  const isAnswered = ({ type, name, version }: EnvoyResource) => {
+    const said = state.resource(type, name);
+    return said?.acknowledged !== undefined || said?.rejected?.version === version;
+  };
+  return [...own, ...through].every((resource) => isLive(resource, state)) && beside.every(isAnswered);
 }
 
 /**
@@ -98,6 +94,7 @@ function isLive({ type, name, version }: EnvoyResource, state: ProxyState): bool
 export function hasTakenModes(classId: string, compilation: Compilation, states: ProxyStates): boolean {
   const { mesh, targets, classResources, serviceResources, servicesOfClass } = compilation;
   const services = servicesOfClass.get(classId) ?? new Set();
+  const ofServers = needOfModes(classResources.get(classId) ?? []);
   const ofServices = new Map<string, readonly EnvoyResource[]>();
   for (const { id, services: reached } of mesh.reaches.values()) {
     const known = reached.filter((key) => services.has(key)).flatMap((key) => serviceResources.get(key) ?? []);
@@ -108,13 +105,11 @@ export function hasTakenModes(classId: string, compilation: Compilation, states:
     const state = states.get(pod);
     if (state === undefined || !targets.has(pod)) continue;
     const namespace = mesh.classes.get(itsClass)?.namespace ?? "";
-    const needed = [
-      ...(ofServices.get(mesh.reachOfNamespace.get(namespace) ?? "") ?? []),
-      ...(itsClass === classId ? (classResources.get(classId) ?? []) : []),
-    ];
-    if (needed.length === 0) continue;
+    const spoken = ofServices.get(mesh.reachOfNamespace.get(namespace) ?? "") ?? [];
+    const isServer = itsClass === classId;
+    if (spoken.length === 0 && !isServer) continue;
     const isTaken = ({ type, name, version }: EnvoyResource) => state.resource(type, name)?.acknowledged === version;
-    if (!state.connected || !needed.every(isTaken)) return false;
+    if (!state.connected || !spoken.every(isTaken) || (isServer && !isMet(ofServers, state))) return false;
   }
   return true;
 }

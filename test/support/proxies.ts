@@ -1,5 +1,5 @@
 /** States of proxies for tests. */
-import type { ProxyTarget } from "../../src/envoy/resource.ts";
+import type { EnvoyResource, ProxyTarget } from "../../src/envoy/resource.ts";
 import { resourceTypes } from "../../src/envoy/resource.ts";
 import type { ProxyState, ProxyStates, ResourceState } from "../../src/model/acknowledgement.ts";
 
@@ -17,4 +17,25 @@ export function syncedProxy(target: ProxyTarget): ProxyState {
 /** All proxies of a compilation, each of which acknowledged everything. */
 export function syncedProxies(compilation: { readonly targets: ReadonlyMap<string, ProxyTarget> }): ProxyStates {
   return new Map([...compilation.targets].map(([pod, target]) => [pod, syncedProxy(target)]));
+}
+
+/** All proxies synced, but for what one of them is to say of some of its resources. */
+export function proxiesSaying(
+  compilation: { readonly targets: ReadonlyMap<string, ProxyTarget> },
+  pod: string,
+  said: (resource: EnvoyResource) => ResourceState | undefined,
+): ProxyStates {
+  const target = compilation.targets.get(pod);
+  if (target === undefined) throw new Error(`there is no target ${pod}`);
+  const synced = syncedProxy(target);
+  const changed = new Map<string, ResourceState>();
+  for (const { byType } of target.groups) {
+    for (const resource of Object.values(byType).flatMap((ofType) => [...ofType.values()])) {
+      const state = said(resource);
+      if (state !== undefined) changed.set(`${resource.type} ${resource.name}`, state);
+    }
+  }
+  const resource: ProxyState["resource"] = (type, name) =>
+    changed.get(`${type} ${name}`) ?? synced.resource(type, name);
+  return new Map(syncedProxies(compilation)).set(pod, { ...synced, resource });
 }

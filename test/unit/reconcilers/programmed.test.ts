@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { EnvoyResource } from "../../../src/envoy/resource.ts";
-import type { ProxyState, ProxyStates, ResourceState } from "../../../src/model/acknowledgement.ts";
+import type { ProxyStates, ResourceState } from "../../../src/model/acknowledgement.ts";
 import type { StatusDecision } from "../../../src/model/finding.ts";
 import type { Compilation } from "../../../src/reconcilers/compile.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
 import { nextDeadline, objectStatus, withTransitionTimes } from "../../../src/reconcilers/programmed.ts";
 import { authorizationPolicy, clusterOf, pod, service, testSettings, trafficSplit } from "../../support/objects.ts";
-import { syncedProxies, syncedProxy } from "../../support/proxies.ts";
+import { proxiesSaying, syncedProxies, syncedProxy } from "../../support/proxies.ts";
 
 const twoPods = [1, 2].map((host) => pod(`shop/a-${host}`, { labels: { app: "a" }, addresses: [`10.1.0.${host}`] }));
 const objects = [
@@ -22,22 +22,8 @@ const [policy, split] = compilation.decisions as [StatusDecision, StatusDecision
 const now = 1_000_000;
 
 /** All proxies synced, but for what is said of some resources of the first pod's. */
-function statesBut(of: Compilation, said: (resource: EnvoyResource) => ResourceState | undefined): ProxyStates {
-  const states = new Map(syncedProxies(of));
-  const target = of.targets.get("shop/a-1");
-  if (target === undefined) throw new Error("there is no target");
-  const synced = syncedProxy(target);
-  const changed = new Map<string, ResourceState>();
-  for (const { byType } of target.groups) {
-    for (const resource of Object.values(byType).flatMap((ofType) => [...ofType.values()])) {
-      const state = said(resource);
-      if (state !== undefined) changed.set(`${resource.type} ${resource.name}`, state);
-    }
-  }
-  const resource: ProxyState["resource"] = (type, name) =>
-    changed.get(`${type} ${name}`) ?? synced.resource(type, name);
-  return states.set("shop/a-1", { ...synced, resource });
-}
+const statesBut = (of: Compilation, said: (resource: EnvoyResource) => ResourceState | undefined): ProxyStates =>
+  proxiesSaying(of, "shop/a-1", said);
 
 /** All proxies synced, but the first one's stream ended then. */
 function statesDisconnected(since: number): ProxyStates {
