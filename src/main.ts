@@ -78,6 +78,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     onError: (error) => logger.debug({ error }, "an event could not be written"),
   });
   const state = { draining: false, webhookReady: false, credentials: false, compiled: false, serving: false };
+  /** When the port of ADS opened. */
+  let listeningSince: number | undefined;
 
   const observations = createObservations({
     client,
@@ -174,6 +176,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       void serve();
     },
     states: () => xds.states,
+    listeningSince: () => listeningSince,
     publisher,
     identities,
     statusWriter,
@@ -212,6 +215,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     if (state.serving || !state.credentials || !state.compiled) return;
     state.serving = true;
     await xds.listen(settings.xdsPort);
+    listeningSince = clock.now();
+    mesh.acknowledged();
     logger.info({ port: settings.xdsPort }, "serving proxies");
   }
   const expirations = createExpirations(() => secretsOf(observed), settings.mesh.rootNamespace);

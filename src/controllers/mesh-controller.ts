@@ -66,14 +66,17 @@ export function createMeshController(options: {
   readonly metrics: Pick<Metrics, "compileSeconds">;
   readonly publish: (targets: ReadonlyMap<ObjectKey, ProxyTarget>) => void;
   readonly states: () => ProxyStates;
+  /**
+   * Milliseconds since the epoch at which proxies could begin to connect; undefined while they cannot. Proxies that are
+   * missing are given their time from there. {@link MeshController.acknowledged} is to be called when it changes.
+   */
+  readonly listeningSince: () => number | undefined;
   readonly publisher: Publisher;
   readonly identities: IdentityController;
   readonly statusWriter: StatusWriter;
 }): MeshController {
   const { clock, logger } = options;
   const cache: CompileCache = createCompileCache();
-  /** Proxies that are missing are given their time from here. */
-  const started = clock.now();
   let compilation: Compilation | undefined;
   let deadlineTimer: Timer | undefined;
 
@@ -129,17 +132,18 @@ export function createMeshController(options: {
     const current = compilation;
     const states = options.states();
     const now = clock.now();
+    const listening = options.listeningSince() ?? now;
     const restoring = originsOf(options.publisher.restoring);
     options.statusWriter.setStatuses(
       current.decisions.map((decision) => ({
         object: decision.object,
-        status: objectStatus(decision, current, states, now, started, restoring.has(nameOf(decision.object))),
+        status: objectStatus(decision, current, states, now, listening, restoring.has(nameOf(decision.object))),
       })),
     );
     const { journeys, deadline: bound = Number.POSITIVE_INFINITY } = transitions;
     if (bound <= now || [...journeys.keys()].some(isTaken)) compiles.trigger();
     deadlineTimer?.cancel();
-    const deadline = Math.min(bound, nextDeadline(current, states, now, started) ?? Number.POSITIVE_INFINITY);
+    const deadline = Math.min(bound, nextDeadline(current, states, now, listening) ?? Number.POSITIVE_INFINITY);
     deadlineTimer = Number.isFinite(deadline)
       ? clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1)
       : undefined;

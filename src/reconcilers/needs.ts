@@ -91,13 +91,18 @@ function isMentioned(object: ObjectReference, names: ReadonlySet<string>, listen
   );
 }
 
-function connectionRules({ config }: EnvoyResource): readonly { readonly filter: string; readonly rule?: string }[] {
-  return listOf(config, "filter_chains")
+function connectionRules(listener: EnvoyResource): readonly { readonly filter: string; readonly rule?: string }[] {
+  return listOf(listener.config, "filter_chains")
     .flatMap((chain) => listOf(chain, "filters"))
     .flatMap((filter) => {
+      const config = fieldOf(filter, "typed_config");
+      // One that only refers to an extension has nothing of a policy in it.
+      if (config === undefined) return [];
       const name = String(fieldOf(filter, "name"));
-      const rules = fieldOf(fieldOf(fieldOf(filter, "typed_config"), "rules"), "policies") ?? {};
-      const found = Object.keys(rules).map((rule) => ({ filter: name, rule }));
+      const found = Object.keys(fieldOf(fieldOf(config, "rules"), "policies") ?? {}).map((rule) => ({
+        filter: name,
+        rule,
+      }));
       return found.length === 0 ? [{ filter: name }] : found;
     });
 }

@@ -1,0 +1,157 @@
+import { describe, expect, test } from "vitest";
+import type { KindName } from "../../../src/api/kinds.ts";
+import type { KubernetesObject } from "../../../src/api/kubernetes.ts";
+import { createMeshController } from "../../../src/controllers/mesh-controller.ts";
+import type { ProxyTarget } from "../../../src/envoy/resource.ts";
+import type { ProxyState } from "../../../src/model/acknowledgement.ts";
+import type { DesiredObject } from "../../../src/model/output.ts";
+import type { MeshSettings } from "../../../src/model/snapshot.ts";
+import { createMetrics } from "../../../src/ops/metrics.ts";
+import type { ObjectStatus } from "../../../src/reconcilers/programmed.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+import { authorizationPolicy, clusterOf, pod, testSettings } from "../../support/objects.ts";
+import { syncedProxy } from "../../support/proxies.ts";
+
+/** The loop over one Ready pod and the policy of its namespace. What it hands on is noted, in its order. */
+function setUp(settings: MeshSettings = testSettings) {
+  const clock = createFakeClock();
+  const cluster = clusterOf([
+    pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"] }),
+    authorizationPolicy("shop/policy", { rules: [{}] }),
+  ]);
+  const objects = new Map<KindName, ReadonlyMap<string, KubernetesObject>>([
+    ["Pod", cluster.pods],
+    ["AuthorizationPolicy", cluster.authorizationPolicies],
+  ]);
+  const calls: string[] = [];
+  const proxies = new Map<string, ProxyState>();
+  let targets: ReadonlyMap<string, ProxyTarget> = new Map();
+  let listeningSince: number | undefined;
+  let status: ObjectStatus | undefined;
+  const controller = createMeshController({
+    observed: (kind) => objects.get(kind) ?? new Map(),
+    settings,
+    clock,
+    logger: { debug() {}, info() {}, warn() {}, error: (_fields, message) => calls.push(`error: ${message}`) },
+    metrics: createMetrics(),
+    publish: (published) => {
+      calls.push("serve");
+      targets = published;
+    },
+    states: () => proxies,
+    listeningSince: () => listeningSince,
+    publisher: {
+      setDesired: (outputs: readonly DesiredObject[]) => calls.push(`record ${outputs.length}`),
+      observe() {},
+      resync() {},
+      restoring: [],
+      stop: async () => {},
+    },
+    identities: { setIdentities() {}, observe() {}, resync() {}, faults: [], stop: async () => {} },
+    statusWriter: {
+      setStatuses: ([first]) => {
+        calls.push("status");
+        status = first?.status;
+      },
+      observe() {},
+      resync() {},
+      stop: async () => {},
+    },
+  });
+  const connect = (connected: boolean): void => {
+    const target = targets.get("shop/a-1");
+    if (target === undefined) throw new Error("nothing was served yet");
+    proxies.set("shop/a-1", { ...syncedProxy(target), connected, since: clock.now() });
+    controller.acknowledged();
+  };
+  return {
+    clock,
+    calls,
+    controller,
+    connect,
+    listen: () => {
+      listeningSince = clock.now();
+      controller.acknowledged();
+    },
+    programmed: () => {
+      const condition = status?.conditions.find(({ type }) => type === "Programmed");
+      return `${condition?.status} ${condition?.reason}`;
+    },
+  };
+}
+
+describe("what is compiled", () => {
+  test("is served before it is recorded", async () => {
+    const { clock, calls, controller } = setUp();
+    controller.dirty();
+    await clock.advance(1);
+    expect(calls).toEqual(["serve"]);
+    await clock.advance(1000);
+    expect(calls.toSorted()).toEqual(["record 2", "serve", "status"]);
+    await controller.stop();
+  });
+
+  test("is served, and its status told, even if it cannot be recorded; and again after the next change", async () => {
+    const xdsAddress = {
+      // Nothing but a bootstrap, which is a part of the record, says where the operator is.
+      get host(): string {
+        throw new Error("no record today");
+      },
+      port: 15010,
+    };
+    const { clock, calls, controller } = setUp({ ...testSettings, xdsAddress });
+    const failure = "error: the record of a compile failed; what was served before stays";
+    for (let change = 0; change < 2; change += 1) {
+      calls.length = 0;
+      controller.dirty();
+      await clock.advance(1000);
+      expect(calls.toSorted()).toEqual([failure, "serve", "status"]);
+      expect(calls[0]).toBe("serve");
+    }
+    expect(controller.passes).toBe(2);
+    await controller.stop();
+  });
+});
+
+describe("a Ready proxy without a stream", () => {
+  test("that has never had one is given 30 seconds from when proxies could connect, and is then unknown", async () => {
+    const { clock, controller, connect, listen, programmed } = setUp();
+    controller.dirty();
+    // Long: the kinds are listed, or the authority is not there yet.
+    await clock.advance(40_000);
+    controller.acknowledged();
+    await clock.advance(1000);
+    expect(programmed()).toBe("False Pending");
+    listen();
+    await clock.advance(29_999);
+    expect(programmed()).toBe("False Pending");
+    // Nothing is seen and nothing is said: time alone does it.
+    await clock.advance(10);
+    expect(programmed()).toBe("Unknown ProxiesDisconnected");
+    connect(true);
+    await clock.advance(10);
+    expect(programmed()).toBe("True Programmed");
+    await controller.stop();
+  });
+
+  test("that had one is given 30 seconds, is then unknown, and known when it comes back", async () => {
+    const { clock, controller, connect, listen, programmed } = setUp();
+    controller.dirty();
+    await clock.advance(10);
+    listen();
+    connect(true);
+    await clock.advance(100_000);
+    expect(programmed()).toBe("True Programmed");
+    connect(false);
+    await clock.advance(29_999);
+    expect(programmed()).toBe("True Programmed");
+    await clock.advance(10);
+    expect(programmed()).toBe("Unknown ProxiesDisconnected");
+    await clock.advance(100_000);
+    expect(programmed()).toBe("Unknown ProxiesDisconnected");
+    connect(true);
+    await clock.advance(10);
+    expect(programmed()).toBe("True Programmed");
+    await controller.stop();
+  });
+});
