@@ -30,6 +30,7 @@ function setUp(settings: MeshSettings = testSettings) {
   let status: ObjectStatus | undefined;
   const controller = createMeshController({
     observed: (kind) => objects.get(kind) ?? new Map(),
+    seen: { synced: true, isSynced: () => true, stateOf: () => "watching" },
     settings,
     clock,
     logger: { debug() {}, info() {}, warn() {}, error: (_fields, message) => calls.push(`error: ${message}`) },

@@ -27,6 +27,9 @@ function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; readonly e
   const observed = new Map<string, ConfigMap>();
   const calls: string[] = [];
   const events: string[] = [];
+  const notes: string[] = [];
+  /** Contents that the API server refuses, as one that is too large. */
+  const refused = new Set<string>();
   const leaving = new Set<string>();
   let version = 1;
   const errorOf = (status: number, reason: string, of: ConstructorParameters<typeof ApiError>[0]["class"]) =>
@@ -39,6 +42,7 @@ function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; readonly e
   };
   const store = (object: ConfigMap): ConfigMap => {
     const { name } = object.metadata;
+    if (refused.has(object.data?.["bootstrap.yaml"] ?? "")) throw errorOf(422, "Invalid", "terminal");
     const uid = stored.get(`shop/${name}`)?.metadata.uid ?? `uid-${version}`;
     const next = { ...object, metadata: { ...object.metadata, uid, resourceVersion: String(version++) } };
     stored.set(`shop/${name}`, next);
@@ -95,14 +99,17 @@ function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; readonly e
     logger: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: createMetrics(),
     onError: (key, error) => calls.push(`error ${key} ${String(error)}`),
-    record: (_object, { reason }) => events.push(reason),
+    record: ({ metadata }, { reason, note }) => {
+      events.push(reason);
+      notes.push(`${metadata.name}: ${note}`);
+    },
   });
   /** Somebody else's write. */
   const edit = (name: string, change: (object: ConfigMap) => ConfigMap): void => {
     const current = stored.get(`shop/${name}`);
     if (current !== undefined) store(change(current));
   };
-  return { clock, stored, observed, calls, events, leaving, publisher, restoring, store, see, edit };
+  return { clock, stored, observed, calls, events, notes, refused, leaving, publisher, restoring, store, see, edit };
 }
 
 const evil = (object: ConfigMap): ConfigMap => ({ ...object, data: { "bootstrap.yaml": "evil" } });
@@ -330,5 +337,41 @@ describe("a foreign edit", () => {
     }
     expect(calls.length).toBe(2);
     expect(events).toEqual([]);
+  });
+});
+
+describe("a record that the API server refuses", () => {
+  test("leaves what is there, with an event, and is tried again; what comes next is written", async () => {
+    const { clock, events, notes, refused, publisher, stored } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
+    await clock.advance(10);
+    refused.add("too large");
+    publisher.setDesired([wanted("heddle-cart", "too large"), wanted("heddle-web", "2")]);
+    await clock.advance(10);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+    expect(stored.get("shop/heddle-web")).toMatchObject(wanted("heddle-web", "2"));
+    expect(events).toEqual(["WriteFailed"]);
+    expect(notes).toEqual(["heddle-cart: Invalid"]);
+    // It is never taken for a foreign edit, and is not given up.
+    await clock.advance(1000);
+    expect(new Set(events)).toEqual(new Set(["WriteFailed"]));
+    expect(events.length).toBeGreaterThan(1);
+    expect(publisher.restoring).toEqual([]);
+    publisher.setDesired([wanted("heddle-cart", "3"), wanted("heddle-web", "2")]);
+    await clock.advance(60_000);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "3"));
+    const before = events.length;
+    await clock.advance(60_000);
+    expect(events.length).toBe(before);
+  });
+
+  test("is told of when there was none before", async () => {
+    const { clock, calls, events, refused, publisher, stored } = setUp();
+    refused.add("too large");
+    publisher.setDesired([wanted("heddle-cart", "too large")]);
+    await clock.advance(10);
+    expect(calls[0]).toBe("create heddle-cart");
+    expect(stored.size).toBe(0);
+    expect(events).toEqual(["WriteFailed"]);
   });
 });
