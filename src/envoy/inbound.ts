@@ -29,10 +29,13 @@ import type {
 import type { ListenerJson } from "./generated/envoy/config/listener/v3/listener_pb.js";
 import type { RouteConfigurationJson } from "./generated/envoy/config/route/v3/route_pb.js";
 import { TlsInspectorSchema } from "./generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import type { UpstreamConnectModeJson } from "./generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
 import { connectionManager, http2Windows, internalOnlyHeaders } from "./http.ts";
 import { clusterNames, listenerNames } from "./names.ts";
 import { forwardClusters } from "./probes.ts";
-import { authorizationFilters, authorizationResources } from "./rbac.ts";
+import { authorizationResources, dryRunFilters, requestFilters } from "./rbac.ts";
+import type { PortScope } from "./rbac-connection.ts";
+import { connectionFilters } from "./rbac-connection.ts";
 import type { EnvoyResource } from "./resource.ts";
 import { inboundStatistics } from "./statistics.ts";
 import { tcpKeepalive, tcpProxy } from "./tcp.ts";
@@ -66,8 +69,8 @@ function declaredPorts(workload: WorkloadClass): readonly InboundPort[] {
 function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): ListenerJson {
   const declared = declaredPorts(workload);
   const http = httpFilters(workload, logged);
-  const tcp = tcpFilters(workload, logged);
   const socket = serverSocket(trustDomainOf(workload.identity), workload.tls);
+  const others = { otherThan: new Set(declared.map(({ port }) => port)) };
   return {
     trafficDirection: "INBOUND",
     statPrefix,
@@ -77,36 +80,48 @@ function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): Lis
     ...inspectionTimeout,
     filterChains: [
       ...guardedPorts.map(guardChain),
-      ...declared.flatMap(({ port, protocol, mode }) =>
-        chains(String(port), { destinationPort: port }, mode, isHTTP(protocol) ? http : tcp, tcp, socket),
-      ),
-      ...chains("other", {}, workload.mode, tcp, tcp, socket),
+      ...declared.flatMap(({ port, protocol, mode }) => {
+        const carried = carriers(workload, port, logged);
+        const served = isHTTP(protocol) ? { mutualTLS: http, plaintext: http } : carried;
+        return chains(String(port), { destinationPort: port }, mode, { served, carried: carried.plaintext, socket });
+      }),
+      ...chains("other", {}, workload.mode, {
+        served: carriers(workload, others, logged),
+        carried: carriers(workload, others, logged).plaintext,
+        socket,
+      }),
     ],
   };
 }
 
+/** What is done with what arrives, by whether the mesh's TLS was terminated. */
+interface Filters {
+  readonly mutualTLS: FilterJson[];
+  readonly plaintext: FilterJson[];
+}
+
+interface ChainParts {
+  readonly served: Filters;
+  /** For TLS that is not the mesh's. */
+  readonly carried: FilterJson[];
+  readonly socket: NonNullable<FilterChainJson["transportSocket"]>;
+}
+
 /** The chains of a port, or of all other ports. */
-function chains(
-  name: string,
-  match: FilterChainMatchJson,
-  mode: TLSMode,
-  served: FilterJson[],
-  carried: FilterJson[],
-  transportSocket: NonNullable<FilterChainJson["transportSocket"]>,
-): FilterChainJson[] {
+function chains(name: string, match: FilterChainMatchJson, mode: TLSMode, parts: ChainParts): FilterChainJson[] {
   const mutualTLS: FilterChainJson = {
     name: `${name}/mutual-tls`,
     filterChainMatch: { ...match, transportProtocol: "tls", applicationProtocols: [alpn.http1, alpn.http2] },
-    transportSocket,
-    filters: served,
+    transportSocket: parts.socket,
+    filters: parts.served.mutualTLS,
   };
   if (mode === "Strict") {
     return [mutualTLS];
   }
   return [
     mutualTLS,
-    { name: `${name}/tls`, filterChainMatch: { ...match, transportProtocol: "tls" }, filters: carried },
-    { name: `${name}/plaintext`, filterChainMatch: match, filters: served },
+    { name: `${name}/tls`, filterChainMatch: { ...match, transportProtocol: "tls" }, filters: parts.carried },
+    { name: `${name}/plaintext`, filterChainMatch: match, filters: parts.served.plaintext },
   ];
 }
 
@@ -115,7 +130,7 @@ const httpFilters = (workload: WorkloadClass, logged: AccessLogSetting): FilterJ
     statPrefix,
     accessLog: [...accessLog(logged, "http", "inbound"), inboundStatistics("http", workload)],
     routeConfig: inboundRoutes(),
-    httpFilters: [...authorizationFilters("http", workload)],
+    httpFilters: [...requestFilters(workload)],
     // Hosts are compared without a port and without a trailing dot, and forwarded so: `secret.local.:80` is `secret.local`.
     stripAnyHostPort: true,
     stripTrailingHostDot: true,
@@ -156,20 +171,26 @@ function inboundRoutes(): RouteConfigurationJson {
 }
 
 /**
- * With a policy, the application is dialed once the caller has sent something and the policy has judged it: else a denied
- * caller who stays silent could read a server's greeting. Without one, servers that speak first are heard at once.
+ * Where a connection is judged, the application is dialed once the caller has sent something and was let in: else a denied
+ * caller who stays silent could read a server's greeting. Elsewhere servers that speak first are heard at once, after the
+ * handshake if there is one: a caller whose certificate is refused must not connect to the application either.
  */
-function tcpFilters(workload: WorkloadClass, logged: AccessLogSetting): FilterJson[] {
-  const judged = workload.deny.length > 0 || workload.allow !== undefined;
-  return [
-    ...authorizationFilters("tcp", workload),
+function carriers(workload: WorkloadClass, scope: PortScope, logged: AccessLogSetting): Filters {
+  const judges = connectionFilters(workload, scope);
+  const carrier = (dialed: Exclude<UpstreamConnectModeJson, "IMMEDIATE"> | undefined): FilterJson[] => [
+    // Dry runs judge nothing: a change of one ends no connection, since its rules are in a resource of their own.
+    ...dryRunFilters("tcp", workload),
+    ...judges,
     tcpProxy({
       statPrefix,
       accessLog: [...accessLog(logged, "tcp", "inbound"), inboundStatistics("tcp", workload)],
       cluster: clusterNames.inbound,
-      ...(judged ? { upstreamConnectMode: "ON_DOWNSTREAM_DATA", maxEarlyDataBytes: 65_536 } : {}),
+      ...(dialed === undefined ? {} : { upstreamConnectMode: dialed, maxEarlyDataBytes: 65_536 }),
     }),
   ];
+  return judges.length > 0
+    ? { mutualTLS: carrier("ON_DOWNSTREAM_DATA"), plaintext: carrier("ON_DOWNSTREAM_DATA") }
+    : { mutualTLS: carrier("ON_DOWNSTREAM_TLS_HANDSHAKE"), plaintext: carrier(undefined) };
 }
 
 const tlsInspector: ListenerFilterJson = {

@@ -24,7 +24,7 @@ export const clusterNames = {
   admin: "admin",
 } as const;
 
-/** Names of the ECDS resources, which are the names of the filters too. */
+/** Names of the filters that judge. Those for HTTP are ECDS resources, which have the same names. */
 export const extensionNames = {
   httpDeny: "authorization-http-deny",
   httpAllow: "authorization-http-allow",

@@ -1,6 +1,6 @@
 /**
- * Authorization: a class's policies as two filters, and each of them once for HTTP and once for TCP. A request passes if
- * the deny filter matches nothing and the allow filter has no rules at all or one that matches.
+ * Authorization of requests: a class's policies as two filters. A request passes if the deny filter matches nothing and the
+ * allow filter has no rules at all or one that matches. Connections are judged by the filters of `rbac-connection.ts`.
  */
 import type { WorkloadClass } from "../model/mesh.ts";
 import { encodeResource } from "./encode.ts";
@@ -19,41 +19,39 @@ import type { EnvoyResource } from "./resource.ts";
 import { adsSource } from "./source.ts";
 import { trustDomainOf } from "./tls.ts";
 
-const filterNames: Readonly<Record<RBACLayer, Readonly<Record<RBACAction, string>>>> = {
-  http: { DENY: extensionNames.httpDeny, ALLOW: extensionNames.httpAllow },
-  tcp: { DENY: extensionNames.tcpDeny, ALLOW: extensionNames.tcpAllow },
-};
-
-const filterConfig: Readonly<Record<RBACLayer, (action: RBACAction, rbac: RBACJson | undefined) => AnyJson>> = {
-  http: httpFilterConfig,
-  tcp: tcpFilterConfig,
+const filterNames: Readonly<Record<RBACAction, string>> = {
+  DENY: extensionNames.httpDeny,
+  ALLOW: extensionNames.httpAllow,
 };
 
 /**
- * The resources that hold the policies of a class. They change without touching the listener that refers to them. Without
- * an HTTP port nothing refers to those for HTTP, and a proxy neither asks for them nor acknowledges them.
+ * The resources that hold what the filters of a class refer to: they change without touching, or draining, the listener.
+ * Without an HTTP port nothing refers to those for HTTP, and a proxy neither asks for them nor acknowledges them.
  */
 export function authorizationResources(
   workload: WorkloadClass,
   layers: readonly RBACLayer[],
 ): readonly EnvoyResource[] {
-  const trustDomain = trustDomainOf(workload.identity);
-  const deny = workload.deny.length === 0 ? undefined : workload.deny;
   return layers.flatMap((layer) => [
     ...(workload.dryRuns ?? []).map((policy) =>
-      policyResource(dryRunName(layer, policy), dryRunConfig(layer, policy, trustDomain)),
+      policyResource(dryRunName(layer, policy), dryRunConfig(layer, policy, trustDomainOf(workload.identity))),
     ),
-    ...(
-      [
-        ["DENY", deny],
-        ["ALLOW", workload.allow],
-      ] as const
-    ).map(([action, policies]) => {
-      // No policies at all are no rules, which let everything pass.
-      const rbac = policies === undefined ? undefined : rules(action, policies, layer, trustDomain);
-      return policyResource(filterNames[layer][action], filterConfig[layer](action, rbac));
-    }),
+    ...(layer === "http" ? requestPolicies(workload) : []),
   ]);
+}
+
+function requestPolicies(workload: WorkloadClass): readonly EnvoyResource[] {
+  const deny = workload.deny.length === 0 ? undefined : workload.deny;
+  return (
+    [
+      ["DENY", deny],
+      ["ALLOW", workload.allow],
+    ] as const
+  ).map(([action, policies]) => {
+    // No policies at all are no rules, which let everything pass.
+    const rbac = policies === undefined ? undefined : rules(action, policies, "http", trustDomainOf(workload.identity));
+    return policyResource(filterNames[action], requestFilterConfig(action, rbac));
+  });
 }
 
 function policyResource(name: string, typedConfig: AnyJson): EnvoyResource {
@@ -66,17 +64,22 @@ export interface AuthorizationFilter {
   readonly configDiscovery: ExtensionConfigSourceJson;
 }
 
-/** The filters of a layer: those that only count see every call, and come before those that judge, in their order. */
-export function authorizationFilters(
+/** The filters of requests: those that only count see every call, and come before those that judge, in their order. */
+export function requestFilters(workload: Pick<WorkloadClass, "dryRuns">): readonly AuthorizationFilter[] {
+  return [
+    ...dryRunFilters("http", workload),
+    ...(["DENY", "ALLOW"] as const).map((action) =>
+      discoveredFilter("http", filterNames[action], requestFilterConfig(action, denyAll)),
+    ),
+  ];
+}
+
+/** The filters that only count, in a fixed order. */
+export function dryRunFilters(
   layer: RBACLayer,
   { dryRuns = [] }: Pick<WorkloadClass, "dryRuns">,
 ): readonly AuthorizationFilter[] {
-  return [
-    ...dryRuns.map((policy) => discoveredFilter(layer, dryRunName(layer, policy), dryRunConfig(layer))),
-    ...(["DENY", "ALLOW"] as const).map((action) =>
-      discoveredFilter(layer, filterNames[layer][action], filterConfig[layer](action, denyAll)),
-    ),
-  ];
+  return dryRuns.map((policy) => discoveredFilter(layer, dryRunName(layer, policy), dryRunConfig(layer)));
 }
 
 function discoveredFilter(layer: RBACLayer, name: string, defaultConfig: AnyJson): AuthorizationFilter {
@@ -94,17 +97,10 @@ function discoveredFilter(layer: RBACLayer, name: string, defaultConfig: AnyJson
 /** An ALLOW without policies allows nothing. */
 const denyAll: RBACJson = { action: "ALLOW" };
 
-function httpFilterConfig(action: RBACAction, rbac: RBACJson | undefined): AnyJson {
+function requestFilterConfig(action: RBACAction, rbac: RBACJson | undefined): AnyJson {
   return packed(HttpRBACSchema, {
     rulesStatPrefix: rbacStatPrefixes[action],
     trackPerRuleStats: true,
-    ...(rbac === undefined ? {} : { rules: rbac }),
-  });
-}
-
-function tcpFilterConfig(action: RBACAction, rbac: RBACJson | undefined): AnyJson {
-  return packed(NetworkRBACSchema, {
-    statPrefix: rbacStatPrefixes[action],
     ...(rbac === undefined ? {} : { rules: rbac }),
   });
 }

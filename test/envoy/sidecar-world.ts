@@ -3,7 +3,16 @@
  * itself. For `sidecar-scenario.ts`.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { createServer as createHTTPServer } from "node:http";
 import { createServer as createHTTP2Server } from "node:http2";
 import { createServer } from "node:net";
@@ -30,7 +39,7 @@ export const pod6 = "fd00::1";
 /** The Service's address. */
 export const vip = "10.96.0.10";
 /** Ports of the application. */
-export const ports = { http: 8080, http2: 9090, serverFirst: 3306, undeclared: 9000, applicationTLS: 8443 };
+export const ports = { http: 8080, http2: 9090, serverFirst: 3306, undeclared: 9000, echo: 9001, applicationTLS: 8443 };
 export const families = { ipv4: true, ipv6: true };
 
 /** Puts the addresses and the redirect into the network namespace. */
@@ -88,6 +97,8 @@ export async function startApplication(own: TestIdentity): Promise<() => number>
   await listen(greeter, ports.serverFirst, pod);
   const echo = createServer((socket) => void socket.on("error", () => undefined).pipe(socket));
   await listen(echo, ports.undeclared, pod);
+  const declaredEcho = createServer((socket) => void socket.on("error", () => undefined).pipe(socket));
+  await listen(declaredEcho, ports.echo, pod);
   const tls = createTLSServer(
     { cert: own.certificate, key: own.key },
     (socket) => void socket.end("application TLS\n"),
@@ -100,52 +111,63 @@ export async function startApplication(own: TestIdentity): Promise<() => number>
 /** One line of an access log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
+/** Gives a running sidecar another inbound side; resolves once it is in use. */
+export type Change = (workload: WorkloadClass) => Promise<void>;
+
+/** How long Envoy lets connections of a chain live that changed, in seconds. */
+export const drainSeconds = 2;
+
+/** A counter of Envoy's, as its admin interface tells it. */
+async function counter(name: string): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${sidecarPorts.admin}/stats?usedonly&format=json&filter=^${name}$`);
+  const { stats } = (await answer.json()) as { stats: readonly { readonly value?: number }[] };
+  return stats[0]?.value ?? 0;
+}
+
 /** Runs a sidecar with these resources while `use` calls through it. `use` may read the access log, whose every line must be JSON. */
 export async function withSidecar<T>(
   own: TestIdentity,
   workload: WorkloadClass,
-  use: (accessLog: () => readonly LogLine[]) => Promise<T>,
+  use: (accessLog: () => readonly LogLine[], change: Change) => Promise<T>,
   services: readonly EnvoyResource[] = [],
   logged: AccessLogSetting = "errors",
 ): Promise<T> {
   const directory = mkdtempSync(join(tmpdir(), "heddle-sidecar-"));
+  const resourcesOf = (one: WorkloadClass): EnvoyResource[] => [
+    ...commonResources(families, logged),
+    ...classResources(one, logged),
+    ...services,
+    readinessListener(families),
+  ];
   const shipped = bootstrapFiles(testSettings).bootstrap;
-  await writeResources(
-    directory,
-    [
-      ...commonResources(families, logged),
-      ...classResources(workload, logged),
-      ...services,
-      readinessListener(families),
-    ],
-    {
-      // As in the shipped bootstrap.
-      stats_config: shipped["stats_config"],
-      deferred_stat_options: shipped["deferred_stat_options"],
-      admin: { address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } } },
-      static_resources: {
-        clusters: [
-          {
-            name: "admin",
-            load_assignment: {
-              cluster_name: "admin",
-              endpoints: [
-                {
-                  lb_endpoints: [
-                    {
-                      endpoint: {
-                        address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } },
-                      },
+  const bootstrap = {
+    // As in the shipped bootstrap.
+    stats_config: shipped["stats_config"],
+    deferred_stat_options: shipped["deferred_stat_options"],
+    admin: { address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } } },
+    static_resources: {
+      clusters: [
+        {
+          name: "admin",
+          load_assignment: {
+            cluster_name: "admin",
+            endpoints: [
+              {
+                lb_endpoints: [
+                  {
+                    endpoint: {
+                      address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } },
                     },
-                  ],
-                },
-              ],
-            },
+                  },
+                ],
+              },
+            ],
           },
-        ],
-      },
+        },
+      ],
     },
-  );
+  };
+  await writeResources(directory, resourcesOf(workload), bootstrap);
   await writeIdentity(directory, own);
   chmodSync(directory, 0o755);
   const give = (folder: string): void => {
@@ -160,8 +182,15 @@ export async function withSidecar<T>(
   const configuration = ["-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "--disable-hot-restart"];
   const namespaced = ownWorkloadTags.replace("$(POD_NAMESPACE)", workload.namespace);
   const tags = ["--config-yaml", namespaced.replace("$(POD_SERVICE_ACCOUNT)", workload.serviceAccount)];
-  const flush = ["--file-flush-interval-msec", "50"];
-  const program = [await envoyBinary(), ...configuration, ...tags, ...flush, "-l", process.env["LEVEL"] ?? "error"];
+  const times = [
+    "--file-flush-interval-msec",
+    "50",
+    "--drain-time-s",
+    String(drainSeconds),
+    "--drain-strategy",
+    "immediate",
+  ];
+  const program = [await envoyBinary(), ...configuration, ...tags, ...times, "-l", process.env["LEVEL"] ?? "error"];
   const logFile = join(directory, "log");
   const envoy = startProcess("sidecar", "setpriv", [...user, ...program], { logFile });
   // A line of Envoy's own log begins with a bracket; one without an end is being written.
@@ -174,7 +203,19 @@ export async function withSidecar<T>(
   try {
     const ready = async (): Promise<boolean> => (await statusOf({ port: sidecarPorts.status }, "/ready")) === "200";
     await until("the sidecar is ready", ready, { timeout: 20_000, interval: 20, process: envoy });
-    return await use(accessLog);
+    return await use(accessLog, async (next) => {
+      const before = await counter("listener_manager.lds.update_success");
+      await writeResources(directory, resourcesOf(next), bootstrap);
+      // Envoy looks at what is moved into its place. Listeners come last: they refer to the rest.
+      const files = readdirSync(directory).filter((file) => file.startsWith("extension-"));
+      for (const file of [...files, "listeners.yaml"]) {
+        copyFileSync(join(directory, file), join(directory, "next"));
+        chmodSync(join(directory, "next"), 0o644);
+        renameSync(join(directory, "next"), join(directory, file));
+      }
+      const taken = async (): Promise<boolean> => (await counter("listener_manager.lds.update_success")) > before;
+      await until("the change is taken", taken, { timeout: 10_000, interval: 20, process: envoy });
+    });
   } finally {
     // Waits for its end: the next one listens where this one did.
     await envoy.stop();

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { commonResources, readinessListener } from "../../../src/envoy/common.ts";
 import { classResources } from "../../../src/envoy/inbound.ts";
-import type { WorkloadClass } from "../../../src/model/mesh.ts";
+import type { AuthorizationRule, OperationMatch, WorkloadClass } from "../../../src/model/mesh.ts";
 import { anyWorkload } from "../../support/mesh-arbitraries.ts";
 import { meshPolicy, workloadClass } from "../../support/mesh-samples.ts";
 import { ofMessage } from "../../support/walk.ts";
@@ -70,13 +70,21 @@ describe("inbound chains", () => {
         for (const { name, filters } of listenerOf(workload).filter_chains) {
           const names = filters.map((filter) => filter.name);
           if (name.startsWith("guard/")) continue;
-          const dryRuns = (workload.dryRuns ?? []).map((policy) => `dry-run-tcp/${policy.name}`);
-          expect([
-            ["envoy.filters.network.http_connection_manager"],
-            [...dryRuns, "authorization-tcp-deny", "authorization-tcp-allow", "envoy.filters.network.tcp_proxy"],
-          ]).toContainEqual(names);
+          const isHTTP = names.includes("envoy.filters.network.http_connection_manager");
+          if (isHTTP) expect(names).toHaveLength(1);
+          else expect(names.at(-1)).toBe("envoy.filters.network.tcp_proxy");
           // Other TLS than the mesh's hides its requests.
-          if (name.endsWith("/tls")) expect(names).not.toContain("envoy.filters.network.http_connection_manager");
+          if (name.endsWith("/tls")) expect(isHTTP).toBe(false);
+          if (isHTTP) continue;
+          const dryRuns = (workload.dryRuns ?? []).map((policy) => `dry-run-tcp/${policy.name}`);
+          expect(names.slice(0, dryRuns.length)).toEqual(dryRuns);
+          const judges = names.slice(dryRuns.length, -1);
+          expect(judges.includes("authorization-tcp-allow")).toBe(workload.allow !== undefined);
+          const isBroad = ({ operations, conditions = [] }: AuthorizationRule): boolean =>
+            operations.length === 0 && conditions.length === 0;
+          if (workload.deny.some(({ rules }) => rules.some(isBroad))) {
+            expect(judges[0]).toBe("authorization-tcp-deny");
+          }
         }
       }),
       { numRuns: 30 },
@@ -122,10 +130,42 @@ describe("inbound chains", () => {
       ofMessage(listenerOf(workload), "TcpProxy")
         .filter((proxy) => proxy["cluster"] === "inbound")
         .map((proxy) => proxy["upstream_connect_mode"]);
-    expect(new Set(modes(workloadClass()))).toEqual(new Set([undefined]));
-    for (const parts of [{ allow: [] }, { deny: [meshPolicy("shop/p", [])] }]) {
+    // With the mesh's TLS not before the handshake either.
+    expect(new Set(modes(workloadClass()))).toEqual(new Set([undefined, "ON_DOWNSTREAM_TLS_HANDSHAKE"]));
+    for (const parts of [{ allow: [] }, { deny: [meshPolicy("shop/p", [{ sources: [], operations: [] }])] }]) {
       expect(new Set(modes(workloadClass(parts)))).toEqual(new Set(["ON_DOWNSTREAM_DATA"]));
     }
+  });
+
+  test("of a TCP port change with the rules that can match it, and with no others", () => {
+    const changed = (...rules: AuthorizationRule[]): string[] => {
+      const contents = (workload: WorkloadClass) =>
+        new Map(listenerOf(workload).filter_chains.map((chain) => [chain.name, JSON.stringify(chain)]));
+      const before = contents(workloadClass());
+      const after = contents(workloadClass({ deny: [meshPolicy("shop/p", rules)] }));
+      return [...after].filter(([name, text]) => before.get(name) !== text).map(([name]) => name);
+    };
+    const on = (operation: OperationMatch): AuthorizationRule => ({ sources: [], operations: [operation] });
+    const sql = ["3306/mutual-tls", "3306/tls", "3306/plaintext"];
+    const other = ["other/mutual-tls", "other/tls", "other/plaintext"];
+    expect(changed(on({ ports: { any: [3306] } }))).toEqual(sql);
+    // The application's own TLS on an HTTP port hides its requests, so that what can be judged of it is the connection.
+    expect(changed(on({ ports: { any: [8080] }, methods: { any: [{ type: "exact", value: "GET" }] } }))).toEqual([
+      "8080/tls",
+    ]);
+    expect(changed(on({ ports: { none: [3306] } }))).toEqual(["8080/tls", ...other]);
+    expect(changed(on({ ports: { any: [9] } }))).toEqual(other);
+    const condition = { operation: { ports: { any: [3306] } } };
+    expect(changed({ sources: [], operations: [{ ports: { none: [9] } }], conditions: [condition] })).toEqual(sql);
+    expect(changed({ sources: [], operations: [{ ports: { any: [9] } }], conditions: [condition] })).toEqual([]);
+    expect(changed({ sources: [], operations: [] })).toEqual([...sql, "8080/tls", ...other]);
+    expect(changed()).toEqual([]);
+    // A rule keeps its number, which logs name.
+    const numbered = listenerOf(
+      workloadClass({ deny: [meshPolicy("shop/p", [on({ ports: { any: [9] } }), on({ ports: { any: [3306] } })])] }),
+    ).filter_chains.find(({ name }) => name === "3306/plaintext");
+    expect(JSON.stringify(numbered)).toContain('"shop/p/1"');
+    expect(JSON.stringify(numbered)).not.toContain('"shop/p/0"');
   });
 });
 

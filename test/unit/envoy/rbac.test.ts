@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { escapeRE2 } from "../../../src/envoy/matching.ts";
-import { authorizationFilters, authorizationResources } from "../../../src/envoy/rbac.ts";
+import { authorizationResources, dryRunFilters, requestFilters } from "../../../src/envoy/rbac.ts";
+import { connectionFilters } from "../../../src/envoy/rbac-connection.ts";
 import { rules } from "../../../src/envoy/rbac-rules.ts";
 import type {
   AuthorizationRule,
@@ -29,17 +30,20 @@ describe("rules", () => {
     const filters = authorizationResources(workloadClass(), ["http", "tcp"]).map(
       ({ config }) => config["typed_config"],
     );
-    expect(filters).toHaveLength(4);
+    expect(filters).toHaveLength(2);
     for (const filter of filters) expect(filter).not.toHaveProperty("rules");
+    expect(connectionFilters(workloadClass(), 3306)).toEqual([]);
   });
 
   test("an ALLOW policy without rules allows nothing", () => {
     expect(rules("ALLOW", [meshPolicy("shop/none", [])], "http", domain)).toEqual({ action: "ALLOW" });
-    const resources = authorizationResources(workloadClass({ allow: [meshPolicy("shop/none", [])] }), ["tcp"]);
-    expect(resources.find(({ name }) => name === "authorization-tcp-allow")?.config["typed_config"]).toHaveProperty(
+    const workload = workloadClass({ allow: [meshPolicy("shop/none", [])] });
+    const resources = authorizationResources(workload, ["http"]);
+    expect(resources.find(({ name }) => name === "authorization-http-allow")?.config["typed_config"]).toHaveProperty(
       "rules",
       {},
     );
+    expect(connectionFilters(workload, 3306)).toMatchObject([{ typedConfig: { rules: { action: "ALLOW" } } }]);
   });
 
   test("a rule without sources and operations matches everything", () => {
@@ -336,7 +340,7 @@ describe("regular expressions", () => {
 
 describe("filters", () => {
   test("deny everything until their policies are there, and wait for them", () => {
-    for (const filter of [...authorizationFilters("http", {}), ...authorizationFilters("tcp", {})]) {
+    for (const filter of requestFilters({})) {
       expect(filter.configDiscovery).toMatchObject({
         defaultConfig: { rules: { action: "ALLOW" } },
         configSource: { ads: {} },
@@ -349,7 +353,8 @@ describe("filters", () => {
   test("of a dry run come first, count by its name, and enforce nothing, known or not", () => {
     const policy: DryRun = { ...meshPolicy("shop/a.b", [meshRule()]), action: "DENY" };
     const workload = workloadClass({ dryRuns: [policy] });
-    const [first] = authorizationFilters("http", workload);
+    const [first] = requestFilters(workload);
+    expect(dryRunFilters("tcp", workload).map(({ name }) => name)).toEqual(["dry-run-tcp/shop/a.b"]);
     expect(first?.name).toBe("dry-run-http/shop/a.b");
     expect(Object.keys(first?.configDiscovery.defaultConfig ?? {})).toEqual(["@type"]);
     const [http, , , tcp] = authorizationResources(workload, ["http", "tcp"]).map(
@@ -363,15 +368,18 @@ describe("filters", () => {
     for (const config of [http, tcp]) expect(config).not.toHaveProperty("rules");
   });
 
-  test("are the four resources, each with statistics of its own", () => {
-    const names = [...authorizationFilters("http", {}), ...authorizationFilters("tcp", {})].map(({ name }) => name);
+  test("have statistics of their own", () => {
+    const names = requestFilters({}).map(({ name }) => name);
     const resources = authorizationResources(workloadClass(), ["http", "tcp"]);
     expect(resources.map(({ name }) => name)).toEqual(names);
     expect(resources.map(({ config }) => config["typed_config"])).toMatchObject([
       { rules_stat_prefix: "heddle.deny_", track_per_rule_stats: true },
       { rules_stat_prefix: "heddle.allow_", track_per_rule_stats: true },
-      { stat_prefix: "heddle.deny_" },
-      { stat_prefix: "heddle.allow_" },
+    ]);
+    const judged = workloadClass({ deny: [meshPolicy("shop/d", [meshRule()])], allow: [] });
+    expect(connectionFilters(judged, 3306)).toMatchObject([
+      { name: "authorization-tcp-deny", typedConfig: { statPrefix: "heddle.deny_" } },
+      { name: "authorization-tcp-allow", typedConfig: { statPrefix: "heddle.allow_" } },
     ]);
   });
 });
