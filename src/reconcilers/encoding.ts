@@ -76,16 +76,23 @@ function fitIntoRecord(
     [...deny, ...allow, ...dryRuns].map((policy) => [policy, JSON.stringify(policy.rules).length]),
   );
   const largestFirst = [...sizeOf].sort(([a, left], [b, right]) => right - left || compare(a.name, b.name));
-  const refused = new Set<ObjectReference>();
-  for (const [{ origin }] of largestFirst) {
-    refused.add(origin);
-    const message = `With it, what ${workload.namespace}/${workload.serviceAccount} is to enforce takes more than the 1 MiB of a ConfigMap, in which it is recorded. Give it fewer rules or values, or split the workload.`;
-    faults.push({ origins: [origin], message });
-    const smaller = encodeClass(closed(workload, refused), accessLog, cache);
-    if (fitsRecord(smaller.resources, cache)) return smaller;
-  }
+  const message = `With it, what ${workload.namespace}/${workload.serviceAccount} is to enforce takes more than the 1 MiB of a ConfigMap, in which it is recorded. Give it fewer rules or values, or split the workload.`;
+  const refuse = (count: number): EncodedUnit => {
+    const refused = largestFirst.slice(0, count).map(([{ origin }]) => origin);
+    return encodeClass(closed(workload, new Set(refused)), accessLog, cache);
+  };
+  const fits = (count: number): boolean => fitsRecord(refuse(count).resources, cache);
+  // With each that is closed the text is shorter, so that the least number is found by halving.
+  let least = largestFirst.length;
   // Some ten thousand policies: their names alone are too much. Served as it is; the record then stays as it was.
-  return unit;
+  const fitsAtAll = fits(least);
+  for (let tooFew = 0; fitsAtAll && least - tooFew > 1; ) {
+    const middle = Math.floor((tooFew + least) / 2);
+    if (fits(middle)) least = middle;
+    else tooFew = middle;
+  }
+  for (const [{ origin }] of largestFirst.slice(0, least)) faults.push({ origins: [origin], message });
+  return fitsAtAll ? refuse(least) : unit;
 }
 
 /**
