@@ -97,7 +97,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const webhook = createWebhookServer({
     handlers: new Map([
       ...createInjectionHandlers(
-        defaultInjectionSettings(settings.proxyImage, settings.annotationBounds),
+        defaultInjectionSettings(settings.proxyImage, settings.annotationBounds, settings.drainTime / 1000),
         (namespace) => {
           const known = observed("Namespace").get(namespace);
           return known === undefined ? undefined : (known.metadata.annotations ?? {});

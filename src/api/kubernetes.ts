@@ -94,6 +94,7 @@ export interface Container {
   readonly image?: string;
   readonly ports?: readonly ContainerPort[];
   readonly restartPolicy?: string;
+  readonly args?: readonly string[];
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
 }
 

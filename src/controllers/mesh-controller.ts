@@ -15,6 +15,7 @@ import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, Pod, Secret
 import type { ProxyTarget } from "../envoy/resource.ts";
 import { readAuthorityRecord } from "../identity/authority-secret.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
+import { drainSecondsOf } from "../model/drain.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import type { DesiredObject } from "../model/output.ts";
 import { keys } from "../model/sidecar.ts";
@@ -25,7 +26,8 @@ import type { Metrics } from "../ops/metrics.ts";
 import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
 import { planIdentities } from "../reconcilers/identity.ts";
 import { nextDeadline, objectStatus } from "../reconcilers/programmed.ts";
-import { hasTakenModes } from "../reconcilers/proxies.ts";
+import { hasTakenListeners, hasTakenModes } from "../reconcilers/proxies.ts";
+import { advanceDrains, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
 import { createHoldOff } from "./hold-off.ts";
 import type { IdentityController } from "./identity-controller.ts";
 import { knowledgeOf, type Seen } from "./knowledge.ts";
@@ -91,6 +93,11 @@ export function createMeshController(options: {
       identityFaults: options.identities.faults,
     });
   let transitions = noTransitions;
+  let drains = noDrains;
+  const drainTime = (pod: ObjectKey): number => {
+    const known = options.observed("Pod").get(pod) as Pod | undefined;
+    return drainSecondsOf(known?.spec.initContainers) * 1000;
+  };
 
   /** Compiles, and again if that brings to light that a port changes its mode and takes another step of that. */
   const compileInSteps = (input: Snapshot): Compilation => {
@@ -116,7 +123,9 @@ export function createMeshController(options: {
     if (knowledge === "identities") identify();
     if (knowledge !== "everything") return;
     const start = clock.monotonic();
+    const before = compilation;
     compilation = compileInSteps(snapshot());
+    drains = nextDrains(drains, before, compilation);
     options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);
     logger.debug({ milliseconds: clock.monotonic() - start }, "compiled");
     options.publish(compilation.targets);
@@ -134,16 +143,26 @@ export function createMeshController(options: {
     const now = clock.now();
     const listening = options.listeningSince() ?? now;
     const restoring = originsOf(options.publisher.restoring);
+    drains = advanceDrains(drains, current, (pod) => hasTakenListeners(pod, current, states), drainTime, now);
     options.statusWriter.setStatuses(
       current.decisions.map((decision) => ({
         object: decision.object,
-        status: objectStatus(decision, current, states, now, listening, restoring.has(nameOf(decision.object))),
+        status: objectStatus(
+          decision,
+          current,
+          states,
+          now,
+          listening,
+          restoring.has(nameOf(decision.object)),
+          new Set(drains.get(versionOf(decision.object))?.keys()),
+        ),
       })),
     );
     const { journeys, deadline: bound = Number.POSITIVE_INFINITY } = transitions;
     if (bound <= now || [...journeys.keys()].some(isTaken)) compiles.trigger();
     deadlineTimer?.cancel();
-    const deadline = Math.min(bound, nextDeadline(current, states, now, listening) ?? Number.POSITIVE_INFINITY);
+    const deadlines = [nextDeadline(current, states, now, listening), nextDrained(drains)];
+    const deadline = Math.min(bound, ...deadlines.filter((time) => time !== undefined));
     deadlineTimer = Number.isFinite(deadline)
       ? clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1)
       : undefined;

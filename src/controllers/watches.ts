@@ -15,6 +15,7 @@ import type {
 } from "../api/kubernetes.ts";
 import { isRecord } from "../identity/authority-secret.ts";
 import { namespaceBoundKeys } from "../model/annotations.ts";
+import { drainArguments } from "../model/drain.ts";
 import { recordVariable } from "../model/injection-record.ts";
 import { containers, keys, manager, volumes } from "../model/sidecar.ts";
 import { webhookConfiguration, webhookConfigurationKinds } from "./webhook-bundle.ts";
@@ -78,9 +79,11 @@ function ownKind(kind: "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS"): Watc
 
 function trimPod(object: KubernetesObject): Pod {
   const { apiVersion, kind, metadata, spec, status } = object as Pod;
-  const container = ({ name, ports, restartPolicy, env }: Pod["spec"]["containers"][number]) => ({
+  const container = ({ name, ports, restartPolicy, env, args }: Pod["spec"]["containers"][number]) => ({
     name,
-    ...(name === containers.proxy ? { env: env?.filter((variable) => variable.name === recordVariable) ?? [] } : {}),
+    ...(name === containers.proxy
+      ? { env: env?.filter((variable) => variable.name === recordVariable) ?? [], args: drainArguments(args) }
+      : {}),
     ...(ports === undefined
       ? {}
       : {

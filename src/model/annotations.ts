@@ -39,7 +39,8 @@ export const podAnnotations = [
     name: "drain-time",
     kind: seconds,
     bound: "30s",
-    effect: "how long connections go on after a change that closes them; status reckons with 30 s",
+    effect:
+      "how long connections go on after a change that closes them; unless set, as the operator's `--proxy-drain-time` says",
   },
   {
     name: "exclude-inbound-ports",

@@ -44,6 +44,11 @@ const fixedOptions = [
   { name: "proxy-image", fallback: "heddle-proxy:dev", help: "image of the sidecar" },
   { name: "certificate-ttl", fallback: "24h", help: "life of a workload's certificate, such as 24h or 10m" },
   {
+    name: "proxy-drain-time",
+    fallback: "30s",
+    help: "how long sidecars of new pods let connections go on after a change that closes them, such as 30s",
+  },
+  {
     name: "drain-grace",
     fallback: "5s",
     help: "after SIGTERM, how long reviews are still answered while others learn of the end, such as 5s",

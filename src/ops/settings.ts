@@ -24,6 +24,8 @@ export interface Settings {
   readonly renewAfter: number;
   /** After SIGTERM, how long reviews are still answered while others learn of the end, in milliseconds. */
   readonly drainGrace: number;
+  /** How long sidecars let connections go on after a change that closes them, unless the pod says otherwise; in milliseconds. */
+  readonly drainTime: number;
   /** What pods may ask of their sidecars by annotations. */
   readonly annotationBounds: AnnotationBounds;
   /** All of it as text, by option: what is printed at start. No option takes a secret. */
@@ -116,6 +118,7 @@ export function parseSettings(
     certificateTTL: duration("certificate-ttl", 10_000),
     drainGrace: duration("drain-grace", 0),
     renewAfter: 2 / 3,
+    drainTime: duration("proxy-drain-time", 1000),
     annotationBounds: new Map(
       boundSettings.map(({ name, annotation }) => [annotation, readBound(name, annotation, source(name))]),
     ),

@@ -11,6 +11,7 @@ import type { Condition, ConditionType } from "../api/conditions.ts";
 import { conditionTypes } from "../api/conditions.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
+import type { ObjectKey } from "../model/snapshot.ts";
 import type { Compilation } from "./compile.ts";
 import type { ProxyCounts } from "./proxies.ts";
 import { countProxies, disconnectedAfter } from "./proxies.ts";
@@ -49,7 +50,8 @@ const findingFieldLimit = 1024;
 /**
  * The status of an object. `listeningSince` is when this operator began to listen: a pod that never connected counts as
  * disconnected 30 seconds after it. `restoring` says that a record of the object was changed by somebody else and is not
- * put back yet. Times are milliseconds since the epoch.
+ * put back yet; `draining` are pods with connections that were open before it took access away. Times are milliseconds since
+ * the epoch.
  */
 export function objectStatus(
   decision: StatusDecision,
@@ -58,10 +60,11 @@ export function objectStatus(
   now: number,
   listeningSince: number = now,
   restoring = false,
+  draining?: ReadonlySet<ObjectKey>,
 ): ObjectStatus {
   const counts = hasEffect(decision)
-    ? countProxies(decision, compilation, states, now, listeningSince)
-    : { total: decision.pods.length, synced: 0, rejected: 0, disconnected: 0 };
+    ? countProxies(decision, compilation, states, now, listeningSince, draining)
+    : { total: decision.pods.length, synced: 0, rejected: 0, disconnected: 0, draining: 0 };
   const programmed = judgeRecord(judgeProgrammed(decision, counts), restoring);
   const verdicts = new Map<ConditionType, Verdict>([
     ["Accepted", decision.accepted],
@@ -105,7 +108,7 @@ function hasEffect({ accepted: { status, reason } }: StatusDecision): boolean {
 }
 
 function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict {
-  const { total, synced, rejected, disconnected, refusal, hindrance } = counts;
+  const { total, synced, rejected, disconnected, draining, refusal, hindrance } = counts;
   if (!hasEffect(decision)) {
     return {
       status: "False",
@@ -118,13 +121,18 @@ function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict
     const message = `${rejected} of ${total} proxies refused it and keep what they had. ${refusal.pod}: ${refusal.message}`;
     return { status: "False", reason: "Rejected", message };
   }
-  const pending = total - synced - rejected - disconnected;
+  const pending = total - synced - rejected - disconnected - draining;
   if (pending > 0) {
     const why =
       hindrance === undefined
         ? ""
         : ` It waits for what another object is in, which is refused. ${hindrance.pod}: ${hindrance.message}`;
-    return { status: "False", reason: "Pending", message: `${synced} of ${total} proxies have acknowledged it.${why}` };
+    const message = `${synced + draining} of ${total} proxies have acknowledged it.${why}`;
+    return { status: "False", reason: "Pending", message };
+  }
+  if (draining > 0) {
+    const message = `${synced + draining} of ${total} proxies have acknowledged it. At ${draining} of them connections that were open before are ended within the drain time.`;
+    return { status: "False", reason: "Draining", message };
   }
   if (disconnected > 0) {
     const seconds = disconnectedAfter / 1000;
@@ -161,7 +169,7 @@ function judgeProgress(
   if (stalled !== undefined) {
     return { type: "Stalled", verdict: { status: "True", reason: stalled.reason, message: stalled.message } };
   }
-  if (programmed.reason !== "Pending" && programmed.reason !== "ForeignEdit") return undefined;
+  if (!["Pending", "Draining", "ForeignEdit"].includes(programmed.reason)) return undefined;
   return { type: "Reconciling", verdict: { ...programmed, status: "True" } };
 }
 

@@ -16,6 +16,8 @@ export interface ProxyCounts {
   readonly synced: number;
   readonly rejected: number;
   readonly disconnected: number;
+  /** Of those that have acknowledged it: where connections that were open before have not ended yet. Not in `synced`. */
+  readonly draining: number;
   /** Of the first proxy that refused something that the object is in. */
   readonly refusal?: Refusal;
   /** Of the first pending proxy that refused something that another object is in, and that this one waits for. */
@@ -29,15 +31,17 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Counts the proxies of a decision. Times are milliseconds since the epoch. */
+/** Counts the proxies of a decision; those of `draining` do not count before their time. Times are milliseconds since the epoch. */
 export function countProxies(
   decision: StatusDecision,
   compilation: Compilation,
   states: ProxyStates,
   now: number,
   listeningSince: number,
+  drainingPods: ReadonlySet<ObjectKey> = new Set(),
 ): ProxyCounts {
   let synced = 0;
+  let draining = 0;
   let rejected = 0;
   let disconnected = 0;
   let refusal: Refusal | undefined;
@@ -56,14 +60,15 @@ export function countProxies(
       rejected += 1;
       refusal ??= { pod, message };
     } else if (isMet(needed, state)) {
-      synced += 1;
+      if (drainingPods.has(pod)) draining += 1;
+      else synced += 1;
     } else {
       const other = refusalOf([...needed.through, ...needed.beside], state);
       if (other !== undefined) hindrance ??= { pod, message: other };
     }
   }
   return {
-    ...{ total: decision.pods.length, synced, rejected, disconnected },
+    ...{ total: decision.pods.length, synced, rejected, disconnected, draining },
     ...(refusal === undefined ? {} : { refusal }),
     ...(hindrance === undefined ? {} : { hindrance }),
   };
@@ -112,6 +117,14 @@ export function hasTakenModes(classId: string, compilation: Compilation, states:
     if (!state.connected || !spoken.every(isTaken) || (isServer && !isMet(ofServers, state))) return false;
   }
   return true;
+}
+
+/** Whether a pod has acknowledged the listeners of its class, whose chains judge connections. */
+export function hasTakenListeners(pod: ObjectKey, { mesh, classResources }: Compilation, states: ProxyStates): boolean {
+  const state = states.get(pod);
+  const needed = classResources.get(mesh.classOfPod.get(pod) ?? "");
+  const listeners = needed?.filter(({ type }) => type === "listener");
+  return state !== undefined && listeners?.every((resource) => isLive(resource, state)) === true;
 }
 
 /** A refusal counts as long as what was refused is what is wanted. */

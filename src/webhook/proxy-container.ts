@@ -1,4 +1,5 @@
 import { ownWorkloadTags } from "../envoy/statistics.ts";
+import { drainFlag } from "../model/drain.ts";
 import type { InjectionRecord } from "../model/injection-record.ts";
 import { encodeRecord, recordVariable } from "../model/injection-record.ts";
 import { containers, nodeId, paths, ports, proxyUser, volumes } from "../model/sidecar.ts";
@@ -27,7 +28,7 @@ export function proxyContainer(settings: SidecarSettings, record: InjectionRecor
       "$(POD_NAMESPACE)/$(POD_SERVICE_ACCOUNT)",
       "--concurrency",
       String(settings.concurrency),
-      "--drain-time-s",
+      drainFlag,
       String(settings.drainSeconds),
       // Every connection of a replaced listener is told to close by its next response. The gradual strategy would leave
       // some untold until the drain time is over, and then cut them.

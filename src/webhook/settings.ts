@@ -36,12 +36,16 @@ export interface InjectionSettings extends SidecarSettings {
 }
 
 /** The settings of an installation that changes none of them. */
-export function defaultInjectionSettings(proxyImage: string, bounds: AnnotationBounds = new Map()): InjectionSettings {
+export function defaultInjectionSettings(
+  proxyImage: string,
+  bounds: AnnotationBounds = new Map(),
+  drainSeconds = 30,
+): InjectionSettings {
   return {
     proxyImage,
     concurrency: 2,
     logLevel: "warning",
-    drainSeconds: 30,
+    drainSeconds,
     preStopSeconds: 5,
     proxyResources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "2", memory: "512Mi" } },
     redirectResources: { requests: { cpu: "10m", memory: "16Mi" }, limits: { cpu: "100m", memory: "64Mi" } },

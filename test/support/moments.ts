@@ -1,5 +1,6 @@
 /** The statuses that the objects of a compilation have while proxies come, acknowledge, refuse and go. */
 import type { ProxyState, ProxyStates } from "../../src/model/acknowledgement.ts";
+import type { ObjectKey } from "../../src/model/snapshot.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
 import { type ObjectStatus, objectStatus } from "../../src/reconcilers/programmed.ts";
 import { disconnectedAfter } from "../../src/reconcilers/proxies.ts";
@@ -24,6 +25,7 @@ export function momentsOf(compilation: Compilation): readonly Moment[] {
     readonly states: ProxyStates;
     readonly listeningSince?: number;
     readonly restoring?: boolean;
+    readonly draining?: ReadonlySet<ObjectKey>;
   }[] = [
     { moment: "nobody is connected yet", states: new Map() },
     { moment: "connected", states: each(synced, (state) => ({ ...state, resource: () => undefined })) },
@@ -31,11 +33,12 @@ export function momentsOf(compilation: Compilation): readonly Moment[] {
     { moment: "refused", states: each(synced, refusing) },
     { moment: "gone for long", states: new Map(), listeningSince: now - disconnectedAfter },
     { moment: "a record is changed by others", states: synced, restoring: true },
+    { moment: "open connections are to end", states: synced, draining: new Set(synced.keys()) },
   ];
-  return moments.flatMap(({ moment, states, listeningSince, restoring }) =>
+  return moments.flatMap(({ moment, states, listeningSince, restoring, draining }) =>
     compilation.decisions.map((decision): Moment => {
       const { kind, namespace, name, generation } = decision.object;
-      const status = objectStatus(decision, compilation, states, now, listeningSince, restoring);
+      const status = objectStatus(decision, compilation, states, now, listeningSince, restoring, draining);
       return { moment, object: `${kind} ${namespace}/${name}`, generation, status };
     }),
   );

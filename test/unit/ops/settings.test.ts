@@ -17,15 +17,20 @@ test("defaults are those of an installation in heddle-system", () => {
   });
   expect(settings.certificateTTL).toBe(86_400_000);
   expect(settings.renewAfter).toBe(2 / 3);
+  expect(settings.drainTime).toBe(30_000);
 });
 
 test("a flag wins over the environment, and that over the default", () => {
   const environment = { HEDDLE_TRUST_DOMAIN: "from.environment", POD_NAMESPACE: "mesh", HEDDLE_LOG_LEVEL: "" };
-  const settings = parseSettings(["--trust-domain", "from.flag", "--certificate-ttl=10m"], environment);
+  const settings = parseSettings(
+    ["--trust-domain", "from.flag", "--certificate-ttl=10m", "--proxy-drain-time=2s"],
+    environment,
+  );
   expect(settings.mesh.trustDomain).toBe("from.flag");
   expect(settings.mesh.rootNamespace).toBe("mesh");
   expect(settings.mesh.xdsAddress.host).toBe("heddle.mesh.svc");
   expect(settings.certificateTTL).toBe(600_000);
+  expect(settings.drainTime).toBe(2000);
   expect(settings.logLevel).toBe("info");
 });
 
@@ -39,6 +44,7 @@ test.each([
     ["--certificate-ttl", "soon"],
     "--certificate-ttl must be a duration of at least 10s, such as 24h or 10m, not 'soon'",
   ],
+  [["--proxy-drain-time", "0s"], "--proxy-drain-time must be a duration of at least 1s, such as 24h or 10m, not '0s'"],
   [["--xds-address", "nowhere"], "--xds-address must be host:port, not 'nowhere'"],
   [["--health-port", "15010"], "--health-port must not be the port of --xds-port too: '15010'"],
   [["--replica="], "--replica must not be empty"],

@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import { advanceDrains, drainMargin, nextDrained, nextDrains, noDrains } from "../../../src/controllers/drains.ts";
+import { watches } from "../../../src/controllers/watches.ts";
+import { drainSecondsOf } from "../../../src/model/drain.ts";
+import { createCompileCache } from "../../../src/reconcilers/cache.ts";
+import type { Compilation } from "../../../src/reconcilers/compile.ts";
+import { compile } from "../../../src/reconcilers/compile.ts";
+import { authorizationPolicy, clusterOf, meshTLS, pod, service, testSettings } from "../../support/objects.ts";
+
+type Objects = Parameters<typeof clusterOf>[0];
+
+const cache = createCompileCache();
+const cart = pod("shop/cart-1", { labels: { app: "cart" }, serviceAccount: "cart", addresses: ["10.1.0.1"] });
+const onTCP = service("shop/cart", { selector: { app: "cart" }, ports: [{ name: "sql", port: 3306 }] });
+const onHTTP = service("shop/cart", { selector: { app: "cart" }, ports: [{ name: "http", port: 8080 }] });
+
+const compiled = (...objects: Objects): Compilation => compile(clusterOf([cart, ...objects]), testSettings, cache);
+/** Names of the objects that wait after a change from one to the other. */
+const waiting = (from: Objects, to: Objects): string[] => {
+  const after = compiled(...to);
+  const drains = nextDrains(noDrains, compiled(...from), after);
+  return [...drains].map(([version, pods]) => {
+    expect([...pods.keys()]).toEqual(["shop/cart-1"]);
+    const [kind, uid, generation] = version.split(" ");
+    const found = after.decisions.find(({ object }) => object.kind === kind && object.uid === uid);
+    expect(String(found?.object.generation)).toBe(generation);
+    return found?.object.name ?? "";
+  });
+};
+
+const from = (...names: string[]) => ({ from: [{ source: { serviceAccounts: names } }] });
+const allow = authorizationPolicy("shop/allow", { rules: [from("shop/a", "shop/b")] });
+const deny = authorizationPolicy("shop/deny", { action: "DENY", rules: [from("shop/a")] });
+const elsewhere = authorizationPolicy("shop/deny", {
+  action: "DENY",
+  rules: [{ to: [{ operation: { ports: ["8080"] } }] }],
+});
+const strict = meshTLS("shop/strict", { mode: "Strict" });
+const permissive = meshTLS("shop/strict", { mode: "Permissive" });
+
+describe("connections that were open before", () => {
+  test.each<[string, Objects, Objects, string[]]>([
+    ["the first ALLOW", [onTCP], [onTCP, allow], ["allow"]],
+    ["a DENY", [onTCP], [onTCP, deny], ["deny"]],
+    ["Strict", [onTCP], [onTCP, strict], ["strict"]],
+    ["Strict after Permissive, with HTTP", [onHTTP, permissive], [onHTTP, strict], ["strict"]],
+    ["a newer TLS", [onTCP], [onTCP, meshTLS("shop/tls", { tlsVersion: { min: "TLS13" } })], ["tls"]],
+    ["nothing", [onTCP, allow, strict], [onTCP, allow, strict], []],
+    ["the end of a DENY", [onTCP, deny], [onTCP], []],
+    ["the end of Strict", [onTCP, strict], [onTCP, permissive], []],
+    ["a DENY of another port", [onTCP], [onTCP, elsewhere], []],
+    ["an ALLOW and a DENY for requests", [onHTTP], [onHTTP, allow, deny], []],
+  ])("are waited for, or not, after %s", (_, before, after, expected) => {
+    expect(waiting(before, after)).toEqual(expected);
+  });
+
+  test("are waited for when an ALLOW loses a caller, and not when it gets one", () => {
+    const withRules = (generation: number, ...rules: object[]) => {
+      const policy = authorizationPolicy("shop/allow", { rules });
+      return { ...policy, metadata: { ...policy.metadata, generation } };
+    };
+    const [less, more] = [[from("shop/a")], [from("shop/a"), from("shop/b")]];
+    expect(waiting([onTCP, withRules(1, ...more)], [onTCP, withRules(2, ...less)])).toEqual(["allow"]);
+    expect(waiting([onTCP, withRules(1, ...less)], [onTCP, withRules(2, ...more)])).toEqual([]);
+  });
+
+  test("have ended a drain time after the acknowledgement, and no proxy waits that is gone", () => {
+    const after = compiled(onTCP, deny);
+    const started = nextDrains(noDrains, compiled(onTCP), after);
+    const later = (drains: typeof started, isTaken: boolean, now: number, then = after) =>
+      advanceDrains(
+        drains,
+        then,
+        () => isTaken,
+        () => 2000,
+        now,
+      );
+    const unacknowledged = later(started, false, 1_000_000);
+    expect([unacknowledged.size, nextDrained(unacknowledged)]).toEqual([1, undefined]);
+    const acknowledged = later(unacknowledged, true, 2_000_000);
+    const due = 2_000_000 + 2000 + drainMargin;
+    expect(nextDrained(acknowledged)).toBe(due);
+    // The acknowledgement of something newer changes nothing.
+    expect(nextDrained(later(acknowledged, true, due - 1))).toBe(due);
+    expect(later(acknowledged, true, due)).toEqual(noDrains);
+    expect(later(acknowledged, true, 0, compiled(onTCP))).toEqual(noDrains);
+    expect(later(acknowledged, true, 0, compile(clusterOf([onTCP, deny]), testSettings))).toEqual(noDrains);
+  });
+
+  test("end when the sidecar's own flag says, which the watch keeps", () => {
+    const watch = watches.find(({ kind }) => kind === "Pod");
+    const withArgs = (args?: string[]) => {
+      const proxy = { name: "heddle-proxy", restartPolicy: "Always", ...(args === undefined ? {} : { args }) };
+      const kept = watch?.trim({
+        ...cart,
+        spec: { ...cart.spec, initContainers: [proxy] },
+      } as typeof cart) as typeof cart;
+      return drainSecondsOf(kept.spec.initContainers);
+    };
+    expect(withArgs(["-c", "x", "--drain-time-s", "7", "--concurrency", "2"])).toBe(7);
+    expect(withArgs(["--drain-time-s"])).toBe(30);
+    expect(withArgs(["--drain-time-s", "many"])).toBe(30);
+    expect(withArgs()).toBe(30);
+    expect(drainSecondsOf(undefined)).toBe(30);
+  });
+});
