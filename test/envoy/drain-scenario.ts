@@ -9,9 +9,10 @@ import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect as connectTLS } from "node:tls";
 import type { WorkloadClass } from "../../src/model/mesh.ts";
+import { until } from "../../tools/processes.ts";
 import { identityOf, meshPolicy, meshRule, workloadClass } from "../support/mesh-samples.ts";
 import { createTestAuthority } from "../support/test-identity.ts";
-import { drainSeconds, families, pod, ports, redirect, startApplication, withSidecar } from "./sidecar-world.ts";
+import { counter, families, pod, ports, redirect, startApplication, withSidecar } from "./sidecar-world.ts";
 
 const authority = await createTestAuthority();
 const frontend = await authority.issue(identityOf("shop", "frontend"));
@@ -54,7 +55,7 @@ function open(port: number, isMesh: boolean): Open {
       const answer = once(socket, "data").then(([text]) => String(text));
       const end = once(socket, "close").then(() => "closed");
       socket.write(bytes);
-      return Promise.race([answer.catch(() => "closed"), end, delay(4_000, "silence", { ref: false })]);
+      return Promise.race([answer.catch(() => "closed"), end, delay(20_000, "silence", { ref: false })]);
     },
   };
 }
@@ -110,8 +111,13 @@ async function askAll(connections: Connections, path = "/"): Promise<Record<stri
   return Object.fromEntries(await Promise.all(answers));
 }
 
-/** Until what drains is over, and a little. */
-const drained = (): Promise<void> => delay(drainSeconds * 1000 + 1_500);
+/** Until the connections that a change ends have ended. */
+async function drained(): Promise<void> {
+  const draining = () => counter("listener_manager.total_filter_chains_draining");
+  const bounds = { timeout: 60_000, interval: 20 };
+  await until("the drain has begun", async () => (await draining()) > 0, bounds);
+  await until("the drain is over", async () => (await draining()) === 0, bounds);
+}
 
 const denyPath = meshPolicy("shop/path", [
   meshRule({}, { paths: { any: [{ type: "exact", value: "/admin" }] }, ports: { any: [ports.http, ports.http2] } }),
@@ -129,6 +135,7 @@ const result = {
     await change(serving("Permissive", { deny: [denyPath] }));
     const after = await askAll(connections, "/admin");
     const others = await askAll(connections);
+    // The chains for the application's own TLS on these ports do change.
     await drained();
     return { before, after, others, afterDrain: await askAll(connections) };
   }),

@@ -14,7 +14,7 @@ describe.skipIf(process.getuid?.() !== 0)("connections that are open when someth
     const namespace = ["--net", "--pid", "--fork", "--kill-child", "--"];
     const { stdout } = await promisify(execFile)("unshare", [...namespace, ...scenario]);
     seen = JSON.parse(stdout) as Seen;
-  }, 120_000);
+  }, 240_000);
 
   const whole = {
     httpMesh: "200",

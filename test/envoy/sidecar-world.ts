@@ -115,10 +115,17 @@ export type LogLine = Readonly<Record<string, unknown>>;
 export type Change = (workload: WorkloadClass) => Promise<void>;
 
 /** How long Envoy lets connections of a chain live that changed, in seconds. */
-export const drainSeconds = 2;
+const drainSeconds = 5;
 
-/** A counter of Envoy's, as its admin interface tells it. */
-async function counter(name: string): Promise<number> {
+/** The shipped statistics, and those by which a test sees that a change of a listener was taken. */
+function withListenerStatistics(shipped: unknown): unknown {
+  const config = structuredClone(shipped) as { stats_matcher: { inclusion_list: { patterns: object[] } } };
+  config.stats_matcher.inclusion_list.patterns.push({ prefix: "listener_manager." });
+  return config;
+}
+
+/** A counter or gauge of Envoy's, as its admin interface tells it. */
+export async function counter(name: string): Promise<number> {
   const answer = await fetch(`http://127.0.0.1:${sidecarPorts.admin}/stats?usedonly&format=json&filter=^${name}$`);
   const { stats } = (await answer.json()) as { stats: readonly { readonly value?: number }[] };
   return stats[0]?.value ?? 0;
@@ -142,7 +149,7 @@ export async function withSidecar<T>(
   const shipped = bootstrapFiles(testSettings).bootstrap;
   const bootstrap = {
     // As in the shipped bootstrap.
-    stats_config: shipped["stats_config"],
+    stats_config: withListenerStatistics(shipped["stats_config"]),
     deferred_stat_options: shipped["deferred_stat_options"],
     admin: { address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } } },
     static_resources: {
@@ -202,7 +209,7 @@ export async function withSidecar<T>(
       .map((line) => JSON.parse(line) as LogLine);
   try {
     const ready = async (): Promise<boolean> => (await statusOf({ port: sidecarPorts.status }, "/ready")) === "200";
-    await until("the sidecar is ready", ready, { timeout: 20_000, interval: 20, process: envoy });
+    await until("the sidecar is ready", ready, { timeout: 60_000, interval: 20, process: envoy });
     return await use(accessLog, async (next) => {
       const before = await counter("listener_manager.lds.update_success");
       await writeResources(directory, resourcesOf(next), bootstrap);
@@ -214,7 +221,7 @@ export async function withSidecar<T>(
         renameSync(join(directory, "next"), join(directory, file));
       }
       const taken = async (): Promise<boolean> => (await counter("listener_manager.lds.update_success")) > before;
-      await until("the change is taken", taken, { timeout: 10_000, interval: 20, process: envoy });
+      await until("the change is taken", taken, { timeout: 60_000, interval: 20, process: envoy });
     });
   } finally {
     // Waits for its end: the next one listens where this one did.
