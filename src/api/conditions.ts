@@ -26,6 +26,8 @@ export const reasons = {
   Invalid: "The object is not valid; the message names the field and what to do.",
   Conflicted: "An older object claims the same; the message names it.",
   PartiallyConflicted: "An older object claims the same for a part of what this one selects; the message names it.",
+  ServerFirstPort:
+    "A rule cannot be judged on a port whose server speaks first, which is closed to everybody; all else that the object says counts.",
   IdentityFixed:
     "Another trust domain or provider is recorded with the authority and stays in force; all else that the object says counts.",
   ResolvedRefs: "Everything that the object names exists.",

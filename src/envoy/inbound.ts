@@ -11,7 +11,7 @@
  * changes over (docs/adr/0012).
  * Whatever is served goes through the class's policies to the address that it was for.
  */
-import type { InboundPort, TLSMode, WorkloadClass } from "../model/mesh.ts";
+import type { InboundPort, SpiffeID, TLSMode, WorkloadClass } from "../model/mesh.ts";
 import { alpn, ports as sidecarPorts } from "../model/sidecar.ts";
 import type { AccessLogSetting } from "../model/snapshot.ts";
 import { accessLog, refusedConnectionLog } from "./access-log.ts";
@@ -37,6 +37,7 @@ import { authorizationResources, dryRunFilters, requestFilters } from "./rbac.ts
 import type { PortScope } from "./rbac-connection.ts";
 import { connectionFilters } from "./rbac-connection.ts";
 import type { EnvoyResource } from "./resource.ts";
+import { serverFirstCallers } from "./server-first.ts";
 import { inboundStatistics } from "./statistics.ts";
 import { tcpKeepalive, tcpProxy } from "./tcp.ts";
 import { serverSocket, trustDomainOf } from "./tls.ts";
@@ -80,7 +81,9 @@ function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): Lis
     ...inspectionTimeout,
     filterChains: [
       ...guardedPorts.map(guardChain),
-      ...declared.flatMap(({ port, protocol, mode }) => {
+      ...declared.flatMap(({ port, protocol, mode, serverFirst }) => {
+        const callers = serverFirst === true ? serverFirstCallers(workload, port) : undefined;
+        if (callers !== undefined) return [identifiedChain(workload, port, callers, logged)];
         const carried = carriers(workload, port, logged);
         const served = isHTTP(protocol) ? { mutualTLS: http, plaintext: http } : carried;
         return chains(String(port), { destinationPort: port }, mode, { served, carried: carried.plaintext, socket });
@@ -105,6 +108,28 @@ interface ChainParts {
   /** For TLS that is not the mesh's. */
   readonly carried: FilterJson[];
   readonly socket: NonNullable<FilterChainJson["transportSocket"]>;
+}
+
+/**
+ * The one chain of a port whose server speaks first, where policies apply. The handshake judges: a filter would wait for the
+ * caller's first bytes, which come after the server's.
+ */
+function identifiedChain(
+  workload: WorkloadClass,
+  port: number,
+  callers: readonly SpiffeID[],
+  logged: AccessLogSetting,
+): FilterChainJson {
+  return {
+    name: `${port}/mutual-tls`,
+    filterChainMatch: {
+      destinationPort: port,
+      transportProtocol: "tls",
+      applicationProtocols: [alpn.http1, alpn.http2],
+    },
+    transportSocket: serverSocket(trustDomainOf(workload.identity), workload.tls, callers),
+    filters: carrier(workload, [], "ON_DOWNSTREAM_TLS_HANDSHAKE", logged),
+  };
 }
 
 /** The chains of a port, or of all other ports. */
@@ -177,7 +202,21 @@ function inboundRoutes(): RouteConfigurationJson {
  */
 function carriers(workload: WorkloadClass, scope: PortScope, logged: AccessLogSetting): Filters {
   const judges = connectionFilters(workload, scope);
-  const carrier = (dialed: Exclude<UpstreamConnectModeJson, "IMMEDIATE"> | undefined): FilterJson[] => [
+  const carried = (dialed: ConnectMode | undefined) => carrier(workload, judges, dialed, logged);
+  return judges.length > 0
+    ? { mutualTLS: carried("ON_DOWNSTREAM_DATA"), plaintext: carried("ON_DOWNSTREAM_DATA") }
+    : { mutualTLS: carried("ON_DOWNSTREAM_TLS_HANDSHAKE"), plaintext: carried(undefined) };
+}
+
+type ConnectMode = Exclude<UpstreamConnectModeJson, "IMMEDIATE">;
+
+function carrier(
+  workload: WorkloadClass,
+  judges: readonly FilterJson[],
+  dialed: ConnectMode | undefined,
+  logged: AccessLogSetting,
+): FilterJson[] {
+  return [
     // Dry runs judge nothing: a change of one ends no connection, since its rules are in a resource of their own.
     ...dryRunFilters("tcp", workload),
     ...judges,
@@ -188,9 +227,6 @@ function carriers(workload: WorkloadClass, scope: PortScope, logged: AccessLogSe
       ...(dialed === undefined ? {} : { upstreamConnectMode: dialed, maxEarlyDataBytes: 65_536 }),
     }),
   ];
-  return judges.length > 0
-    ? { mutualTLS: carrier("ON_DOWNSTREAM_DATA"), plaintext: carrier("ON_DOWNSTREAM_DATA") }
-    : { mutualTLS: carrier("ON_DOWNSTREAM_TLS_HANDSHAKE"), plaintext: carrier(undefined) };
 }
 
 const tlsInspector: ListenerFilterJson = {

@@ -57,15 +57,21 @@ export function clientSocket(serverIdentities: readonly SpiffeID[], alpnProtocol
 }
 
 /**
- * Demands a certificate with an identity of the trust domain. It negotiates no ALPN protocol: the client's ALPN only says
+ * Demands a certificate with an identity of the trust domain, or with one of these where only they may call. It negotiates no ALPN protocol: the client's ALPN only says
  * that the TLS is the mesh's, and Envoy's codec would not know the names.
  */
-export function serverSocket(trustDomain: string, parameters: TLSParameters): TransportSocketJson {
+export function serverSocket(
+  trustDomain: string,
+  parameters: TLSParameters,
+  callers?: readonly SpiffeID[],
+): TransportSocketJson {
+  const exactly = callers?.length === 0 ? [impossibleIdentity] : callers;
+  const matchers = exactly?.map((identity) => ({ exact: identity })) ?? [{ prefix: `spiffe://${trustDomain}/` }];
   return {
     name: "envoy.transport_sockets.tls",
     typedConfig: packed(DownstreamTlsContextSchema, {
       commonTlsContext: commonContext(
-        [{ sanType: "URI", matcher: { prefix: `spiffe://${trustDomain}/` } }],
+        matchers.map((matcher) => ({ sanType: "URI", matcher })),
         parameters,
       ),
       requireClientCertificate: true,

@@ -75,7 +75,8 @@ export const podAnnotations = [
     name: "server-first-ports",
     kind: ports,
     bound: "any",
-    effect: "ports of the pod whose server speaks first, such as MySQL's or SMTP's",
+    effect:
+      "ports of the pod whose server speaks first, such as MySQL's or SMTP's: they take ALLOW by exact identity only",
   },
 ] as const satisfies readonly Row[];
 

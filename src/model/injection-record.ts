@@ -14,11 +14,13 @@ export const recordVariable = "HEDDLE_WORKLOAD";
 export interface InjectionRecord {
   /** Ports whose incoming connections are not redirected: the mesh's TLS would reach the application. Sorted. */
   readonly excludedPorts: readonly number[];
+  /** Ports whose server speaks first. Sorted. */
+  readonly serverFirstPorts: readonly number[];
   /** Handlers that the kubelet asks the sidecar for, in the order of the pod's containers. */
   readonly probes: readonly ApplicationProbe[];
 }
 
-const emptyRecord: InjectionRecord = { excludedPorts: [], probes: [] };
+const emptyRecord: InjectionRecord = { excludedPorts: [], serverFirstPorts: [], probes: [] };
 
 /** The record as text; what is empty is left out. */
 export function encodeRecord(record: InjectionRecord): string {
@@ -26,8 +28,8 @@ export function encodeRecord(record: InjectionRecord): string {
 }
 
 /** Whether it says nothing. */
-export const isEmptyRecord = ({ excludedPorts, probes }: InjectionRecord): boolean =>
-  excludedPorts.length === 0 && probes.length === 0;
+export const isEmptyRecord = ({ excludedPorts, serverFirstPorts, probes }: InjectionRecord): boolean =>
+  excludedPorts.length === 0 && serverFirstPorts.length === 0 && probes.length === 0;
 
 /**
  * The record in a pod's init containers. One that the webhook did not write, or that was tampered with, counts as empty as
@@ -48,6 +50,8 @@ function checkRecord(value: unknown): InjectionRecord {
   if (typeof value !== "object" || value === null) return emptyRecord;
   const excludedPorts = "excludedPorts" in value ? value.excludedPorts : [];
   const probes = checkProbes("probes" in value ? value.probes : []);
+  const serverFirstPorts = "serverFirstPorts" in value ? value.serverFirstPorts : [];
   if (!Array.isArray(excludedPorts) || !excludedPorts.every(isApplicationPort)) return emptyRecord;
-  return probes === undefined ? emptyRecord : { excludedPorts, probes };
+  if (!Array.isArray(serverFirstPorts) || !serverFirstPorts.every(isApplicationPort)) return emptyRecord;
+  return probes === undefined ? emptyRecord : { excludedPorts, serverFirstPorts, probes };
 }

@@ -179,6 +179,8 @@ export interface InboundPort {
   readonly port: number;
   readonly protocol: Protocol;
   readonly mode: TLSMode;
+  /** Whether the server speaks first. Such a port is TCP; absent where nobody says so. */
+  readonly serverFirst?: true;
 }
 
 /** One AuthorizationPolicy, normalised. Rules are ORed; no rule matches nothing. */

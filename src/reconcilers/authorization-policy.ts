@@ -6,7 +6,8 @@
  */
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
 import { validateAuthorizationPolicy } from "../api/validate.ts";
-import type { Finding, StatusDecision } from "../model/finding.ts";
+import { isJudgedInHandshake } from "../envoy/server-first.ts";
+import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { DryRun, MeshPolicy, ObjectReference } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
@@ -86,7 +87,7 @@ export function decideAuthorization(
     }
     decisions.push({
       object: policy.origin,
-      accepted: fault === undefined ? accepted : invalid(fault),
+      accepted: fault === undefined ? judgeServerFirst(reading, tls) : invalid(fault),
       resolvedRefs,
       findings: [...target.findings, ...findUncounted(uncounted), ...findProblems(reading, tls)],
       ...(fault === undefined ? { summary: summaryOf(reading) } : {}),
@@ -135,6 +136,25 @@ export function readAuthorization(
       fault: `${messageOf(error)}. Until then, ${effect}.`,
     };
   }
+}
+
+/**
+ * On a port whose server speaks first only an ALLOW by exact identity can be judged. What cannot be closes that port, and no
+ * more than that: else whoever declares such a port would close all that a mesh-wide policy selects.
+ */
+function judgeServerFirst(reading: AuthorizationReading, tls: ReadonlyMap<string, WorkloadTLS>): Verdict {
+  const { action, isDryRun, policy, target } = reading;
+  if (isDryRun) return accepted;
+  for (const workload of target.selection.workloads) {
+    for (const { port, serverFirst } of tls.get(workload.id)?.ports ?? []) {
+      if (serverFirst !== true) continue;
+      const index = policy.rules.findIndex((rule) => !isJudgedInHandshake(rule, action, port));
+      if (index < 0) continue;
+      const message = `spec.rules[${index}] cannot be judged on port ${port} of ${workload.namespace}/${workload.id}, whose server speaks first: there, an ALLOW by exact serviceAccounts or principals can, and nothing else. Until then that port is closed to everybody; what the policy says of other ports is in force. Name callers so, or keep the policy away from the port by ports or notPorts.`;
+      return { status: "False", reason: "ServerFirstPort", message };
+    }
+  }
+  return accepted;
 }
 
 /** The findings of its rules; none of one that cannot be understood. */

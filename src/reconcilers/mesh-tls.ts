@@ -174,7 +174,11 @@ function tlsOf(workload: Workload, winners: Winners, served: readonly ServedPort
   }
   const ports = new Map<number, InboundPort>();
   for (const [port, modeOfPort] of explicit) ports.set(port, { port, protocol: "tcp", mode: modeOfPort });
-  for (const { port, protocol } of served) ports.set(port, { port, protocol, mode: explicit.get(port) ?? mode });
+  for (const port of served) ports.set(port.port, { ...port, mode: explicit.get(port.port) ?? mode });
+  // The pod's own word about its server counts more than a Service's.
+  for (const port of workload.record.serverFirstPorts) {
+    ports.set(port, { port, protocol: "tcp", serverFirst: true, mode: explicit.get(port) ?? mode });
+  }
   const ofVersion = narrowestFirst.find((claim) => claim.tlsVersion !== undefined);
   const ofCiphers = narrowestFirst.find((claim) => claim.tlsCiphers !== undefined);
   const origins = [...new Set([governing, ofMode, ofVersion, ofCiphers])].filter((claim) => claim !== undefined);

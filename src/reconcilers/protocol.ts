@@ -12,6 +12,23 @@ const protocolOfWord: ReadonlyMap<string, Protocol> = new Map([
   ["grpc", "grpc"],
 ]);
 
+/** Words of `appProtocol` for ports whose server speaks first: Heddle's own, and IANA's names of such protocols. */
+const serverFirstWords: ReadonlySet<string> = new Set([
+  "heddle.dev/server-first",
+  "ftp",
+  "imap",
+  "mysql",
+  "nntp",
+  "pop3",
+  "smtp",
+  "ssh",
+  "submission",
+]);
+
+/** Whether a Service says that the server of this port speaks first. */
+export const isServerFirst = ({ appProtocol }: Pick<ServicePort, "appProtocol">): boolean =>
+  appProtocol !== undefined && serverFirstWords.has(appProtocol.toLowerCase());
+
 /**
  * What a port of a Service speaks: by `appProtocol`, else by its name or the part of it before a dash (`http-metrics`),
  * else TCP. An application's own TLS (`https`, `tls`, `kubernetes.io/wss`) is TCP to a proxy that cannot read it.

@@ -11,7 +11,7 @@ import { type ObjectKey, objectKey, type Snapshot } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { findEndpoints, isDestination, isPort, type ServiceEndpoint } from "./endpoints.ts";
 import { byAge, fitsLabels, namespaceOf } from "./objects.ts";
-import { protocolOf } from "./protocol.ts";
+import { isServerFirst, protocolOf } from "./protocol.ts";
 import type { Workload, Workloads } from "./workloads.ts";
 
 /** A TCP port of a Service in the mesh. */
@@ -84,6 +84,7 @@ export interface ServedPort {
   /** Container port. */
   readonly port: number;
   readonly protocol: Protocol;
+  readonly serverFirst?: true;
 }
 
 /**
@@ -100,7 +101,8 @@ export function findServedPorts(snapshot: Snapshot, workloads: Workloads): Reado
         for (const port of tcpPorts(service)) {
           const number = targetPort(port, workload);
           if (number !== undefined && !sidecarPorts.has(number) && !served.has(number)) {
-            served.set(number, { port: number, protocol: protocolOf(port) });
+            const serverFirst = isServerFirst(port) ? ({ serverFirst: true } as const) : {};
+            served.set(number, { port: number, protocol: protocolOf(port), ...serverFirst });
           }
         }
       }

@@ -54,7 +54,11 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
   const message = refusal(pod) ?? refusedPower ?? asked.problems[0] ?? contradiction(own) ?? rewritten.problems[0];
   if (message !== undefined) return { kind: "refused", message };
 
-  const record = { excludedPorts: numbersOf(own.exclusions.inboundPorts), probes: rewritten.probes };
+  const record: InjectionRecord = {
+    excludedPorts: numbersOf(own.exclusions.inboundPorts),
+    serverFirstPorts: numbersOf(asked.values.get("server-first-ports") ?? ""),
+    probes: rewritten.probes,
+  };
   const withContainers = { ...pod, spec: addContainers(rewritten.spec, own, asked.values, record) };
   // The class is of what the compile will see: the record in the sidecar is part of it.
   const classId = classOf(withContainers, namespace.name);

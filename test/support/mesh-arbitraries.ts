@@ -39,6 +39,12 @@ const portNumber = fc.oneof(
 );
 const protocol = fc.constantFrom<Protocol>("http", "http2", "grpc", "tcp");
 const mode = fc.constantFrom<InboundPort["mode"]>("Strict", "Permissive", "Disabled");
+const serverFirstPort = fc.record({
+  port: portNumber,
+  protocol: fc.constant("tcp" as const),
+  mode,
+  serverFirst: fc.constant(true as const),
+});
 const address = fc.oneof(
   fc.tuple(fc.integer({ min: 0, max: 255 }), fc.integer({ min: 1, max: 254 })).map(([a, b]) => `10.9.${a}.${b}`),
   fc.integer({ min: 1, max: 0xffff }).map((n) => `fd00::${n.toString(16)}`),
@@ -120,7 +126,7 @@ export const anyWorkload: fc.Arbitrary<WorkloadClass> = fc
   .record({
     namespace: label,
     serviceAccount: dotted,
-    ports: fc.uniqueArray(fc.record({ port: portNumber, protocol, mode }), {
+    ports: fc.uniqueArray(fc.oneof(fc.record({ port: portNumber, protocol, mode }), serverFirstPort), {
       maxLength: 4,
       selector: ({ port }) => port,
     }),

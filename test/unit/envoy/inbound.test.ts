@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { commonResources, readinessListener } from "../../../src/envoy/common.ts";
 import { classResources } from "../../../src/envoy/inbound.ts";
-import type { AuthorizationRule, OperationMatch, WorkloadClass } from "../../../src/model/mesh.ts";
+import type { AuthorizationRule, OperationMatch, SourceMatch, WorkloadClass } from "../../../src/model/mesh.ts";
 import { anyWorkload } from "../../support/mesh-arbitraries.ts";
-import { meshPolicy, workloadClass } from "../../support/mesh-samples.ts";
+import { identityOf, meshPolicy, meshRule, workloadClass } from "../../support/mesh-samples.ts";
 import { ofMessage } from "../../support/walk.ts";
 
 interface Chain {
@@ -79,6 +79,12 @@ describe("inbound chains", () => {
           const dryRuns = (workload.dryRuns ?? []).map((policy) => `dry-run-tcp/${policy.name}`);
           expect(names.slice(0, dryRuns.length)).toEqual(dryRuns);
           const judges = names.slice(dryRuns.length, -1);
+          const port = workload.ports.find((declared) => name === `${declared.port}/mutual-tls`);
+          if (port?.serverFirst === true) {
+            // The handshake judges.
+            expect(judges).toEqual([]);
+            continue;
+          }
           expect(judges.includes("authorization-tcp-allow")).toBe(workload.allow !== undefined);
           const isBroad = ({ operations, conditions = [] }: AuthorizationRule): boolean =>
             operations.length === 0 && conditions.length === 0;
@@ -228,5 +234,64 @@ describe("address families", () => {
       source_address: { address: "127.0.0.6", port_value: 0 },
       extra_source_addresses: [{ address: { address: "::6", port_value: 0 } }],
     });
+  });
+});
+
+describe("a port whose server speaks first", () => {
+  const on = (source: SourceMatch, operation: OperationMatch = {}): AuthorizationRule => meshRule(source, operation);
+  const accounts = (...names: string[]): SourceMatch => {
+    return { serviceAccounts: { any: names.map((name) => ({ namespace: "shop", name })) } };
+  };
+  const chainsOf = (parts: Partial<WorkloadClass>) => {
+    const port = { port: 3306, protocol: "tcp", mode: "Permissive", serverFirst: true } as const;
+    const { filter_chains: chains } = listenerOf(workloadClass({ ports: [port], ...parts }));
+    return chains.filter(({ name }) => name.startsWith("3306/"));
+  };
+  /** The names that its handshake takes; a name of its chain where it is not the only one. */
+  const callersOf = (parts: Partial<WorkloadClass>): unknown[] =>
+    chainsOf(parts).flatMap((chain) =>
+      chain.name === "3306/mutual-tls"
+        ? ofMessage(chain, "DownstreamTlsContext").flatMap((context) => {
+            const text = JSON.stringify(context);
+            return [...text.matchAll(/"(?:exact|prefix)":"([^"]+)"/g)].map(([, name]) => name);
+          })
+        : [chain.name],
+    );
+  const allow = (...rules: AuthorizationRule[]) => [meshPolicy("shop/p", rules)];
+  const nobody = ["spiffe://heddle.invalid/no-identity"];
+
+  test("is served as any other where no policy applies", () => {
+    const open = ["spiffe://cluster.local/", "3306/tls", "3306/plaintext"];
+    expect(callersOf({})).toEqual(open);
+    expect(callersOf({ deny: allow(on({}, { ports: { any: [9] } })) })).toEqual(open);
+  });
+
+  test("takes the exact identities of every ALLOW that can match it, in the handshake alone", () => {
+    const principals: SourceMatch = { principals: { any: [{ type: "exact", value: "other/ns/a/sa/b" }] } };
+    const rules = [
+      on(accounts("b", "a"), { ports: { any: [3306] } }),
+      on(principals),
+      on(accounts("elsewhere"), { ports: { none: [3306] } }),
+      on(accounts("http"), { methods: { any: [{ type: "exact", value: "GET" }] } }),
+    ];
+    const expected = [identityOf("shop", "a"), identityOf("shop", "b"), "spiffe://other/ns/a/sa/b"];
+    expect(callersOf({ allow: allow(...rules) })).toEqual(expected);
+    const proxies = ofMessage(chainsOf({ allow: allow(...rules) }), "TcpProxy");
+    expect(proxies.map((proxy) => proxy["upstream_connect_mode"])).toEqual(["ON_DOWNSTREAM_TLS_HANDSHAKE"]);
+  });
+
+  test.each<[string, Partial<WorkloadClass>]>([
+    ["an ALLOW without rules", { allow: [] }],
+    ["any DENY", { deny: allow(on(accounts("a"))), allow: allow(on(accounts("b"))) }],
+    ["an ALLOW for anyone", { allow: allow({ sources: [], operations: [] }) }],
+    ["an ALLOW by namespace", { allow: allow(on(accounts("a")), on({ namespaces: { any: [{ type: "present" }] } })) }],
+    ["an ALLOW by address", { allow: allow(on({ ...accounts("a"), ipBlocks: { any: [] } })) }],
+    ["an ALLOW by prefix", { allow: allow(on({ principals: { any: [{ type: "prefix", value: "x" }] } })) }],
+    ["an ALLOW with an exception", { allow: allow(on({ serviceAccounts: { none: [] } })) }],
+    ["an ALLOW of two fields", { allow: allow(on({ ...accounts("a"), principals: { any: [] } })) }],
+    ["an ALLOW by server name", { allow: allow(on(accounts("a"), { serverNames: { any: [{ type: "present" }] } })) }],
+    ["a condition on the caller", { allow: allow({ ...on(accounts("a")), conditions: [{ source: accounts("b") }] }) }],
+  ])("is closed by %s", (_, parts) => {
+    expect(callersOf(parts)).toEqual(nobody);
   });
 });

@@ -65,12 +65,15 @@ describe("annotations of a pod", () => {
     expect(argument(redirect.args, "--exclude-outbound-cidrs")).toBe("10.0.0.0/8,fd00::/8");
   });
 
-  test("put excluded ports on record for the compile, as part of the class", () => {
-    const pod = annotated({ "exclude-inbound-ports": "9001,9000" });
+  test.each([
+    ["exclude-inbound-ports", "excludedPorts"],
+    ["server-first-ports", "serverFirstPorts"],
+  ] as const)("put what %s says on record for the compile, as part of the class", (name, recorded) => {
+    const pod = annotated({ [name]: "9001,9000" });
     const injected = inject(pod);
     expect(containersOf(injected).proxy.env).toContainEqual({
       name: "HEDDLE_WORKLOAD",
-      value: '{"excludedPorts":[9000,9001]}',
+      value: `{"${recorded}":[9000,9001]}`,
     });
     expect(injected.metadata.annotations?.["heddle.dev/class"]).not.toBe(
       inject(podWith()).metadata.annotations?.["heddle.dev/class"],

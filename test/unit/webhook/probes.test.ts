@@ -232,8 +232,13 @@ describe("a record that was tampered with", () => {
     ].map((each) => JSON.stringify({ probes: [each] })),
     JSON.stringify({ probes: [probe, probe] }),
     JSON.stringify({ probes: [probe], excludedPorts: [15020] }),
+    JSON.stringify({ probes: [probe], serverFirstPorts: [15020] }),
   ])("%s opens nothing, and the webhook refuses to guess", (value) => {
-    expect(readRecord(withRecord(value).spec.initContainers)).toEqual({ excludedPorts: [], probes: [] });
+    expect(readRecord(withRecord(value).spec.initContainers)).toEqual({
+      excludedPorts: [],
+      serverFirstPorts: [],
+      probes: [],
+    });
     expect(refusal(withRecord(value))).toContain("name a port of the application's");
   });
 
