@@ -4,7 +4,8 @@
  *
  *   node app.ts serve 8080                        HTTP/1.1; answers with its pod's name, version and the peer it was told of
  *   node app.ts serve-http2 8081                  HTTP/2 without TLS (prior knowledge)
- *   node app.ts serve-tcp 9000                    answers each line with `<name>: <line>`
+ *   node app.ts serve-tcp 9000 [--greet]          answers each line with `<name>: <line>`, and writes a line for each
+ *                                                 connection; with --greet it speaks first
  *   node app.ts call URL [--count N] [--header name:value] [--method M] [--rate R] [--each] [--return-cookies]
  *                                                 prints one line of JSON with what came back; # in a header's value
  *                                                 is the number of the request
@@ -96,8 +97,10 @@ function serveHttp2(port: number): void {
   }).listen(port, "0.0.0.0", () => console.log(`${name}: HTTP/2 on ${port}`));
 }
 
-function serveTcp(port: number): void {
+function serveTcp(port: number, greets: boolean): void {
   createTcpServer((socket) => {
+    console.log("connected");
+    if (greets) socket.write(`${name}: welcome\n`);
     socket.on("error", () => socket.destroy());
     socket.on("data", (line) => socket.write(`${name}: ${line}`));
   }).listen(port, "0.0.0.0", () => console.log(`${name}: TCP on ${port}`));
@@ -287,6 +290,7 @@ async function main(): Promise<void> {
       rate: { type: "string", default: "0" },
       fresh: { type: "boolean", default: false },
       each: { type: "boolean", default: false },
+      greet: { type: "boolean", default: false },
       "return-cookies": { type: "boolean", default: false },
     },
   });
@@ -295,7 +299,7 @@ async function main(): Promise<void> {
   process.once("SIGTERM", () => process.exit(0));
   if (command === "serve") return serveHttp(Number(argument));
   if (command === "serve-http2") return serveHttp2(Number(argument));
-  if (command === "serve-tcp") return serveTcp(Number(argument));
+  if (command === "serve-tcp") return serveTcp(Number(argument), values.greet);
   if ((command !== "call" && command !== "watch") || argument === undefined) {
     console.error(readFileSync(import.meta.filename, "utf8").split("*/")[0]);
     process.exit(2);

@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kinds } from "../../src/api/kinds.ts";
+import type { Running } from "../../tools/cluster.ts";
+import type { StatusView } from "../../tools/demo/mesh.ts";
+import { useMesh } from "./mesh.ts";
+import type { Caller } from "./support.ts";
+import { callers } from "./support.ts";
+
+const mesh = useMesh();
+let ledger = "";
+
+beforeAll(async () => {
+  await mesh().apply("test/dataplane/connections-fixture.yaml");
+  await mesh().waitDeployments("shop", 90);
+  await mesh().settle();
+  ledger = await mesh().podOf("shop", "ledger");
+});
+
+afterAll(async () => {
+  await mesh().remove("deployment", "shop", "ledger");
+  await mesh().remove("service", "shop", "ledger");
+});
+
+/** What a caller of a TCP port reads: a line, or what there is after so many seconds, or when the connection is closed. */
+async function read(caller: Caller, port: number, says = "", seconds = 20): Promise<string> {
+  const [namespace, deployment] = callers[caller];
+  const script = `
+    let text = "";
+    const end = () => { process.stdout.write(text); process.exit(); };
+    const socket = require("node:net").connect(${port}, "ledger.shop");
+    socket.on("connect", () => socket.write(${JSON.stringify(says)}));
+    socket.on("data", (data) => { text += data; if (text.endsWith("\\n")) end(); });
+    socket.on("error", () => {}).on("close", end);
+    setTimeout(end, ${seconds * 1000});`;
+  const pod = await mesh().podOf(namespace, deployment);
+  const { status, stdout, stderr } = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", script]);
+  expect(status, stderr).toBe(0);
+  return stdout;
+}
+
+/** A connection that is held open: `finish` tells whether it still answers. */
+async function hold(caller: Caller, port: number): Promise<{ finish(): Promise<string> }> {
+  const [namespace, deployment] = callers[caller];
+  const script = `
+    const socket = require("node:net").connect(${port}, "ledger.shop");
+    socket.on("connect", () => socket.write("first\\n"));
+    socket.once("data", () => console.error("open"));
+    let isClosed = false;
+    socket.on("error", () => {}).on("close", () => { isClosed = true; });
+    const end = (verdict) => { process.stdout.write(verdict); process.exit(); };
+    process.stdin.resume().on("end", () => {
+      if (isClosed) return end("closed");
+      socket.on("data", () => end("open")).on("close", () => end("closed"));
+      socket.write("last\\n");
+    });`;
+  const pod = await mesh().podOf(namespace, deployment);
+  const running: Running = mesh().cluster.start(namespace, pod, "app", ["node", "-e", script]);
+  await running.firstNote;
+  return {
+    finish: async () => {
+      running.endInput();
+      return (await running.result).stdout;
+    },
+  };
+}
+
+/** How many connections an application has had. */
+const connections = (container: "sql" | "lines"): number =>
+  mesh().cluster.logs("shop", ledger, container).split("connected\n").length - 1;
+
+const policy = (name: string, spec: string) =>
+  `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}, namespace: shop}\nspec: {selector: {matchLabels: {app: ledger}}, ${spec}}\n`;
+const onlyFrontend = policy("ledger", "rules: [{from: [{source: {serviceAccounts: [frontend]}}]}]");
+
+const programmed = ({ status }: StatusView) => status?.conditions?.find(({ type }) => type === "Programmed");
+
+describe("callers that a policy denies read 0 bytes, and the application sees 0 connections of them", () => {
+  beforeAll(async () => {
+    for (const caller of ["frontend", "checkout", "visitor"] as const) {
+      expect(await read(caller, 9100, "hello\n")).toBe("ledger: hello\n");
+      // In plaintext, too: the greeting comes once the sidecar has waited for the caller's first byte.
+      expect(await read(caller, 3306)).toBe("ledger: welcome\n");
+    }
+    await mesh().applyAndWait(onlyFrontend);
+  });
+  afterAll(() => mesh().remove("authorizationpolicies.heddle.dev", "shop", "ledger"));
+
+  test("where the client speaks first, whether it does or not", async () => {
+    const before = connections("lines");
+    for (const caller of ["checkout", "visitor"] as const) {
+      expect(await read(caller, 9100, "hello\n", 2)).toBe("");
+      expect(await read(caller, 9100, "", 2)).toBe("");
+    }
+    expect(connections("lines")).toBe(before);
+    expect(await read("frontend", 9100, "hello\n")).toBe("ledger: hello\n");
+    expect(connections("lines")).toBe(before + 1);
+  });
+
+  test("where the server speaks first; who is allowed reads its greeting in silence", async () => {
+    const before = connections("sql");
+    for (const caller of ["checkout", "visitor"] as const) {
+      expect(await read(caller, 3306, "", 2)).toBe("");
+      expect(await read(caller, 3306, "hello\n", 2)).toBe("");
+    }
+    expect(connections("sql")).toBe(before);
+    expect(await read("frontend", 3306)).toBe("ledger: welcome\n");
+    expect(connections("sql")).toBe(before + 1);
+  });
+
+  test("where the server speaks first and a policy cannot be judged, everybody is denied, and the policy says so", async () => {
+    await mesh().apply(policy("by-namespace", "rules: [{from: [{source: {namespaces: [shop]}}]}]"));
+    const { status } = await mesh().waitProgrammed(kinds.AuthorizationPolicy, "shop", "by-namespace");
+    expect(status?.conditions?.find(({ type }) => type === "Accepted")).toMatchObject({
+      status: "False",
+      reason: "ServerFirstPort",
+    });
+    const before = connections("sql");
+    expect(await read("frontend", 3306, "", 2)).toBe("");
+    expect(connections("sql")).toBe(before);
+    // The rest of it is in force.
+    expect(await read("checkout", 9100, "hello\n")).toBe("ledger: hello\n");
+    await mesh().remove("authorizationpolicies.heddle.dev", "shop", "by-namespace");
+  });
+});
+
+describe("connections that were open before", () => {
+  /** Applies, and gives every reason of `Programmed` until it is True. */
+  async function reasonsUntilProgrammed(kind: "AuthorizationPolicy" | "MeshTLS", name: string, text: string) {
+    const reasons = new Set<string>();
+    await mesh().apply(text);
+    const last = await mesh().cluster.waitFor(
+      `${name} is programmed`,
+      async () => {
+        const object = await mesh().get<StatusView>(`${kinds[kind].plural}.heddle.dev`, "shop", name);
+        const condition = programmed(object);
+        if (condition !== undefined) reasons.add(condition.reason);
+        return condition?.status === "True" && condition.observedGeneration === object.metadata.generation && object;
+      },
+      60_000,
+    );
+    expect(programmed(last)?.reason).toBe("Programmed");
+    return [...reasons];
+  }
+
+  test("have ended when a policy that denies them is programmed; the reason says what is waited for", async () => {
+    const held = await hold("checkout", 9100);
+    const other = await hold("checkout", 3306);
+    expect(await reasonsUntilProgrammed("AuthorizationPolicy", "ledger", onlyFrontend)).toContain("Draining");
+    expect(await held.finish()).toBe("closed");
+    expect(await other.finish()).toBe("closed");
+    await mesh().remove("authorizationpolicies.heddle.dev", "shop", "ledger");
+  });
+
+  test("in plaintext have ended when Strict is programmed; those of the mesh go on", async () => {
+    const plaintext = await hold("visitor", 9100);
+    const mutual = await hold("checkout", 9100);
+    const strict =
+      "apiVersion: heddle.dev/v1alpha1\nkind: MeshTLS\nmetadata: {name: ledger, namespace: shop}\nspec: {selector: {matchLabels: {app: ledger}}, mode: Strict}\n";
+    expect(await reasonsUntilProgrammed("MeshTLS", "ledger", strict)).toContain("Draining");
+    expect(await plaintext.finish()).toBe("closed");
+    expect(await mutual.finish()).toBe("open");
+    await mesh().remove("meshtls.heddle.dev", "shop", "ledger");
+  });
+
+  test.each(["http://cart.shop/", "h2c://h2-a.shop:8081/"])(
+    "carry the next request of %s to the new policy, and fail none",
+    async (url) => {
+      const load = await mesh().load("shop", "checkout-v1", url, { rate: 50 });
+      const app = url.startsWith("h2c") ? "h2" : "cart";
+      await mesh().applyAndWait(
+        `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: next-request, namespace: shop}\nspec: {selector: {matchLabels: {app: ${app}}}, action: DENY, rules: [{from: [{source: {serviceAccounts: [checkout]}}]}]}\n`,
+      );
+      const { failures, statuses, requests } = await load.finish();
+      expect(failures).toBe(0);
+      expect(Object.keys(statuses)).toEqual(["200", "403"]);
+      expect((statuses["200"] ?? 0) + (statuses["403"] ?? 0)).toBe(requests);
+      await mesh().remove("authorizationpolicies.heddle.dev", "shop", "next-request");
+      await mesh().settle();
+    },
+  );
+});
