@@ -12,6 +12,7 @@ import { mutualTLS } from "./scenes/mutual-tls.ts";
 import { operatorDown } from "./scenes/operator-down.ts";
 import { rotation } from "./scenes/rotation.ts";
 import { testers, weights } from "./scenes/split.ts";
+import { tcp } from "./scenes/tcp.ts";
 
 /** Each one goes on where the one before has left the mesh. */
 const scenes = [
@@ -21,6 +22,7 @@ const scenes = [
   affinityAndMirror,
   badObject,
   authorization,
+  tcp,
   mutualTLS,
   operatorDown,
   rotation,
