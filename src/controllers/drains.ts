@@ -52,7 +52,7 @@ export function nextDrains(drains: Drains, before: Compilation | undefined, afte
 }
 
 /**
- * What waits now. `isTaken` tells whether a pod has acknowledged all of its class as it was compiled last; `drainTime` is the
+ * What waits now. `isTaken` tells whether a pod has acknowledged the listeners of its class as compiled last; `drainTime` is the
  * pod's, in milliseconds. What nobody asks for any more is forgotten.
  */
 export function advanceDrains(
