@@ -117,10 +117,10 @@ export type Change = (workload: WorkloadClass) => Promise<void>;
 /** How long Envoy lets connections of a chain live that changed, in seconds. */
 const drainSeconds = 5;
 
-/** The shipped statistics, and those by which a test sees that a change of a listener was taken. */
-function withListenerStatistics(shipped: unknown): unknown {
+/** The shipped statistics, and the one by which a test sees that a change of a listener was taken. */
+function withUpdates(shipped: unknown): unknown {
   const config = structuredClone(shipped) as { stats_matcher: { inclusion_list: { patterns: object[] } } };
-  config.stats_matcher.inclusion_list.patterns.push({ prefix: "listener_manager." });
+  config.stats_matcher.inclusion_list.patterns.push({ exact: "listener_manager.lds.update_success" });
   return config;
 }
 
@@ -149,7 +149,7 @@ export async function withSidecar<T>(
   const shipped = bootstrapFiles(testSettings).bootstrap;
   const bootstrap = {
     // As in the shipped bootstrap.
-    stats_config: withListenerStatistics(shipped["stats_config"]),
+    stats_config: withUpdates(shipped["stats_config"]),
     deferred_stat_options: shipped["deferred_stat_options"],
     admin: { address: { socket_address: { address: "127.0.0.1", port_value: sidecarPorts.admin } } },
     static_resources: {
