@@ -23,14 +23,17 @@ import { internalOnlyHeaders } from "./http.ts";
 import { mirrorName, servicePortName } from "./names.ts";
 import type { EnvoyResource } from "./resource.ts";
 
-/** Only what certainly reached no server is tried again: up to twice, each time at another endpoint. */
+/**
+ * Only what certainly reached no server is tried again: up to twice, each time at another endpoint. An endpoint that refuses
+ * has the fewest open requests, so the load balancer prefers it: it is asked often enough to name another one.
+ */
 const retryPolicy: RetryPolicyJson = {
   retryOn: "connect-failure,refused-stream",
   numRetries: 2,
   retryHostPredicate: [
     { name: "envoy.retry_host_predicates.previous_hosts", typedConfig: packed(PreviousHostsPredicateSchema, {}) },
   ],
-  hostSelectionRetryMaxAttempts: "3",
+  hostSelectionRetryMaxAttempts: "64",
 };
 
 /**
