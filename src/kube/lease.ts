@@ -232,9 +232,18 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     const stopped = lose();
     await Promise.race([stopped, sleep(clock, Math.max(0, remaining()))]);
     // When the time is over, whatever the leader did may still run: let the lease run out by itself.
-    if (lease === undefined || remaining() <= 0) return;
-    const released = { ...spec(lease, "renew"), holderIdentity: "", leaseDurationSeconds: 1 };
-    await client.replace(kinds.Lease, { ...lease, spec: released } as Lease, { timeout: Math.max(1, remaining()) });
+    let from = lease;
+    for (let tries = 0; tries < 3 && from?.spec?.holderIdentity === identity && remaining() > 0; tries++) {
+      const released = { ...spec(from, "renew"), holderIdentity: "", leaseDurationSeconds: 1 };
+      try {
+        await client.replace(kinds.Lease, { ...from, spec: released } as Lease, { timeout: Math.max(1, remaining()) });
+        return;
+      } catch (error) {
+        // Others would wait for it to run out. A renewal whose answer was lost is seen by a look.
+        report(error);
+        from = await client.get(kinds.Lease, options.lease, { timeout: Math.max(1, remaining()) });
+      }
+    }
   };
 
   return {

@@ -285,6 +285,21 @@ describe("leader election", () => {
     expect(server.lease?.spec?.holderIdentity).toBe("");
   });
 
+  test("releases a lease that was written since it was last seen, and leaves one that is another's", async () => {
+    for (const [holder, left] of [
+      ["a", ""],
+      ["b", "b"],
+    ] as const) {
+      const [server, clock] = [createServer(), createFakeClock()];
+      const a = candidate(server, clock, "a");
+      a.election.start();
+      await settle();
+      server.edit({ holderIdentity: holder });
+      await a.election.stop();
+      expect(server.lease?.spec?.holderIdentity).toBe(left);
+    }
+  });
+
   test("does not release a lease whose leader does not end", async () => {
     const [server, clock] = [createServer(), createFakeClock()];
     const a = candidate(server, clock, "a", { onStopped: () => new Promise<void>(() => {}) });
