@@ -91,9 +91,15 @@ describe("a refusal in a workload is told to the objects that are in what was re
     expect(outcomes(objects, said)).toEqual({ ...live, ...others });
   });
 
-  test("the listener, which has the modes: what works through it waits", () => {
+  test("the listener, which has modes and rules of connections: a DENY whose only port is HTTP is not in it, and waits", () => {
     const said = (resource: EnvoyResource) => (resource.name === "inbound" ? refused(resource) : undefined);
-    expect(outcomes(objects, said)).toMatchObject({ tls: "Rejected!", deny: "Pending", "dry-run": "Pending" });
+    expect(outcomes(objects, said)).toEqual({
+      tls: "Rejected!",
+      allow: "Rejected!",
+      deny: "Pending",
+      "deny-all-ports": "Rejected!",
+      "dry-run": "Pending",
+    });
     expect(messageOf("deny", objects, said)).toBe(
       "0 of 1 proxies have acknowledged it. It waits for what another object is in, which is refused. shop/a-1: Envoy's words",
     );
