@@ -326,7 +326,7 @@ describe("the authority", () => {
     await world.createPod("meanwhile");
     // A restart forgets what was opened: the identities that are there still tell.
     await world.stopOperator();
-    await world.startOperator(false);
+    await world.startOperator();
     await eventually(async () => (await world.condition("ResolvedRefs"))?.message).toContain(
       "another root than the one that every identity",
     );
@@ -345,7 +345,7 @@ describe("the authority", () => {
     const before = await world.secret("heddle-ca", root);
     await world.stopOperator();
     await world.client.delete(kinds.Secret, { namespace: root, name: "heddle-ca" });
-    await world.startOperator(false);
+    await world.startOperator();
     await eventually(async () => (await world.condition("ResolvedRefs"))?.message).toContain("heddle-ca: it is gone");
     await expect(world.secret("heddle-ca", root)).rejects.toMatchObject({ class: "notFound" });
     expect(world.output()).toContain("The authority cannot be used: it is gone");
