@@ -26,13 +26,19 @@ export type Drains = ReadonlyMap<string, ReadonlyMap<ObjectKey, Due>>;
 export const noDrains: Drains = new Map();
 
 /** One version of one object. */
-export const versionOf = ({ kind, uid, generation }: ObjectReference): string => `${kind} ${uid} ${generation}`;
+export const versionOf = (object: ObjectReference): string => `${objectOf(object)} ${object.generation}`;
 
-/** What waits after a compile: what waited, and the pods for which this compile narrows what the one before allowed. */
+const objectOf = ({ kind, uid }: ObjectReference): string => `${kind} ${uid}`;
+
+/**
+ * What waits after a compile: what waited, and the pods for which this compile narrows what the one before allowed. What an
+ * earlier version of an object waits for, its present one does too: an edit ends no connection.
+ */
 export function nextDrains(drains: Drains, before: Compilation | undefined, after: Compilation): Drains {
   if (before === undefined) return drains;
-  const next = new Map(drains);
-  const known = new Map<string, readonly ObjectReference[]>();
+  const next = carriedOver(drains, after);
+  const own = new Map<string, Map<ObjectKey, Due>>();
+  const known = new Map<string, readonly string[]>();
   for (const [pod, id] of after.mesh.classOfPod) {
     const earlierId = before.mesh.classOfPod.get(pod);
     if (earlierId === undefined) continue;
@@ -42,13 +48,22 @@ export function nextDrains(drains: Drains, before: Compilation | undefined, afte
     const [earlier, later] = [before.mesh.classes.get(earlierId), after.mesh.classes.get(id)];
     if (earlier === undefined || later === undefined) continue;
     const pair = `${earlierId} ${id}`;
-    const causes = known.get(pair) ?? narrowingObjects(earlier, later);
+    const causes = known.get(pair) ?? narrowingObjects(earlier, later).map(versionOf);
     known.set(pair, causes);
-    for (const cause of causes) {
-      next.set(versionOf(cause), new Map([...(next.get(versionOf(cause)) ?? []), [pod, undefined]]));
+    for (const version of causes) {
+      const pods = own.get(version) ?? new Map(next.get(version));
+      own.set(version, pods.set(pod, undefined));
     }
   }
-  return next;
+  return new Map([...next, ...own]);
+}
+
+function carriedOver(drains: Drains, { decisions }: Compilation): Drains {
+  if (drains.size === 0) return drains;
+  const present = new Map(decisions.map(({ object }) => [objectOf(object), versionOf(object)]));
+  return new Map(
+    [...drains].map(([version, pods]) => [present.get(version.slice(0, version.lastIndexOf(" "))) ?? version, pods]),
+  );
 }
 
 /**
@@ -77,8 +92,11 @@ export function advanceDrains(
 
 /** When the next pod will have drained; undefined when none is about to. */
 export function nextDrained(drains: Drains): number | undefined {
-  const times = [...drains.values()].flatMap((pods) => [...pods.values()]).filter((due) => due !== undefined);
-  return times.length === 0 ? undefined : Math.min(...times);
+  let next: Due;
+  for (const pods of drains.values()) {
+    for (const due of pods.values()) if (due !== undefined && (next === undefined || due < next)) next = due;
+  }
+  return next;
 }
 
 /**

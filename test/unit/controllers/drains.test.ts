@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import type { Drains } from "../../../src/controllers/drains.ts";
 import { advanceDrains, drainMargin, nextDrained, nextDrains, noDrains } from "../../../src/controllers/drains.ts";
 import { watches } from "../../../src/controllers/watches.ts";
 import { drainSecondsOf } from "../../../src/model/drain.ts";
@@ -85,6 +86,59 @@ describe("connections that were open before", () => {
     expect(later(acknowledged, true, due)).toEqual(noDrains);
     expect(later(acknowledged, true, 0, compiled(onTCP))).toEqual(noDrains);
     expect(later(acknowledged, true, 0, compile(clusterOf([onTCP, deny]), testSettings))).toEqual(noDrains);
+  });
+
+  test("are waited for by the next generation too, whether acknowledged or not", () => {
+    const edited = (generation: number, policy: typeof deny, names: string[]) => {
+      const rules = names.map((name) => from(name));
+      return { ...policy, metadata: { ...policy.metadata, generation }, spec: { ...policy.spec, rules } };
+    };
+    const other = authorizationPolicy("shop/other", deny.spec);
+    const [first, second, third] = [[], ["shop/a", "shop/b"], ["shop/a"]].map((names, index) =>
+      compiled(onTCP, edited(index + 1, deny, names), other),
+    ) as [Compilation, Compilation, Compilation];
+    const acknowledging = (drains: Drains, isTaken: boolean, compilation: Compilation) =>
+      advanceDrains(
+        drains,
+        compilation,
+        () => isTaken,
+        () => 2000,
+        1_000_000,
+      );
+    const listed = (drains: Drains) => [...drains].map(([version, pods]) => [version, [...pods]]);
+    const started = nextDrains(noDrains, first, second);
+    const versions = [2, 3].map((generation) => `AuthorizationPolicy uid-AuthorizationPolicy-shop/deny ${generation}`);
+    const due = 1_000_000 + 2000 + drainMargin;
+    expect(listed(started)).toEqual([[versions[0], [["shop/cart-1", undefined]]]]);
+    const carried = acknowledging(nextDrains(acknowledging(started, false, second), second, third), false, third);
+    expect(listed(carried)).toEqual([[versions[1], [["shop/cart-1", undefined]]]]);
+    const taken = acknowledging(nextDrains(acknowledging(started, true, second), second, third), false, third);
+    expect(listed(taken)).toEqual([[versions[1], [["shop/cart-1", due]]]]);
+    // What is deleted and made again is another object.
+    const again = compiled(onTCP, { ...deny, metadata: { ...deny.metadata, uid: "again" } }, other);
+    expect(listed(acknowledging(nextDrains(started, second, again), false, again))).toEqual([]);
+  });
+
+  test("are noted at a cost that grows with the pods, not with their square", () => {
+    const spy = vi.spyOn(Map.prototype, Symbol.iterator);
+    const mapsRead = (count: number) => {
+      const pods = Array.from({ length: count }, (_, index) =>
+        pod(`shop/cart-${index + 1}`, { labels: { app: "cart" }, addresses: [`10.1.1.${index}`] }),
+      );
+      const [before, after] = [[onTCP], [onTCP, deny]].map((objects) =>
+        compile(clusterOf([...pods, ...objects]), testSettings),
+      ) as [Compilation, Compilation];
+      spy.mockClear();
+      const drains = nextDrains(noDrains, before, after);
+      const read = spy.mock.calls.length;
+      expect([...drains.values()].map(({ size }) => size)).toEqual([count]);
+      return read;
+    };
+    try {
+      expect(mapsRead(20)).toBe(mapsRead(2));
+    } finally {
+      spy.mockRestore();
+    }
   });
 
   test("end when the sidecar's own flag says, which the watch keeps", () => {
