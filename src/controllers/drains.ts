@@ -3,20 +3,23 @@
  * TCP connection keeps the verdict that it was opened with, and one in plaintext goes on under Strict, until Envoy ends
  * those of the filter chain that changed: a drain time after it took the change. Only then is the change live there.
  *
- *   compile --narrows a class--> its pods wait --acknowledged--> drain time --> counted in Programmed
+ *   compile --narrows a class--> its pods wait --live--> drain time --> counted in Programmed
  *
  * Pure: acknowledgements and the time are given. Kept in memory only, as the compile has no history: after a restart of the
  * operator nothing waits.
  */
 import { concernsScope } from "../envoy/rbac-connection.ts";
+import type { ProxyStates } from "../model/acknowledgement.ts";
 import type { AuthorizationRule, MeshPolicy, ObjectReference, WorkloadClass } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import type { Compilation } from "../reconcilers/compile.ts";
+import { needOfModes } from "../reconcilers/needs.ts";
+import { hasTakenListeners } from "../reconcilers/proxies.ts";
 
-/** Between the acknowledgement and the moment at which Envoy's workers have the new chains, in milliseconds. */
+/** Between the last answer and the moment at which Envoy's workers have the new chains, in milliseconds. */
 export const drainMargin = 1_000;
 
-/** When the connections of a pod will have ended, in milliseconds since the epoch; undefined until it acknowledged. */
+/** When the connections of a pod will have ended, in milliseconds since the epoch; undefined until its listeners are live. */
 type Due = number | undefined;
 
 /** The pods that each version of an object waits for, by {@link versionOf}. */
@@ -67,8 +70,8 @@ function carriedOver(drains: Drains, { decisions }: Compilation): Drains {
 }
 
 /**
- * What waits now. `isTaken` tells whether a pod has acknowledged the listeners of its class as compiled last; `drainTime` is the
- * pod's, in milliseconds. What nobody asks for any more is forgotten.
+ * What waits now. `isTaken` is {@link hasLiveListeners} of a pod; `drainTime` is the pod's, in milliseconds. What nobody asks
+ * for any more is forgotten.
  */
 export function advanceDrains(
   drains: Drains,
@@ -88,6 +91,20 @@ export function advanceDrains(
     if (waiting.length > 0) next.set(version, new Map(waiting));
   }
   return next;
+}
+
+/**
+ * Whether the chains of a pod's class, as compiled last, judge its connections: its listeners are acknowledged, and are not
+ * warming. An acknowledged listener warms until the extensions that it waits for are answered. A refusal is an answer.
+ */
+export function hasLiveListeners(pod: ObjectKey, compilation: Compilation, states: ProxyStates): boolean {
+  if (!hasTakenListeners(pod, compilation, states)) return false;
+  const { mesh, classResources } = compilation;
+  const { beside } = needOfModes(classResources.get(mesh.classOfPod.get(pod) ?? "") ?? []);
+  return beside.every(({ type, name, version }) => {
+    const said = states.get(pod)?.resource(type, name);
+    return said?.acknowledged !== undefined || said?.rejected?.version === version;
+  });
 }
 
 /** When the next pod will have drained; undefined when none is about to. */

@@ -26,8 +26,8 @@ import type { Metrics } from "../ops/metrics.ts";
 import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
 import { planIdentities } from "../reconcilers/identity.ts";
 import { nextDeadline, objectStatus } from "../reconcilers/programmed.ts";
-import { hasTakenListeners, hasTakenModes } from "../reconcilers/proxies.ts";
-import { advanceDrains, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
+import { hasTakenModes } from "../reconcilers/proxies.ts";
+import { advanceDrains, hasLiveListeners, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
 import { createHoldOff } from "./hold-off.ts";
 import type { IdentityController } from "./identity-controller.ts";
 import { knowledgeOf, type Seen } from "./knowledge.ts";
@@ -143,7 +143,7 @@ export function createMeshController(options: {
     const now = clock.now();
     const listening = options.listeningSince() ?? now;
     const restoring = originsOf(options.publisher.restoring);
-    drains = advanceDrains(drains, current, (pod) => hasTakenListeners(pod, current, states), drainTime, now);
+    drains = advanceDrains(drains, current, (pod) => hasLiveListeners(pod, current, states), drainTime, now);
     options.statusWriter.setStatuses(
       current.decisions.map((decision) => ({
         object: decision.object,

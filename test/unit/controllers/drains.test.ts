@@ -1,12 +1,21 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Drains } from "../../../src/controllers/drains.ts";
-import { advanceDrains, drainMargin, nextDrained, nextDrains, noDrains } from "../../../src/controllers/drains.ts";
+import {
+  advanceDrains,
+  drainMargin,
+  hasLiveListeners,
+  nextDrained,
+  nextDrains,
+  noDrains,
+} from "../../../src/controllers/drains.ts";
 import { watches } from "../../../src/controllers/watches.ts";
+import type { ResourceState } from "../../../src/model/acknowledgement.ts";
 import { drainSecondsOf } from "../../../src/model/drain.ts";
 import { createCompileCache } from "../../../src/reconcilers/cache.ts";
 import type { Compilation } from "../../../src/reconcilers/compile.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
 import { authorizationPolicy, clusterOf, meshTLS, pod, service, testSettings } from "../../support/objects.ts";
+import { proxiesSaying, syncedProxies } from "../../support/proxies.ts";
 
 type Objects = Parameters<typeof clusterOf>[0];
 
@@ -86,6 +95,30 @@ describe("connections that were open before", () => {
     expect(later(acknowledged, true, due)).toEqual(noDrains);
     expect(later(acknowledged, true, 0, compiled(onTCP))).toEqual(noDrains);
     expect(later(acknowledged, true, 0, compile(clusterOf([onTCP, deny]), testSettings))).toEqual(noDrains);
+  });
+
+  test("begin to end once the listener is live: acknowledged, and what it waits for answered", () => {
+    const compilation = compiled(onHTTP, allow, deny);
+    type Said = Parameters<typeof proxiesSaying>[2];
+    const isLive = (said: Said) =>
+      hasLiveListeners("shop/cart-1", compilation, proxiesSaying(compilation, "shop/cart-1", said));
+    const saying =
+      (type: string, state: (version: string) => ResourceState): Said =>
+      (resource) =>
+        resource.type === type ? state(resource.version) : undefined;
+    const refused = (version: string) => ({ rejected: { version, message: "no" } });
+    expect(isLive(() => undefined)).toBe(true);
+    expect(isLive(saying("listener", () => ({ acknowledged: "old" })))).toBe(false);
+    expect(isLive(saying("listener", refused))).toBe(false);
+    // The listener is acknowledged, and warming.
+    expect(isLive(saying("extension", () => ({})))).toBe(false);
+    expect(isLive(saying("extension", () => refused("old")))).toBe(false);
+    // Refused, by nobody's fault here: it goes on with what there was before, or denies everything.
+    expect(isLive(saying("extension", refused))).toBe(true);
+    expect(isLive(saying("extension", () => ({ acknowledged: "old" })))).toBe(true);
+    expect(isLive(saying("endpoint", refused))).toBe(true);
+    expect(hasLiveListeners("shop/cart-1", compilation, new Map())).toBe(false);
+    expect(hasLiveListeners("shop/gone", compilation, syncedProxies(compilation))).toBe(false);
   });
 
   test("are waited for by the next generation too, whether acknowledged or not", () => {
