@@ -18,7 +18,7 @@ demo: root setup build ## Every scene on a mesh of this one machine; KEEP=1 leav
 	@$(RUN) tools/outer-namespace.sh $(if $(filter 1,$(KEEP)),$(FORWARD)) -- node tools/demo/demo.ts
 
 test: root setup build ## All tests but those that need kind
-	@$(OUTER) vitest run --project='!e2e' $(VITEST)
+	@$(RUN) tools/outer-namespace.sh --scratch -- vitest run --project='!e2e' $(VITEST)
 
 e2e: build ## Scenes on a real kubelet in a kind cluster; KEEP=1 leaves it running
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts $(VITEST)
@@ -48,6 +48,7 @@ build: node_modules ## The operator as one file: dist/heddle.mjs
 setup: node_modules ## Node.js, packages and programs that the other targets need
 	@tools/packages.sh
 	@$(RUN) node tools/binaries.ts >/dev/null
+	@$(RUN) node tools/cert-manager.ts
 
 clean: ## Removes what is built in the tree; the cache stays
 	@rm -rf dist node_modules

@@ -222,7 +222,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const expirations = createExpirations(() => secretsOf(observed), settings.mesh.rootNamespace);
   metrics.beforeScrape(() => {
     for (const [certificate, expiration] of Object.entries(expirations()))
-      if (expiration !== undefined) metrics.certificateExpiration.set({ certificate }, expiration);
+      if (expiration === undefined) metrics.certificateExpiration.remove({ certificate });
+      else metrics.certificateExpiration.set({ certificate }, expiration);
   });
   const health = createHealthServer(
     // What admission needs. A replica that has not compiled yet takes no proxies: that port is closed.

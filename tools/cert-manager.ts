@@ -1,4 +1,7 @@
-/** cert-manager as the tests run it: its CustomResourceDefinitions, from the cache of Go modules. */
+/**
+ * cert-manager as the tests run it: its CustomResourceDefinitions, from the cache of Go modules. Tests have no network:
+ * `node tools/cert-manager.ts` fetches the module.
+ */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./processes.ts";
@@ -32,3 +35,5 @@ export async function certManagerDefinition(file: CertManagerFile): Promise<stri
     .filter((line) => !line.includes("{{"))
     .join("\n");
 }
+
+if (import.meta.main) await moduleFolder();

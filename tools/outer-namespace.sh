@@ -2,8 +2,9 @@
 # Runs a command in network, mount and process namespaces of its own, for tests and demos that change all three.
 # However it ends (Ctrl-C, a crash, kill -9 of the caller), no process, namespace, mount or iptables rule is left.
 #
-#   tools/outer-namespace.sh [--forward PORT=SOCKET] [--] COMMAND [ARGUMENT...]
+#   tools/outer-namespace.sh [--scratch | --forward PORT=SOCKET] [--] COMMAND [ARGUMENT...]
 #
+# With --scratch, temporary files are in a folder of the run, which stays only if the command fails.
 # Inside there is no network but a loopback interface. With --forward, 127.0.0.1:PORT of the host leads to the Unix
 # socket SOCKET, on which something inside must listen (tools/forward.ts).
 set -euo pipefail
@@ -47,7 +48,13 @@ case "${1:-}" in
   # The kernel kills this process when its parent ends, and with it all below.
   shift
   here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-  if [ "${1:-}" = --forward ]; then
+  scratch=
+  if [ "${1:-}" = --scratch ]; then
+    scratch=$(mktemp --directory --tmpdir heddle-run-XXXXXX)
+    chmod 755 "$scratch"
+    export TMPDIR=$scratch
+    shift
+  elif [ "${1:-}" = --forward ]; then
     port=${2%%=*} socket=${2#*=}
     export HEDDLE_FORWARD=$2
     shift 2
@@ -62,6 +69,10 @@ case "${1:-}" in
     "$here/outer-namespace.sh" --inside "$@" <&0 &
   # unshare itself ignores signals; process 1 inside is its only child.
   wait_for $! "kill -TERM $(first_child $!) 2>/dev/null"
+  # The namespaces have ended, and with them all mounts below.
+  if [ -n "$scratch" ]; then
+    if [ "$status" = 0 ]; then rm -rf --one-file-system "$scratch"; else echo "Left to look at: $scratch" >&2; fi
+  fi
   exit "$status"
   ;;
 *)

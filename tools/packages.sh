@@ -21,6 +21,7 @@ if [ "${1:-}" = kind ]; then
   need docker docker.io
   need dockerd docker.io
   need mmdebstrap mmdebstrap
+  need gpg gpg
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -203,9 +203,9 @@ export function createIdentityController(
     if (own.root === keys.bundle && own.life === life() && clock.now() < own.renewAt) return "done";
     const uri = spiffeId(plan.trustDomain, settings.rootNamespace, settings.operatorServiceAccount);
     const issued = await authority.issue({ uri }, validity());
+    options.onOwnCredentials({ ...issued, root: keys.bundle });
     own = { root: keys.bundle, renewAt: clock.now() + life() * options.renewAfter, life: life() };
     timers.set(ownKey, own.renewAt);
-    options.onOwnCredentials({ ...issued, root: keys.bundle });
     return "done";
   };
 
@@ -230,8 +230,8 @@ export function createIdentityController(
       };
       const text = JSON.stringify(credentials);
       if (text !== ownText) {
-        ownText = text;
         options.onOwnCredentials(credentials);
+        ownText = text;
         // The others are compared with it.
         addAll();
       }
@@ -296,8 +296,8 @@ export function createIdentityController(
     const { certificate: root, bundle: roots } = issuing?.keys ?? { certificate: bundle, bundle };
     const expected = { names: webhookNames, renewAfter: 1, root, bundle: roots, life: Number.POSITIVE_INFINITY };
     if (text === webhookText || decideRenewal(secret, expected, clock.now()).issue) return;
-    webhookText = text;
     options.onWebhookCredentials({ certificate, key, root: bundle });
+    webhookText = text;
   };
 
   const collect = async (key: ObjectKey): Promise<Outcome> => {
@@ -305,8 +305,12 @@ export function createIdentityController(
     const name = secret?.metadata.name ?? "";
     const certificate = options.certificates.observed().get(key);
     if (secret === undefined) setFault(key, undefined);
+    if (secret === undefined && certificate === undefined) {
+      unwanted.delete(key);
+      return issuer.remove(key);
+    }
     const isIdentity = (name || (certificate?.metadata.name ?? "")).startsWith(secretOfServiceAccount(""));
-    if ((secret === undefined && certificate === undefined) || !options.isLeader() || !isIdentity) return "done";
+    if (!options.isLeader() || !isIdentity) return "done";
     const since = unwanted.get(key) ?? clock.now();
     if (clock.now() - since < collectAfter) {
       unwanted.set(key, since);

@@ -98,6 +98,8 @@ export function createWorkQueue(options: {
       waiting.clear();
       for (const { timer } of failures.values()) timer.cancel();
       failures.clear();
+      // What waits would else be begun, to do nothing, at the bounded rate.
+      pool.clear();
       await pool.onIdle();
     },
     get size() {

@@ -111,7 +111,12 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
     },
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        // Node.js watches over no request any more once it closes: one that never comes would be waited for.
+        const late = setTimeout(() => server.closeAllConnections(), limits.requestTime + limits.answerTime);
+        server.close(() => {
+          clearTimeout(late);
+          resolve();
+        });
         server.closeIdleConnections();
       }),
   };

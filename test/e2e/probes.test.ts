@@ -41,12 +41,18 @@ async function appOf(name: string): Promise<Pod["status"]["containerStatuses"][n
   return { ...status, pod: pod.metadata.name };
 }
 
-/** Waits for the kubelet's word that a probe of the application failed. */
-async function unhealthy(pod: string, message: RegExp): Promise<void> {
+/** Waits for the kubelet's word that probes of the application failed, time and again. */
+async function unhealthy(pod: string, message: string, times: number): Promise<void> {
   const selector = `involvedObject.name=${pod},involvedObject.fieldPath=spec.containers{app},reason=Unhealthy`;
-  const get = ["get", "events", "-n", namespace, "--field-selector", selector, "-o", "jsonpath={.items[*].message}"];
-  const said = async (): Promise<boolean> => message.test((await mesh().cluster.kubectl(get)).stdout);
-  await until(`an event of ${pod} that says ${message}`, said, { timeout: 120_000, interval: 500 });
+  const get = ["get", "events", "-n", namespace, "--field-selector", selector, "-o", "json"];
+  const said = async (): Promise<boolean> => {
+    const { items } = JSON.parse((await mesh().cluster.kubectl(get)).stdout) as {
+      items: { message: string; count?: number }[];
+    };
+    const counts = items.filter((event) => event.message.includes(message)).map(({ count = 1 }) => count);
+    return counts.reduce((sum, count) => sum + count, 0) >= times;
+  };
+  await until(`${times} events of ${pod} that say "${message}"`, said, { timeout: 120_000, interval: 500 });
 }
 
 beforeAll(async () => {
@@ -89,6 +95,6 @@ test("a TCP probe of a port on which nobody listens fails, although the sidecar 
     interval: 500,
   });
   const { pod } = await appOf("deaf");
-  await unhealthy(pod, /Readiness probe failed/);
+  await unhealthy(pod, "Readiness probe failed", 10);
   expect((await appOf("deaf")).ready).toBe(false);
 });

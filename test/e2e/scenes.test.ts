@@ -7,6 +7,7 @@ import { authorization } from "../../tools/demo/scenes/authorization.ts";
 import { injection } from "../../tools/demo/scenes/injection.ts";
 import { mutualTLS } from "../../tools/demo/scenes/mutual-tls.ts";
 import { weights } from "../../tools/demo/scenes/split.ts";
+import { until } from "../../tools/processes.ts";
 import { useMesh } from "./cluster.ts";
 
 const mesh = useMesh();
@@ -30,9 +31,38 @@ test("an ALLOW lets in whom it names, and a DENY beats it", () => everyCheckHold
 test("mutual TLS goes from Permissive to Strict without a lost request", () => everyCheckHolds(mutualTLS));
 
 test("in all of that the operator took nothing that it wrote for somebody else's", async () => {
-  const { stdout } = await mesh().cluster.kubectl([
-    ...["get", "events", "--all-namespaces", "--field-selector", "reason=ForeignEdit"],
-    ...["--output", "jsonpath={range .items[*]}{.metadata.namespace}/{.involvedObject.name}: {.message}{end}"],
-  ]);
-  expect(stdout).toBe("");
+  const kubectl = async (...args: string[]): Promise<string> => {
+    const { status, stdout, stderr } = await mesh().cluster.kubectl(args);
+    if (status !== 0) throw new Error(stderr);
+    return stdout;
+  };
+  const foreignEdits = () =>
+    kubectl(
+      ...["get", "events", "--all-namespaces", "--field-selector", "reason=ForeignEdit"],
+      ...["--output", "jsonpath={range .items[*]}{.metadata.namespace}/{.involvedObject.name}: {.message}{end}"],
+    );
+  expect(await foreignEdits()).toBe("");
+  // The same question finds what is somebody else's.
+  const records = await kubectl(
+    "get",
+    "configmaps",
+    "-n",
+    "shop",
+    "-l",
+    "app.kubernetes.io/managed-by=heddle",
+    "-o",
+    "name",
+  );
+  const [record = ""] = records.split("\n");
+  await kubectl(
+    "patch",
+    record,
+    "-n",
+    "shop",
+    "--type=merge",
+    "--patch",
+    JSON.stringify({ data: { "envoy.yaml": "" } }),
+  );
+  const isFound = async () => (await foreignEdits()).includes(record.replace("configmap/", "shop/"));
+  await until("the event of a foreign edit", isFound, { timeout: 60_000, interval: 500 });
 });

@@ -1,5 +1,5 @@
 /** A cluster with Heddle in it, installed from the manifests of the repository as a user would. */
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { binary } from "../binaries.ts";
@@ -63,7 +63,8 @@ export async function installHeddle<Access extends ClusterAccess>(
   // Before the API server has looked at a definition it has no conditions, and kubectl then does not wait but fails.
   const established = () => kubectl("wait", "crd", ...crds, "--for=condition=Established", "--timeout=30s");
   await until("the CRDs to be established", () => established().then(() => true), { timeout: 30_000 });
-  await kubectl("apply", "-f", hurried(join(repository, "config")));
+  const manifests = hurried(join(repository, "config"));
+  await kubectl("apply", "-f", manifests).finally(() => rmSync(manifests, { recursive: true }));
   await mesh.waitDeployments("heddle-system", seconds);
   return mesh;
 }

@@ -6,7 +6,7 @@
  * leaves no process, mount, interface or iptables rule. Its images stay in the cache.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { cacheDirectory } from "../binaries/cache.ts";
@@ -77,13 +77,20 @@ async function ended(child: ChildProcess): Promise<number> {
 
 /**
  * Control groups are the machine's, whatever the namespace. Those of this run, and of runs that were killed, are empty
- * now; those of a run that goes on in another cache are not, and cannot be removed.
+ * now; those of a run that goes on in another cache are left alone.
  */
 function removeControlGroups(): void {
   const root = "/sys/fs/cgroup";
   for (const hierarchy of [root, ...folders(root)]) {
-    for (const group of folders(hierarchy)) if (basename(group).startsWith(groupPrefix)) removeGroup(group);
+    for (const group of folders(hierarchy)) if (isOver(basename(group))) removeGroup(group);
   }
+}
+
+/** Whether this is the group of a run that is this one, or does not go on in another cache. */
+function isOver(group: string): boolean {
+  if (!group.startsWith(groupPrefix)) return false;
+  const run = group.slice(groupPrefix.length);
+  return run === String(process.pid) || !existsSync(join("/proc", run));
 }
 
 function removeGroup(group: string): void {
@@ -91,7 +98,8 @@ function removeGroup(group: string): void {
   try {
     rmdirSync(group);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+    // Busy: something of a killed run still ends. Gone: it has ended just now.
+    if (!["EBUSY", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
 }
 

@@ -103,6 +103,14 @@ test("stop forgets waiting keys and waits for those under way", async () => {
   expect([finished, queue.size]).toEqual([true, 0]);
 });
 
+test("stop does not wait for the bounded rate of what it forgets", async () => {
+  const { clock, queue } = setUp(async () => "done");
+  for (let index = 0; index < 10_000; index += 1) queue.add(`key-${index}`);
+  await clock.advance(0);
+  await queue.stop();
+  expect(queue.size).toBe(0);
+}, 2000);
+
 test("depth, wait and retries are measured", async () => {
   let tries = 0;
   const { clock, queue, metrics } = setUp(async () => (++tries < 3 ? "retry" : "done"));

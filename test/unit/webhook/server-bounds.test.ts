@@ -168,3 +168,14 @@ test("closing waits for the answer that was begun", async () => {
   await closed;
   await expect(call(port, { body: review() })).rejects.toThrow("ECONNREFUSED");
 });
+
+test("close does not wait for a connection that says nothing, or not all", async () => {
+  const { port, server } = await startWithCertificate({ requestTime: 100, answerTime: 100 });
+  for (const text of ["", "POST /inject HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n123"]) {
+    const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    sockets.push(socket);
+    await once(socket, "secureConnect");
+    socket.write(text);
+  }
+  await server.close();
+}, 5000);
