@@ -60,8 +60,9 @@ export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: Compi
 }
 
 /**
- * The inbound side of a class is recorded whole, and a ConfigMap holds 1 MiB: the largest policies are closed until the
- * rest fits. Not the newest: which ones it takes must not depend on when they came.
+ * The inbound side of a class is recorded whole, and a ConfigMap holds 1 MiB: dry runs are left out, the largest first, and
+ * then the largest policies are closed, until the rest fits. Not the newest: which ones it takes must not depend on when
+ * they came.
  */
 function fitIntoRecord(
   workload: WorkloadClass,
@@ -72,10 +73,12 @@ function fitIntoRecord(
   const unit = encodeClass(workload, accessLog, cache);
   if (fitsRecord(unit.resources, cache)) return unit;
   const { deny, allow = [], dryRuns = [] } = workload;
-  const sizeOf = new Map(
-    [...deny, ...allow, ...dryRuns].map((policy) => [policy, JSON.stringify(policy.rules).length]),
-  );
-  const largestFirst = [...sizeOf].sort(([a, left], [b, right]) => right - left || compare(a.name, b.name));
+  const bySize = (policies: readonly MeshPolicy[]) =>
+    policies
+      .map((policy) => [policy, JSON.stringify(policy.rules).length] as const)
+      .sort(([a, left], [b, right]) => right - left || compare(a.name, b.name));
+  // Nothing that is enforced closes for what is only counted.
+  const largestFirst = [...bySize(dryRuns), ...bySize([...deny, ...allow])];
   const message = `With it, what ${workload.namespace}/${workload.serviceAccount} is to enforce takes more than the 1 MiB of a ConfigMap, in which it is recorded. Give it fewer rules or values, or split the workload.`;
   const refuse = (count: number): EncodedUnit => {
     const refused = largestFirst.slice(0, count).map(([{ origin }]) => origin);

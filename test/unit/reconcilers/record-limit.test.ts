@@ -14,12 +14,12 @@ const cart = pod("shop/cart-1", { labels: { app: "cart" }, serviceAccount: "cart
 const cartService = service("shop/cart", { selector: { app: "cart" } });
 
 /** A policy with so many paths of some 250 characters. */
-const policyOf = (name: string, paths: number) => {
+const policyOf = (name: string, paths: number, parts: { readonly enforcement?: "DryRun" } = {}) => {
   const values = Array.from({ length: paths }, (_, index) => `/${name}-${index}-${"x".repeat(240)}`);
   const rules = Array.from({ length: Math.ceil(paths / 64) }, (_, index) => ({
     to: [{ operation: { paths: values.slice(index * 64, index * 64 + 64) } }],
   }));
-  return authorizationPolicy(`shop/${name}`, { rules });
+  return authorizationPolicy(`shop/${name}`, { ...parts, rules });
 };
 
 describe("an inbound side that does not fit into a ConfigMap", () => {
@@ -57,6 +57,21 @@ describe("an inbound side that does not fit into a ConfigMap", () => {
     ]);
     expect(compile(reversed, testSettings).outputs).toEqual(compilation.outputs);
   });
+});
+
+test("every dry run makes room, also a small one, before a policy that is enforced is closed", () => {
+  const dryRun = (name: string, paths: number) => policyOf(name, paths, { enforcement: "DryRun" });
+  const objects = [policyOf("real", 1600), dryRun("trial", 1500), dryRun("small", 300)];
+  const compilation = compile(clusterOf([cart, cartService, ...objects]), testSettings);
+  const accepted = new Map(compilation.decisions.map(({ object, accepted: verdict }) => [object.name, verdict]));
+  expect(accepted.get("real")?.status).toBe("True");
+  expect(accepted.get("small")?.status).toBe("True");
+  expect(accepted.get("trial")).toMatchObject({ status: "False" });
+  expect(accepted.get("trial")?.message).not.toContain("denied");
+  const text = JSON.stringify([...compilation.classResources.values()].flat().map(({ config }) => config));
+  expect(text).toContain("real-1599");
+  expect(text).toContain("small-299");
+  expect(text).not.toContain("dry-run-http/shop/trial");
 });
 
 test("a Service for which a reach's record has no room leaves the others in it, and the splits of that root say so", () => {
