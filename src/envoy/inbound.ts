@@ -49,12 +49,8 @@ const guardedPorts: readonly number[] = [sidecarPorts.outbound, sidecarPorts.inb
 
 /** All resources of a workload class. */
 export function classResources(workload: WorkloadClass, logged: AccessLogSetting = "errors"): readonly EnvoyResource[] {
-  const body = inboundListener(workload, logged);
   return [
-    ...wildcardAddresses(workload.families).map((address) => {
-      const name = address === "::" ? listenerNames.inbound6 : listenerNames.inbound;
-      return encodeResource("listener", name, { name, address: socketAddress(address, sidecarPorts.inbound), ...body });
-    }),
+    encodeResource("listener", listenerNames.inbound, inboundListener(workload, logged)),
     ...forwardClusters(workload.probes ?? [], workload.families),
     ...authorizationResources(
       workload,
@@ -68,11 +64,21 @@ function declaredPorts(workload: WorkloadClass): readonly InboundPort[] {
 }
 
 function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): ListenerJson {
+  const [address, ...additional] = wildcardAddresses(workload.families).map((wildcard) =>
+    socketAddress(wildcard, sidecarPorts.inbound),
+  );
+  if (address === undefined) {
+    throw new Error("there is no address family to listen on");
+  }
   const declared = declaredPorts(workload);
   const http = httpFilters(workload, logged);
   const socket = serverSocket(trustDomainOf(workload.identity), workload.tls);
-  const others = { otherThan: new Set(declared.map(({ port }) => port)) };
+  const others = carriers(workload, { otherThan: new Set(declared.map(({ port }) => port)) }, logged);
   return {
+    name: listenerNames.inbound,
+    address,
+    // One listener for both families: what is said of each port is there once.
+    ...(additional.length === 0 ? {} : { additionalAddresses: additional.map((other) => ({ address: other })) }),
     trafficDirection: "INBOUND",
     statPrefix,
     tcpKeepalive,
@@ -88,11 +94,7 @@ function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): Lis
         const served = isHTTP(protocol) ? { mutualTLS: http, plaintext: http } : carried;
         return chains(String(port), { destinationPort: port }, mode, { served, carried: carried.plaintext, socket });
       }),
-      ...chains("other", {}, workload.mode, {
-        served: carriers(workload, others, logged),
-        carried: carriers(workload, others, logged).plaintext,
-        socket,
-      }),
+      ...chains("other", {}, workload.mode, { served: others, carried: others.plaintext, socket }),
     ],
   };
 }
@@ -201,11 +203,14 @@ function inboundRoutes(): RouteConfigurationJson {
  * handshake if there is one: a caller whose certificate is refused must not connect to the application either.
  */
 function carriers(workload: WorkloadClass, scope: PortScope, logged: AccessLogSetting): Filters {
-  const judges = connectionFilters(workload, scope);
-  const carried = (dialed: ConnectMode | undefined) => carrier(workload, judges, dialed, logged);
-  return judges.length > 0
-    ? { mutualTLS: carried("ON_DOWNSTREAM_DATA"), plaintext: carried("ON_DOWNSTREAM_DATA") }
-    : { mutualTLS: carried("ON_DOWNSTREAM_TLS_HANDSHAKE"), plaintext: carried(undefined) };
+  const carried = (callers: "identified" | "unidentified", unjudged: ConnectMode | undefined) => {
+    const judges = connectionFilters(workload, scope, callers);
+    return carrier(workload, judges, judges.length > 0 ? "ON_DOWNSTREAM_DATA" : unjudged, logged);
+  };
+  return {
+    mutualTLS: carried("identified", "ON_DOWNSTREAM_TLS_HANDSHAKE"),
+    plaintext: carried("unidentified", undefined),
+  };
 }
 
 type ConnectMode = Exclude<UpstreamConnectModeJson, "IMMEDIATE">;
@@ -217,7 +222,8 @@ function carrier(
   logged: AccessLogSetting,
 ): FilterJson[] {
   return [
-    // Dry runs judge nothing: a change of one ends no connection, since its rules are in a resource of their own.
+    // Dry runs judge nothing, and the rules of each are in a resource of its own: to edit one ends no connection. To begin or
+    // end one changes the chain, which ends those that it has.
     ...dryRunFilters("tcp", workload),
     ...judges,
     tcpProxy({

@@ -1,10 +1,9 @@
 /** Names of xDS resources: constant where a proxy has one of a kind, derived from the object's identity elsewhere. */
 import type { ServicePortReference, UnavailableReason } from "../model/mesh.ts";
 
-/** Listeners of a sidecar's own ports; the `6` ones are bound to the IPv6 wildcard address. */
+/** Listeners of a sidecar's own ports; the `6` one is bound to the IPv6 wildcard address. */
 export const listenerNames = {
   inbound: "inbound",
-  inbound6: "inbound6",
   outboundCapture: "outbound-capture",
   outboundCapture6: "outbound-capture6",
   readiness: "readiness",

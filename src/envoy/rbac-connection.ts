@@ -11,24 +11,36 @@ import type { RBACJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
 import { RBACSchema } from "./generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import type { RBACAction } from "./matching.ts";
 import { extensionNames, rbacStatPrefixes } from "./names.ts";
+import { unidentifiedPart } from "./rbac-principal.ts";
 import { rules } from "./rbac-rules.ts";
 import { trustDomainOf } from "./tls.ts";
 
 /** A container port, or all that the given ones leave. */
 export type PortScope = number | { readonly otherThan: ReadonlySet<number> };
 
-/** The filters that judge the connections to a port, in their order; none where everything passes. */
-export function connectionFilters(workload: WorkloadClass, scope: PortScope): readonly FilterJson[] {
+/**
+ * The filters that judge the connections to a port, in their order; none where everything passes. Callers are identified by
+ * a certificate, or have none: then an ALLOW has no rule that demands one, since it could not match.
+ */
+export function connectionFilters(
+  workload: WorkloadClass,
+  scope: PortScope,
+  callers: "identified" | "unidentified",
+): readonly FilterJson[] {
   const trustDomain = trustDomainOf(workload.identity);
   const onPort = (action: RBACAction, policies: readonly MeshPolicy[]): RBACJson =>
-    withoutRules(rules(action, policies, "tcp", trustDomain), namesElsewhere(policies, scope));
+    rules(action, policies, "tcp", trustDomain, (rule) => {
+      if (!concernsScope(rule, scope)) return undefined;
+      return action === "ALLOW" && callers === "unidentified" ? unidentifiedPart(rule) : rule;
+    });
   const filter = (name: string, action: RBACAction, rbac: RBACJson): FilterJson => ({
     name,
     typedConfig: packed(RBACSchema, { statPrefix: rbacStatPrefixes[action], rules: rbac }),
   });
   const deny = onPort("DENY", workload.deny);
   return [
-    ...(Object.keys(deny.policies ?? {}).length === 0 ? [] : [filter(extensionNames.tcpDeny, "DENY", deny)]),
+    ...(deny.policies === undefined ? [] : [filter(extensionNames.tcpDeny, "DENY", deny)]),
+    // One without rules denies: where an ALLOW applies, what none of them lets in is refused.
     ...(workload.allow === undefined
       ? []
       : [filter(extensionNames.tcpAllow, "ALLOW", onPort("ALLOW", workload.allow))]),
@@ -47,17 +59,4 @@ export function concernsScope({ operations, conditions = [] }: AuthorizationRule
 function isInScope({ ports: { any, none = [] } = {} }: OperationMatch, scope: PortScope): boolean {
   if (typeof scope === "number") return any?.includes(scope) !== false && !none.includes(scope);
   return any === undefined || any.some((port) => !scope.otherThan.has(port));
-}
-
-function namesElsewhere(policies: readonly MeshPolicy[], scope: PortScope): ReadonlySet<string> {
-  const names = policies.flatMap(({ name, rules: itsRules }) =>
-    itsRules.flatMap((rule, index) => (concernsScope(rule, scope) ? [] : [`${name}/${index}`])),
-  );
-  return new Set(names);
-}
-
-function withoutRules(rbac: RBACJson, names: ReadonlySet<string>): RBACJson {
-  const { policies, ...rest } = rbac;
-  const kept = Object.entries(policies ?? {}).filter(([name]) => !names.has(name));
-  return kept.length === 0 ? rest : { ...rest, policies: Object.fromEntries(kept) };
 }

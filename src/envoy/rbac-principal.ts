@@ -28,6 +28,22 @@ export function principals(
 }
 
 /**
+ * What of an ALLOW can match a caller without a certificate: the rule without the sources that demand an identity, be it by
+ * a negation. Undefined where nothing is left.
+ */
+export function unidentifiedPart(rule: AuthorizationRule): AuthorizationRule | undefined {
+  const { sources, conditions = [] } = rule;
+  if (conditions.some((condition) => "source" in condition && demandsIdentity(condition.source))) return undefined;
+  // Without sources the rule is for anyone.
+  if (sources.length === 0) return rule;
+  const left = sources.filter((source) => !demandsIdentity(source));
+  return left.length === 0 ? undefined : { ...rule, sources: left };
+}
+
+const demandsIdentity = ({ principals, namespaces, serviceAccounts }: SourceMatch): boolean =>
+  [principals, namespaces, serviceAccounts].some((field) => (field?.any ?? field?.none) !== undefined);
+
+/**
  * Envoy matches no identity of a plaintext peer, so a negation of one matches it. In a DENY that is what is meant: who is
  * not known is denied too. In an ALLOW a negation means "authenticated, and not that".
  */

@@ -11,16 +11,20 @@ export type RBACLayer = "http" | "tcp";
 
 /**
  * Policies as RBAC rules; an ALLOW without any allows nothing. Each rule is an RBAC policy of its own, called
- * `namespace/name/index`, so that a log names the object and the rule.
+ * `namespace/name/index`, so that a log names the object and the rule. `concerned` gives what of a rule is wanted, undefined
+ * for nothing of it; the others keep their index.
  */
 export function rules(
   action: RBACAction,
   policies: readonly MeshPolicy[],
   layer: RBACLayer,
   trustDomain: string,
+  concerned: (rule: AuthorizationRule) => AuthorizationRule | undefined = (rule) => rule,
 ): RBACJson {
   const compiled = policies.flatMap((policy) =>
-    policy.rules.flatMap((rule, index) => {
+    policy.rules.flatMap((given, index) => {
+      const rule = concerned(given);
+      if (rule === undefined) return [];
       const compiledRule =
         layer === "http" ? requestRule(rule, action, trustDomain) : connectionRule(rule, action, trustDomain);
       return compiledRule === undefined ? [] : [[`${policy.name}/${index}`, compiledRule] as const];

@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { commonResources, readinessListener } from "../../../src/envoy/common.ts";
 import { classResources } from "../../../src/envoy/inbound.ts";
 import type { AuthorizationRule, OperationMatch, SourceMatch, WorkloadClass } from "../../../src/model/mesh.ts";
+import { createCompileCache } from "../../../src/reconcilers/cache.ts";
+import { recordLimit, render } from "../../../src/reconcilers/record-text.ts";
 import { anyWorkload } from "../../support/mesh-arbitraries.ts";
 import { identityOf, meshPolicy, meshRule, workloadClass } from "../../support/mesh-samples.ts";
 import { ofMessage } from "../../support/walk.ts";
@@ -189,6 +191,73 @@ test("the wait for a caller's first bytes is the same in every mode, so that a c
   );
 });
 
+describe("where callers have no certificate, an ALLOW has no rule that demands one", () => {
+  const network: SourceMatch = { ipBlocks: { any: [{ address: "10.0.0.0", prefixLength: 8 }] } };
+  const account: SourceMatch = { serviceAccounts: { any: [{ namespace: "shop", name: "a" }] } };
+  const negated: SourceMatch = { namespaces: { none: [{ type: "exact", value: "b" }] } };
+  const port: OperationMatch = { ports: { any: [3306] } };
+  const from = (...sources: SourceMatch[]): AuthorizationRule => ({ sources, operations: [port] });
+  const rules: readonly AuthorizationRule[] = [
+    from(account),
+    from(negated),
+    from({ ...network, principals: { any: [{ type: "present" }] } }),
+    { sources: [network], operations: [port], conditions: [{ source: account }] },
+    { sources: [], operations: [port], conditions: [{ source: negated }] },
+    from(account, network, negated),
+    from(),
+    { sources: [], operations: [port], conditions: [{ source: network }] },
+  ];
+  const policies = [meshPolicy("shop/p", rules)];
+  /** The rules of a chain's filter, each with its number of sources. */
+  const rulesIn = (workload: WorkloadClass, chainName: string, filterName: string): unknown => {
+    const chain = listenerOf(workload).filter_chains.find(({ name }) => name === chainName);
+    const filter = chain?.filters.find(({ name }) => name === filterName) as
+      | { readonly typed_config: { readonly rules: { readonly policies?: Record<string, { principals: object[] }> } } }
+      | undefined;
+    if (filter === undefined) return undefined;
+    const found = Object.entries(filter.typed_config.rules.policies ?? {});
+    return Object.fromEntries(found.map(([name, { principals }]) => [name, principals.length]));
+  };
+  const all = Object.fromEntries(rules.map((_, index) => [`shop/p/${index}`, index === 5 ? 3 : 1]));
+  const unidentified = { "shop/p/5": 1, "shop/p/6": 1, "shop/p/7": 1 };
+
+  test("nor a source of a rule that has others", () => {
+    const workload = workloadClass({ allow: policies });
+    expect(rulesIn(workload, "3306/mutual-tls", "authorization-tcp-allow")).toEqual(all);
+    expect(rulesIn(workload, "3306/tls", "authorization-tcp-allow")).toEqual(unidentified);
+    expect(rulesIn(workload, "3306/plaintext", "authorization-tcp-allow")).toEqual(unidentified);
+    const plaintext = listenerOf(workload).filter_chains.find(({ name }) => name === "3306/plaintext");
+    expect(JSON.stringify(plaintext)).toContain("10.0.0.0");
+    expect(JSON.stringify(plaintext)).not.toContain("spiffe://");
+  });
+
+  test("and without any rule it still denies", () => {
+    const workload = workloadClass({ allow: [meshPolicy("shop/p", [from(account)])] });
+    expect(rulesIn(workload, "3306/plaintext", "authorization-tcp-allow")).toEqual({});
+    const proxies = listenerOf(workload).filter_chains.filter(({ name }) => name === "3306/plaintext");
+    expect(ofMessage(proxies, "TcpProxy").map((proxy) => proxy["upstream_connect_mode"])).toEqual([
+      "ON_DOWNSTREAM_DATA",
+    ]);
+  });
+
+  test("while a DENY has them all: a negation fits who is not known", () => {
+    const workload = workloadClass({ deny: policies });
+    for (const chain of ["mutual-tls", "tls", "plaintext"])
+      expect(rulesIn(workload, `3306/${chain}`, "authorization-tcp-deny")).toEqual(all);
+  });
+
+  test("so that many callers of many ports fit into a record", () => {
+    const accounts = Array.from({ length: 64 }, (_, index) => ({ namespace: "payments", name: `caller-${index}` }));
+    const ports = Array.from(
+      { length: 10 },
+      (_, index) => ({ port: 9000 + index, protocol: "tcp", mode: "Permissive" }) as const,
+    );
+    const allow = [meshPolicy("shop/p", [meshRule({ serviceAccounts: { any: accounts } })])];
+    const workload = workloadClass({ ports, allow, families: { ipv4: true, ipv6: true } });
+    expect(render(classResources(workload), createCompileCache()).bytes).toBeLessThan(recordLimit / 3);
+  });
+});
+
 describe("address families", () => {
   const addresses = (ipv4: boolean, ipv6: boolean): unknown[] =>
     [
@@ -209,20 +278,21 @@ describe("address families", () => {
       ["readiness", "0.0.0.0"],
     ]);
     expect(addresses(false, true)).toEqual([
-      ["inbound6", "::"],
+      ["inbound", "::"],
       ["outbound-capture6", "::"],
       ["readiness", "::"],
     ]);
     expect(addresses(true, true)).toEqual([
       ["inbound", "0.0.0.0"],
-      ["inbound6", "::"],
       ["outbound-capture", "0.0.0.0"],
       ["outbound-capture6", "::"],
       ["readiness", "0.0.0.0"],
     ]);
-    expect(readinessListener({ ipv4: true, ipv6: true }).config).toMatchObject({
-      additional_addresses: [{ address: { socket_address: { address: "::", port_value: 15020 } } }],
+    const beside = (port: number) => ({
+      additional_addresses: [{ address: { socket_address: { address: "::", port_value: port } } }],
     });
+    expect(readinessListener({ ipv4: true, ipv6: true }).config).toMatchObject(beside(15020));
+    expect(listenerOf(workloadClass({ families: { ipv4: true, ipv6: true } }))).toMatchObject(beside(15006));
   });
 
   test("choose the source addresses of the inbound side", () => {

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { PrincipalJson } from "../../../src/envoy/generated/envoy/config/rbac/v3/rbac_pb.js";
 import { escapeRE2 } from "../../../src/envoy/matching.ts";
 import { authorizationResources, dryRunFilters, requestFilters } from "../../../src/envoy/rbac.ts";
 import { connectionFilters } from "../../../src/envoy/rbac-connection.ts";
+import { unidentifiedPart } from "../../../src/envoy/rbac-principal.ts";
 import { rules } from "../../../src/envoy/rbac-rules.ts";
 import type {
   AuthorizationRule,
@@ -25,6 +27,39 @@ const principalsOf = (action: "ALLOW" | "DENY", source: SourceMatch) =>
 const permissionsOf = (operation: OperationMatch) =>
   compiled("ALLOW", "http", meshRule(undefined, operation))?.["shop/p/0"]?.permissions;
 
+/** Whether a caller without a certificate fits a principal; `isNear` answers for its address. */
+function fitsUnidentified(principal: PrincipalJson, isNear: (range: string) => boolean): boolean {
+  const fits = (inner: PrincipalJson) => fitsUnidentified(inner, isNear);
+  if (principal.andIds !== undefined) return principal.andIds.ids?.every(fits) ?? false;
+  if (principal.orIds !== undefined) return principal.orIds.ids?.some(fits) ?? false;
+  if (principal.notId !== undefined) return !fits(principal.notId);
+  if (principal.directRemoteIp !== undefined) return isNear(JSON.stringify(principal.directRemoteIp));
+  if (principal.authenticated !== undefined) return false;
+  if (principal.any === true) return true;
+  throw new Error(`unknown: ${JSON.stringify(principal)}`);
+}
+
+test("what is left out of an ALLOW where callers have no certificate fits none of them", () => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(anyPolicies, fc.func(fc.boolean()), (policies, isNear) => {
+      const whole = rules("ALLOW", policies, "tcp", domain).policies ?? {};
+      const left = rules("ALLOW", policies, "tcp", domain, unidentifiedPart).policies ?? {};
+      for (const [name, { principals = [], permissions }] of Object.entries(whole)) {
+        const isLetIn = principals.some((principal) => fitsUnidentified(principal, isNear));
+        const part = left[name];
+        expect(part?.principals?.some((principal) => fitsUnidentified(principal, isNear)) ?? false).toBe(isLetIn);
+        if (part !== undefined) expect(part.permissions).toEqual(permissions);
+        seen.add(`${isLetIn} ${part !== undefined}`);
+      }
+      expect(Object.keys(whole)).toEqual(expect.arrayContaining(Object.keys(left)));
+      expect(JSON.stringify(left)).not.toContain("authenticated");
+    }),
+    { numRuns: 300 },
+  );
+  expect([...seen]).toEqual(expect.arrayContaining(["false false", "true true"]));
+});
+
 describe("rules", () => {
   test("no policy is no rules, which lets everything pass", () => {
     const filters = authorizationResources(workloadClass(), ["http", "tcp"]).map(
@@ -32,7 +67,7 @@ describe("rules", () => {
     );
     expect(filters).toHaveLength(2);
     for (const filter of filters) expect(filter).not.toHaveProperty("rules");
-    expect(connectionFilters(workloadClass(), 3306)).toEqual([]);
+    expect(connectionFilters(workloadClass(), 3306, "identified")).toEqual([]);
   });
 
   test("an ALLOW policy without rules allows nothing", () => {
@@ -43,7 +78,9 @@ describe("rules", () => {
       "rules",
       {},
     );
-    expect(connectionFilters(workload, 3306)).toMatchObject([{ typedConfig: { rules: { action: "ALLOW" } } }]);
+    expect(connectionFilters(workload, 3306, "identified")).toMatchObject([
+      { typedConfig: { rules: { action: "ALLOW" } } },
+    ]);
   });
 
   test("a rule without sources and operations matches everything", () => {
@@ -377,7 +414,7 @@ describe("filters", () => {
       { rules_stat_prefix: "heddle.allow_", track_per_rule_stats: true },
     ]);
     const judged = workloadClass({ deny: [meshPolicy("shop/d", [meshRule()])], allow: [] });
-    expect(connectionFilters(judged, 3306)).toMatchObject([
+    expect(connectionFilters(judged, 3306, "identified")).toMatchObject([
       { name: "authorization-tcp-deny", typedConfig: { statPrefix: "heddle.deny_" } },
       { name: "authorization-tcp-allow", typedConfig: { statPrefix: "heddle.allow_" } },
     ]);
