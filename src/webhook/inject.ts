@@ -8,7 +8,7 @@ import type { InjectionRecord } from "../model/injection-record.ts";
 import { readRecord } from "../model/injection-record.ts";
 import { containers, keys } from "../model/sidecar.ts";
 import { exemptionsOf, optsOut } from "./exemptions.ts";
-import { changeableFields, imageFields, reassert } from "./merge.ts";
+import { changeableFields, imageFields, overwrite, reassert } from "./merge.ts";
 import { classOf, serviceAccountOf, stampMetadata } from "./metadata.ts";
 import type { AdmissionContainer, AdmissionPod, AdmissionPodSpec } from "./pod.ts";
 import { rewriteProbes } from "./probes.ts";
@@ -59,7 +59,7 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
     serverFirstPorts: numbersOf(asked.values.get("server-first-ports") ?? ""),
     probes: rewritten.probes,
   };
-  const withContainers = { ...pod, spec: addContainers(rewritten.spec, own, asked.values, record) };
+  const withContainers = { ...pod, spec: addContainers(rewritten.spec, own, asked.values, record, namespace) };
   // The class is of what the compile will see: the record in the sidecar is part of it.
   const classId = classOf(withContainers, namespace.name);
   const volumes = mergeVolumes(pod.spec.volumes ?? [], proxyVolumes(classId, serviceAccountOf(pod)));
@@ -88,14 +88,19 @@ function addContainers(
   settings: SidecarSettings,
   asked: ReadonlyMap<PodAnnotation, string>,
   record: InjectionRecord,
+  { enforced }: InjectionNamespace,
 ): AdmissionPodSpec {
   const proxy = proxyContainer(settings, record);
   return {
     ...spec,
-    initContainers: placeFirst(spec.initContainers ?? [], [
-      { container: redirectContainer(settings), resourcesAreAsked: false },
-      { container: proxy, resourcesAreAsked: resourceAnnotations.some((name) => asked.has(name)) },
-    ]),
+    initContainers: placeFirst(
+      spec.initContainers ?? [],
+      [
+        { container: redirectContainer(settings), resourcesAreAsked: false },
+        { container: proxy, resourcesAreAsked: resourceAnnotations.some((name) => asked.has(name)) },
+      ],
+      enforced,
+    ),
   };
 }
 
@@ -131,15 +136,19 @@ interface OwnContainer {
 function placeFirst(
   existing: readonly AdmissionContainer[],
   ours: readonly OwnContainer[],
+  enforced: boolean,
 ): readonly AdmissionContainer[] {
   const names: ReadonlySet<string> = new Set(Object.values(containers));
   const present = new Map(
     existing.filter(({ name }) => names.has(name)).map((container) => [container.name, container]),
   );
   return [
-    ...ours.map(({ container, resourcesAreAsked }) =>
-      reassert(present.get(container.name), container, resourcesAreAsked ? imageFields : changeableFields),
-    ),
+    ...ours.map(({ container, resourcesAreAsked }) => {
+      const found = present.get(container.name);
+      return enforced
+        ? overwrite(found, container, resourcesAreAsked)
+        : reassert(found, container, resourcesAreAsked ? imageFields : changeableFields);
+    }),
     ...existing.filter(({ name }) => !names.has(name)),
   ];
 }

@@ -25,6 +25,30 @@ const tokenMountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/**
+ * Our container where pods may not leave the mesh: nothing of it is anybody else's. What is already there may as well have
+ * come with the pod: its own image, a library to preload, a file over ours. Only what cannot be turned against the sidecar
+ * stays: to pull the image always (the plugin AlwaysPullImages refuses the pod otherwise), and amounts of resources, which
+ * LimitRanges and autoscalers set, of those that are not asked for by annotations.
+ */
+export function overwrite(
+  existing: AdmissionContainer | undefined,
+  wanted: AdmissionContainer,
+  resourcesAreAsked: boolean,
+): AdmissionContainer {
+  if (existing === undefined) return wanted;
+  const amounts = (of: "requests" | "limits") =>
+    resourcesAreAsked
+      ? { ...existing.resources?.[of], ...wanted.resources?.[of] }
+      : { ...wanted.resources?.[of], ...existing.resources?.[of] };
+  const whole = {
+    ...wanted,
+    ...("imagePullPolicy" in existing && existing.imagePullPolicy === "Always" ? { imagePullPolicy: "Always" } : {}),
+    resources: { requests: amounts("requests"), limits: amounts("limits") },
+  };
+  return covers(existing, whole) && covers(whole, existing) ? existing : whole;
+}
+
 /** Our container with what others did to it, in the changeable fields whatever it is, or as it was first if it is not there yet. */
 export function reassert(
   existing: AdmissionContainer | undefined,

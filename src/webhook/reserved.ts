@@ -71,7 +71,11 @@ export function privileges(pod: AdmissionPod): readonly string[] {
   return [...escapes(own), ...keyReaders(pod, own)];
 }
 
-/** Every container but our own two. */
+/**
+ * Every container but our own two. Among the init containers injection puts its own in the place of those names: their
+ * security context is always ours, and in an enforced namespace so is everything else (`overwrite`), so that what the pod
+ * brings there has no power.
+ */
 function applicationContainers(pod: AdmissionPod): readonly Located[] {
   return [
     ...locate("containers", pod.spec.containers),

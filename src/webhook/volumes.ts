@@ -33,7 +33,8 @@ export function mergeVolumes(existing: readonly Volume[], wanted: readonly Volum
   const kept = existing.map((volume) => {
     const ours = byName.get(volume.name);
     byName.delete(volume.name);
-    return ours === undefined || covers(volume, ours) ? volume : ours;
+    // Neither less nor more: which files of a record a sidecar starts from is not the pod's to choose (`items`).
+    return ours === undefined || (covers(volume, ours) && covers(ours, volume)) ? volume : ours;
   });
   return [...kept, ...byName.values()];
 }

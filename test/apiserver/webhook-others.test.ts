@@ -78,8 +78,8 @@ test("before and after other plugins: ours start first, every probe is led, and 
 });
 
 describe("an injected pod, created again from what the API server shows", () => {
-  test("is as it was", async () => {
-    const first = await admission.create("shop", "original", {
+  test.each(["shop", "strict"])("in %s, is as it was", async (namespace) => {
+    const first = await admission.create(namespace, "original", {
       spec: { containers: [{ ...app, readinessProbe: probe }] },
     });
     const { uid: _uid, resourceVersion: _version, creationTimestamp: _time, ...metadata } = first.metadata;

@@ -5,6 +5,8 @@ import { defaultInjectionSettings } from "../../../src/webhook/settings.ts";
 
 export const settings = defaultInjectionSettings("heddle-proxy:test");
 export const shop = { name: "shop", enforced: false, annotations: {} };
+/** Where pods may not leave the mesh. */
+export const strict = { name: "strict", enforced: true, annotations: {} };
 
 /** A plain pod with parts of its specification replaced. */
 export function podWith(

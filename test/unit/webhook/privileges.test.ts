@@ -2,9 +2,8 @@ import { describe, expect, test } from "vitest";
 import { createInjectionHandlers, ephemeralPath } from "../../../src/webhook/handler.ts";
 import { injectPod } from "../../../src/webhook/inject.ts";
 import type { AdmissionContainer, AdmissionPodSpec } from "../../../src/webhook/pod.ts";
-import { app, inject, podWith, settings, shop } from "./pods.ts";
+import { app, inject, podWith, settings, shop, strict } from "./pods.ts";
 
-const strict = { name: "strict", enforced: true, annotations: {} };
 const adding = (...add: string[]): Partial<AdmissionContainer> => ({ securityContext: { capabilities: { add } } });
 
 describe("containers with power over their sidecar", () => {
