@@ -102,6 +102,7 @@ export interface AdmissionPodSpec extends PodSpec {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly os?: { readonly name?: string };
   readonly shareProcessNamespace?: boolean;
+  readonly hostPID?: boolean;
   /** Seconds; 30 unless it is set. */
   readonly terminationGracePeriodSeconds?: number;
 }
@@ -158,7 +159,7 @@ const securityContext: Shape = {
     runAsUser: "number",
     runAsGroup: "number",
     privileged: "boolean",
-    capabilities: { fields: { add: { list: "string" } } },
+    capabilities: { fields: { add: { list: "string" }, drop: { list: "string" } } },
   },
 };
 
@@ -214,6 +215,7 @@ const pod: Shape = {
         serviceAccountName: "string",
         hostNetwork: "boolean",
         shareProcessNamespace: "boolean",
+        hostPID: "boolean",
         terminationGracePeriodSeconds: "number",
         nodeSelector: { values: "string" },
         os: name,

@@ -5,7 +5,7 @@
 import { containers, isApplicationPort, keys, proxyUser, secretOfServiceAccount, volumes } from "../model/sidecar.ts";
 import { serviceAccountOf } from "./metadata.ts";
 import type { AdmissionPod, Volume } from "./pod.ts";
-import { escapes, keyReaders, type Located, locate } from "./privileges.ts";
+import { escapes, keyReaders, type Located, locate, sharedProcesses, targets } from "./privileges.ts";
 import { isProxyVolume } from "./volumes.ts";
 
 const containerNames: ReadonlySet<string> = new Set(Object.values(containers));
@@ -30,12 +30,11 @@ export function refusal(pod: AdmissionPod): string | undefined {
 
 /** What the author of the pod should know although it is admitted. */
 export function warnings(pod: AdmissionPod): readonly string[] {
+  const shared = sharedProcesses(pod);
   const shares =
-    pod.spec.shareProcessNamespace === true
-      ? [
-          "spec.shareProcessNamespace: the pod's containers see the sidecar's processes, and root among them can end them",
-        ]
-      : [];
+    shared === undefined
+      ? []
+      : [`spec.${shared}: the pod's containers see the sidecar's processes, and root among them can end them`];
   const taken = applicationContainers(pod).flatMap(({ path, container }) =>
     (container.ports ?? []).flatMap((port, index) =>
       !isApplicationPort(port.containerPort) && (port.protocol ?? "TCP") === "TCP"
@@ -56,6 +55,7 @@ export function ephemeralRefusal(pod: AdmissionPod): string | undefined {
     firstOf(own, reservedMount) ??
     firstOf(own, (located) => reservedUser(located, pod)) ??
     firstOf(own, identityInEnvironment) ??
+    targets(own)[0] ??
     keyReaders(pod, own)[0]
   );
 }

@@ -126,6 +126,7 @@ test("ephemeral containers are judged as they are added, whatever the pod's labe
   const mounting = { ...debug, volumeMounts: [{ name: "heddle-identity", mountPath: "/identity" }] };
   expect((await add(mounting)).stderr).toContain("Heddle's volumes are for its sidecar only");
   expect((await add({ ...debug, securityContext: { runAsUser: 1337 } })).stderr).toContain("runAsUser is 1337");
+  expect((await add({ ...debug, targetContainerName: "heddle-proxy" })).stderr).toContain("can read the sidecar's key");
   expect(await add(debug)).toMatchObject({ status: 0 });
 });
 
