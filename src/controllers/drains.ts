@@ -19,7 +19,7 @@ import { hasTakenListeners } from "../reconcilers/proxies.ts";
 /** Between the last answer and the moment at which Envoy's workers have the new chains, in milliseconds. */
 export const drainMargin = 1_000;
 
-/** When the connections of a pod will have ended, in milliseconds since the epoch; undefined until its listeners are live. */
+/** When a pod's connections will have ended, in milliseconds of the monotonic clock; undefined until its listeners are live. */
 type Due = number | undefined;
 
 /** The pods that each version of an object waits for, by {@link versionOf}. */
@@ -70,8 +70,8 @@ function carriedOver(drains: Drains, { decisions }: Compilation): Drains {
 }
 
 /**
- * What waits now. `isTaken` is {@link hasLiveListeners} of a pod; `drainTime` is the pod's, in milliseconds. What nobody asks
- * for any more is forgotten.
+ * What waits now, by the monotonic clock. `isTaken` is {@link hasLiveListeners} of a pod; `drainTime` is the pod's, in
+ * milliseconds. What nobody asks for any more is forgotten.
  */
 export function advanceDrains(
   drains: Drains,
@@ -107,7 +107,7 @@ export function hasLiveListeners(pod: ObjectKey, compilation: Compilation, state
   });
 }
 
-/** When the next pod will have drained; undefined when none is about to. */
+/** When the next pod will have drained, by the monotonic clock; undefined when none is about to. */
 export function nextDrained(drains: Drains): number | undefined {
   let next: Due;
   for (const pods of drains.values()) {

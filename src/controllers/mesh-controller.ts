@@ -103,7 +103,7 @@ export function createMeshController(options: {
   const compileInSteps = (input: Snapshot): Compilation => {
     const { holds } = transitions;
     const next = compile({ ...input, holds }, options.settings, cache);
-    transitions = nextTransitions(transitions, compilation?.tls, next.tls, isTaken, clock.now());
+    transitions = nextTransitions(transitions, compilation?.tls, next.tls, isTaken, clock.monotonic());
     return sameHolds(holds, transitions.holds)
       ? next
       : compile({ ...input, holds: transitions.holds }, options.settings, cache);
@@ -136,14 +136,22 @@ export function createMeshController(options: {
   const writeRecords = (): void => {
     if (compilation !== undefined) options.publisher.setDesired(compilation.outputs);
   };
+  /** The next status pass is due after the shortest of these, in milliseconds. */
+  const setDeadline = (delays: readonly number[]): void => {
+    deadlineTimer?.cancel();
+    const delay = Math.min(...delays);
+    deadlineTimer = Number.isFinite(delay)
+      ? clock.setTimeout(() => statuses.trigger(), Math.max(0, delay) + 1)
+      : undefined;
+  };
   const writeStatuses = (): void => {
     if (compilation === undefined) return;
     const current = compilation;
     const states = options.states();
-    const now = clock.now();
+    const [now, monotonic] = [clock.now(), clock.monotonic()];
     const listening = options.listeningSince() ?? now;
     const restoring = originsOf(options.publisher.restoring);
-    drains = advanceDrains(drains, current, (pod) => hasLiveListeners(pod, current, states), drainTime, now);
+    drains = advanceDrains(drains, current, (pod) => hasLiveListeners(pod, current, states), drainTime, monotonic);
     options.statusWriter.setStatuses(
       current.decisions.map((decision) => ({
         object: decision.object,
@@ -159,13 +167,12 @@ export function createMeshController(options: {
       })),
     );
     const { journeys, deadline: bound = Number.POSITIVE_INFINITY } = transitions;
-    if (bound <= now || [...journeys.keys()].some(isTaken)) compiles.trigger();
-    deadlineTimer?.cancel();
-    const deadlines = [nextDeadline(current, states, now, listening), nextDrained(drains)];
-    const deadline = Math.min(bound, ...deadlines.filter((time) => time !== undefined));
-    deadlineTimer = Number.isFinite(deadline)
-      ? clock.setTimeout(() => statuses.trigger(), Math.max(0, deadline - now) + 1)
-      : undefined;
+    if (bound <= monotonic || [...journeys.keys()].some(isTaken)) compiles.trigger();
+    const disconnection = nextDeadline(current, states, now, listening);
+    setDeadline([
+      ...(disconnection === undefined ? [] : [disconnection - now]),
+      ...[bound, nextDrained(drains)].flatMap((time) => (time === undefined ? [] : [time - monotonic])),
+    ]);
   };
   const report = (what: string) => (error: unknown) =>
     logger.error({ error }, `${what} failed; what was served before stays`);

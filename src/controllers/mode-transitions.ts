@@ -30,7 +30,7 @@ interface Journey {
   readonly step: Position;
   readonly servers: ReadonlySet<Acceptance>;
   readonly clients: ReadonlySet<Speech>;
-  /** When the step was taken, in milliseconds since the epoch. */
+  /** When the step was taken, in milliseconds of the monotonic clock. */
   readonly since: number;
 }
 
@@ -41,7 +41,7 @@ export interface ModeTransitions {
   readonly journeys: ReadonlyMap<string, ReadonlyMap<PortKey, Journey>>;
   /** The input of the compile. */
   readonly holds: ModeHolds;
-  /** When a step will have waited long enough; undefined when none waits. */
+  /** When a step will have waited long enough, in milliseconds of the monotonic clock; undefined when none waits. */
   readonly deadline: number | undefined;
 }
 
@@ -50,7 +50,7 @@ export const noTransitions: ModeTransitions = { journeys: new Map(), holds: new 
 
 /**
  * The next state. `before` and `after` are what the last compile and this one say of each class; `isTaken` tells whether
- * all proxies that a class concerns have acknowledged what was last published.
+ * all proxies that a class concerns have acknowledged what was last published; `now` is of the monotonic clock.
  */
 export function nextTransitions(
   transitions: ModeTransitions,

@@ -4,22 +4,28 @@ import type { Clock } from "../../src/ops/clock.ts";
 export interface FakeClock extends Clock {
   /** Moves on, firing timers in the order of their time, and lets what they started settle. */
   advance(milliseconds: number): Promise<void>;
+  /** Sets the wall clock ahead, or back: no time passes. */
+  jump(milliseconds: number): void;
 }
 
 /** A clock that starts at `start` (milliseconds since the epoch). */
 export function createFakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
   let time = start;
+  let ahead = 0;
   const timers = new Set<{ readonly at: number; readonly action: () => void }>();
   const settle = async (): Promise<void> => {
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
   };
   return {
-    now: () => time,
+    now: () => time + ahead,
     monotonic: () => time - start,
     setTimeout: (action, milliseconds) => {
       const timer = { at: time + Math.max(0, milliseconds), action };
       timers.add(timer);
       return { cancel: () => void timers.delete(timer) };
+    },
+    jump: (milliseconds) => {
+      ahead += milliseconds;
     },
     advance: async (milliseconds) => {
       const end = time + milliseconds;

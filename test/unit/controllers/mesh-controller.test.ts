@@ -9,27 +9,41 @@ import type { MeshSettings } from "../../../src/model/snapshot.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
 import type { ObjectStatus } from "../../../src/reconcilers/programmed.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
-import { authorizationPolicy, clusterOf, pod, testSettings } from "../../support/objects.ts";
+import { authorizationPolicy, clusterOf, meshTLS, pod, service, testSettings } from "../../support/objects.ts";
 import { syncedProxy } from "../../support/proxies.ts";
 
-/** The loop over one Ready pod and the policy of its namespace. What it hands on is noted, in its order. */
-function setUp(settings: MeshSettings = testSettings) {
-  const clock = createFakeClock();
-  const cluster = clusterOf([
-    pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"] }),
-    authorizationPolicy("shop/policy", { rules: [{}] }),
-  ]);
-  const objects = new Map<KindName, ReadonlyMap<string, KubernetesObject>>([
+type Objects = ReadonlyMap<KindName, ReadonlyMap<string, KubernetesObject>>;
+
+/** One Ready pod, and other objects. */
+function objectsWith(...others: Parameters<typeof clusterOf>[0]): Objects {
+  const cluster = clusterOf([pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"] }), ...others]);
+  return new Map<KindName, ReadonlyMap<string, KubernetesObject>>([
     ["Pod", cluster.pods],
+    ["Service", cluster.services],
+    ["EndpointSlice", cluster.endpointSlices],
     ["AuthorizationPolicy", cluster.authorizationPolicies],
+    ["MeshTLS", cluster.meshTLS],
   ]);
+}
+
+/** The loop over one Ready pod and the policy of its namespace. What it hands on is noted, in its order. */
+function setUp(
+  settings: MeshSettings = testSettings,
+  first = objectsWith(authorizationPolicy("shop/policy", { rules: [{}] })),
+) {
+  const clock = createFakeClock();
+  let objects = first;
+  let fault: Error | undefined;
   const calls: string[] = [];
   const proxies = new Map<string, ProxyState>();
   let targets: ReadonlyMap<string, ProxyTarget> = new Map();
   let listeningSince: number | undefined;
   let status: ObjectStatus | undefined;
   const controller = createMeshController({
-    observed: (kind) => objects.get(kind) ?? new Map(),
+    observed: (kind) => {
+      if (fault !== undefined) throw fault;
+      return objects.get(kind) ?? new Map();
+    },
     seen: { synced: true, isSynced: () => true, stateOf: () => "watching" },
     settings,
     clock,
@@ -70,6 +84,20 @@ function setUp(settings: MeshSettings = testSettings) {
     calls,
     controller,
     connect,
+    change: (...others: Parameters<typeof clusterOf>[0]) => {
+      objects = objectsWith(...others);
+      controller.dirty();
+    },
+    /** No compile succeeds as long as there is a fault. */
+    setFault: (error: Error | undefined) => {
+      fault = error;
+    },
+    /** How often something was handed on since the last time that this was asked. */
+    count: (call: string) => {
+      const found = calls.filter((other) => other === call).length;
+      calls.length = 0;
+      return found;
+    },
     listen: () => {
       listeningSince = clock.now();
       controller.acknowledged();
@@ -153,6 +181,54 @@ describe("a Ready proxy without a stream", () => {
     connect(true);
     await clock.advance(10);
     expect(programmed()).toBe("True Programmed");
+    await controller.stop();
+  });
+});
+
+describe("what waits for time", () => {
+  const onTCP = service("shop/a", { selector: { app: "a" }, ports: [{ name: "sql", port: 3306 }] });
+  const deny = authorizationPolicy("shop/deny", {
+    action: "DENY",
+    rules: [{ from: [{ source: { serviceAccounts: ["shop/b"] } }] }],
+  });
+  const [disabled, strict] = (["Disabled", "Strict"] as const).map((mode) => meshTLS("shop/mode", { mode }));
+  if (disabled === undefined || strict === undefined) throw new Error("there are two modes");
+
+  test.each([3_600_000, -3_600_000])("drains for its time, though the wall clock jumps by %d ms", async (jump) => {
+    const { clock, controller, change, connect, programmed } = setUp(testSettings, objectsWith(onTCP));
+    controller.dirty();
+    await clock.advance(10);
+    change(onTCP, deny);
+    await clock.advance(10);
+    connect(true);
+    await clock.advance(10);
+    expect(programmed()).toBe("False Draining");
+    clock.jump(jump);
+    controller.acknowledged();
+    await clock.advance(29_000);
+    expect(programmed()).toBe("False Draining");
+    await clock.advance(3000);
+    expect(programmed()).toBe("True Programmed");
+    await controller.stop();
+  });
+
+  test.each([3_600_000, -3_600_000])("takes its steps in time, though the wall clock jumps by %d ms", async (jump) => {
+    const { clock, controller, change, connect, count } = setUp(testSettings, objectsWith(strict));
+    controller.dirty();
+    await clock.advance(10);
+    connect(true);
+    await clock.advance(1000);
+    count("serve");
+    // Nobody acknowledges it.
+    change(disabled);
+    await clock.advance(1000);
+    expect(count("serve")).toBe(1);
+    clock.jump(jump);
+    controller.acknowledged();
+    await clock.advance(28_000);
+    expect(count("serve")).toBe(0);
+    await clock.advance(2000);
+    expect(count("serve")).toBe(1);
     await controller.stop();
   });
 });

@@ -19,3 +19,15 @@ test("the first repair is at once, later ones wait ever longer, up to a minute; 
   await clock.advance(5 * 60_000 + 1);
   expect(repairs.notBefore("a")).toBeUndefined();
 });
+
+test("the wall clock may jump: what is waited for is time", async () => {
+  const clock = createFakeClock();
+  const repairs = createRepairs(clock);
+  expect(repairs.notBefore("a")).toBeUndefined();
+  for (const jump of [3_600_000, -7_200_000]) {
+    clock.jump(jump);
+    expect(repairs.notBefore("a")).toBe(clock.now() + 1000);
+  }
+  await clock.advance(1000);
+  expect(repairs.notBefore("a")).toBeUndefined();
+});
