@@ -57,6 +57,9 @@ const compileHoldOff = { minimum: 1, maximum: 100 } as const;
 const recordHoldOff = { minimum: 20, maximum: 250 } as const;
 const statusHoldOff = { minimum: 5, maximum: 250 } as const;
 
+/** Time alone may mend what failed, as it takes a step of a change of mode. What is changed meanwhile is compiled at once. */
+const retries = { first: 1000, last: 60_000 } as const;
+
 /** Builds the loop. Nothing runs until the first {@link MeshController.dirty}. */
 export function createMeshController(options: {
   readonly observed: Observed;
@@ -103,10 +106,13 @@ export function createMeshController(options: {
   const compileInSteps = (input: Snapshot): Compilation => {
     const { holds } = transitions;
     const next = compile({ ...input, holds }, options.settings, cache);
-    transitions = nextTransitions(transitions, compilation?.tls, next.tls, isTaken, clock.monotonic());
-    return sameHolds(holds, transitions.holds)
+    const stepped = nextTransitions(transitions, compilation?.tls, next.tls, isTaken, clock.monotonic());
+    const compiled = sameHolds(holds, stepped.holds)
       ? next
-      : compile({ ...input, holds: transitions.holds }, options.settings, cache);
+      : compile({ ...input, holds: stepped.holds }, options.settings, cache);
+    // Not before: a step counts as acknowledged when what was compiled last is.
+    transitions = stepped;
+    return compiled;
   };
   const isTaken = (classId: string): boolean =>
     compilation !== undefined && hasTakenModes(classId, compilation, options.states());
@@ -140,9 +146,7 @@ export function createMeshController(options: {
   const setDeadline = (delays: readonly number[]): void => {
     deadlineTimer?.cancel();
     const delay = Math.min(...delays);
-    deadlineTimer = Number.isFinite(delay)
-      ? clock.setTimeout(() => statuses.trigger(), Math.max(0, delay) + 1)
-      : undefined;
+    deadlineTimer = Number.isFinite(delay) ? clock.setTimeout(() => statuses.trigger(), delay + 1) : undefined;
   };
   const writeStatuses = (): void => {
     if (compilation === undefined) return;
@@ -167,16 +171,20 @@ export function createMeshController(options: {
       })),
     );
     const { journeys, deadline: bound = Number.POSITIVE_INFINITY } = transitions;
-    if (bound <= monotonic || [...journeys.keys()].some(isTaken)) compiles.trigger();
+    const isStepDue = bound <= monotonic || [...journeys.keys()].some(isTaken);
+    if (isStepDue && !compiles.isFailing) compiles.trigger();
     const disconnection = nextDeadline(current, states, now, listening);
     setDeadline([
       ...(disconnection === undefined ? [] : [disconnection - now]),
-      ...[bound, nextDrained(drains)].flatMap((time) => (time === undefined ? [] : [time - monotonic])),
+      // A step that is due waits for a compile.
+      ...[bound, nextDrained(drains)].flatMap((time) =>
+        time === undefined || time <= monotonic ? [] : [time - monotonic],
+      ),
     ]);
   };
   const report = (what: string) => (error: unknown) =>
     logger.error({ error }, `${what} failed; what was served before stays`);
-  const compiles = createHoldOff({ run: pass, onError: report("the compile"), clock, ...compileHoldOff });
+  const compiles = createHoldOff({ run: pass, onError: report("the compile"), clock, retries, ...compileHoldOff });
   const records = createHoldOff({
     run: writeRecords,
     onError: report("the record of a compile"),

@@ -70,6 +70,39 @@ test("a run that throws is reported and does not end it", async () => {
   expect(errors).toEqual([new Error("run 1"), new Error("run 2")]);
 });
 
+test("with retries a run that throws is tried again, ever more slowly, until one succeeds or it is stopped", async () => {
+  const clock = createFakeClock();
+  const starts: number[] = [];
+  let fails = true;
+  const holdOff = createHoldOff({
+    run: () => {
+      starts.push(clock.monotonic());
+      if (fails) throw new Error("not today");
+    },
+    onError: () => {},
+    clock,
+    minimum: 0,
+    maximum: 100,
+    retries: { first: 1000, last: 4000 },
+  });
+  holdOff.trigger();
+  await clock.advance(20_000);
+  expect(starts).toEqual([0, 1000, 3000, 7000, 11_000, 15_000, 19_000]);
+  // Who asks is answered at once, and the wait begins anew.
+  holdOff.trigger();
+  await clock.advance(3999);
+  expect([holdOff.isFailing, starts.splice(0).at(-1)]).toEqual([true, 20_000]);
+  fails = false;
+  await clock.advance(60_000);
+  expect([holdOff.isFailing, ...starts.splice(0)]).toEqual([false, 24_000]);
+  fails = true;
+  holdOff.trigger();
+  await clock.advance(500);
+  await holdOff.stop();
+  await clock.advance(60_000);
+  expect(starts).toHaveLength(1);
+});
+
 test("after stop nothing runs", async () => {
   const clock = createFakeClock();
   let runs = 0;

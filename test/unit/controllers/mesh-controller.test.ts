@@ -231,4 +231,34 @@ describe("what waits for time", () => {
     expect(count("serve")).toBe(1);
     await controller.stop();
   });
+
+  test("is tried ever more slowly while no compile succeeds, a change at once; then goes on", async () => {
+    const { clock, controller, change, connect, count, setFault } = setUp(testSettings, objectsWith(strict));
+    const failure = "error: the compile failed; what was served before stays";
+    controller.dirty();
+    await clock.advance(10);
+    connect(true);
+    change(disabled);
+    await clock.advance(29_000);
+    setFault(new Error("not today"));
+    count(failure);
+    await clock.advance(1500);
+    expect(count(failure)).toBe(1);
+    // What proxies say changes nothing of it.
+    for (let turn = 0; turn < 5; turn++) {
+      controller.acknowledged();
+      await clock.advance(10);
+    }
+    expect(count(failure)).toBe(0);
+    // After 1, 2, 4, 8, 16, 32 seconds, then each minute.
+    await clock.advance(3_600_000);
+    expect(count(failure)).toBe(64);
+    controller.dirty();
+    await clock.advance(10);
+    expect(count(failure)).toBe(1);
+    setFault(undefined);
+    await clock.advance(61_000);
+    expect([count("serve"), count(failure)]).toEqual([1, 0]);
+    await controller.stop();
+  });
 });
