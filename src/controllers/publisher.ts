@@ -12,9 +12,9 @@
 import { kinds } from "../api/kinds.ts";
 import type { ConfigMap } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { isApiError } from "../kube/error.ts";
+import { ApiError, isApiError } from "../kube/error.ts";
 import type { DesiredObject } from "../model/output.ts";
-import { keys } from "../model/sidecar.ts";
+import { keys, manager } from "../model/sidecar.ts";
 import { type ObjectKey, objectKey } from "../model/snapshot.ts";
 import type { Timer } from "../ops/clock.ts";
 import { differenceOf, isRecord, isTamperedWith, restored } from "./record-difference.ts";
@@ -125,27 +125,39 @@ export function createPublisher(
       await client.create(kinds.ConfigMap, wanted);
     } catch (error) {
       if (!isApiError(error, "conflict")) throw error;
-      // There is one that the watch does not show: it has lost our label, or it came this moment, or went this moment.
-      await replace(wanted).catch((second: unknown) => {
+      // What went this moment conflicts as well: it is tried again.
+      const orConflict = (second: unknown): never => {
         throw isApiError(second, "notFound") ? error : second;
-      });
+      };
+      const live = await client.get(kinds.ConfigMap, wanted.metadata).catch(orConflict);
+      // The watch will show it, and what is known then decides: whoever wrote it may have known more.
+      if (live.metadata.labels?.[keys.managedBy] === manager || !options.isLeader()) throw error;
+      // It has lost our label, so that no watch shows it.
+      await replace(wanted, live).catch(orConflict);
     }
   };
-  const replace = async (wanted: DesiredObject): Promise<void> => {
-    const { name, namespace } = wanted.metadata;
-    const live = await client.get(kinds.ConfigMap, { name, namespace });
+  const replace = async (wanted: DesiredObject, live: ConfigMap): Promise<void> => {
     const { uid = "", resourceVersion = "" } = live.metadata;
     if (live.immutable === true) {
-      await client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } });
+      await client.delete(kinds.ConfigMap, wanted.metadata, { preconditions: { uid, resourceVersion } });
       await client.create(kinds.ConfigMap, wanted);
     } else await client.replace(kinds.ConfigMap, restored(wanted, live));
+  };
+  /** What is observed is not the whole object: all of it, still the same version. */
+  const wholeOf = async ({ metadata }: ConfigMap): Promise<ConfigMap> => {
+    const { name, namespace = "" } = metadata;
+    const live = await client.get(kinds.ConfigMap, { name, namespace });
+    if (live.metadata.resourceVersion === metadata.resourceVersion) return live;
+    const object = `get ConfigMap ${namespace}/${name}`;
+    const message = `${object}: it has changed since it was looked at`;
+    throw new ApiError({ status: 409, reason: "Conflict", message, object, class: "conflict" });
   };
   const write = async (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): Promise<Outcome> => {
     const outcome = await retryConflicts(options, kinds.ConfigMap.kind, async () => {
       let before = [versionOf(observed)];
       if (observed === undefined) await create(wanted);
       else if (differenceOf(wanted, observed) === "strangers") {
-        await replace(wanted);
+        await replace(wanted, await wholeOf(observed));
         before = [...before, absent];
       } else {
         const metadata = { ...wanted.metadata, ...decidedOn(observed) };

@@ -2,14 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import type { ConfigMap } from "../../src/api/kubernetes.ts";
-import { createPublisher, type Publisher, recordRate } from "../../src/controllers/publisher.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
-import type { DesiredObject } from "../../src/model/output.ts";
 import { configMapOfClass, keys, manager } from "../../src/model/sidecar.ts";
-import { systemClock } from "../../src/ops/clock.ts";
-import { createMetrics } from "../../src/ops/metrics.ts";
-import { recordRevision } from "../../src/reconcilers/outputs.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
 import {
   conditionOf,
   conditionsOf,
@@ -25,14 +19,13 @@ let replica: Replica;
 
 beforeAll(async () => {
   world = await startOperatorWorld();
-  for (const name of ["shop", "crowd", "stale"]) await world.createNamespace(name);
+  await world.createNamespace("shop");
   replica = await world.startReplica();
 });
 
 afterAll(() => world.stop());
 
-const configMap = (name: string, namespace = "shop"): Promise<ConfigMap> =>
-  world.client.get(kinds.ConfigMap, { namespace, name });
+const configMap = (name: string): Promise<ConfigMap> => world.client.get(kinds.ConfigMap, { namespace: "shop", name });
 const policy = (name: string) => world.client.get(kinds.AuthorizationPolicy, { namespace: "shop", name });
 
 /** A policy that selects an application. */
@@ -226,127 +219,6 @@ test("nothing is written where nothing changed: a restart, a relist, churn of me
   await marker("marker-3");
   expect(await settled()).toEqual(marked({}, 2));
 }, 120_000);
-
-describe("a publisher", () => {
-  const record = (name: string, text: string, namespace = "stale"): DesiredObject => {
-    const data = { "bootstrap.yaml": text };
-    const annotations = { [keys.revision]: recordRevision(data) };
-    const metadata = { name, namespace, labels: { [keys.managedBy]: "test" }, annotations };
-    return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
-  };
-  const publisherOver = (
-    observed: ReadonlyMap<string, ConfigMap>,
-    clock = systemClock,
-    metrics = createMetrics(),
-  ): Publisher =>
-    createPublisher({
-      client: world.client,
-      observed: () => observed,
-      isLeader: () => true,
-      isLeaving: () => false,
-      onRestoring: () => {},
-      clock,
-      random: Math.random,
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
-      metrics,
-      onError: () => {},
-      record: () => {},
-    });
-
-  test("that decided on an old picture loses against one that knows more: changed, deleted, deleted and made anew, unseen", async () => {
-    const old = new Map<string, ConfigMap>();
-    for (const name of ["changed", "deleted", "renewed"]) {
-      const object = await world.client.create(kinds.ConfigMap, record(name, "1"));
-      old.set(`stale/${name}`, object);
-    }
-    const at = (name: string) => ({ name, namespace: "stale" });
-    await world.client.apply(kinds.ConfigMap, record("changed", "3"));
-    await world.client.delete(kinds.ConfigMap, at("deleted"));
-    await world.client.delete(kinds.ConfigMap, at("renewed"));
-    await world.client.create(kinds.ConfigMap, record("renewed", "3"));
-    const metrics = createMetrics();
-    const stale = publisherOver(old, systemClock, metrics);
-    stale.setDesired(["changed", "deleted", "renewed"].map((name) => record(name, "2")));
-    // Each was tried, and refused.
-    await eventually(async () => {
-      const { values } = await metrics.writes.get();
-      return values.filter(({ labels }) => labels.outcome === "conflict").reduce((sum, { value }) => sum + value, 0);
-    }).toBeGreaterThanOrEqual(3);
-    expect((await metrics.writes.get()).values.filter(({ labels }) => labels.outcome === "success")).toEqual([]);
-    await stale.stop();
-    for (const name of ["changed", "renewed"])
-      expect((await configMap(name, "stale")).data).toEqual({ "bootstrap.yaml": "3" });
-    await expect(configMap("deleted", "stale")).rejects.toMatchObject({ class: "notFound" });
-  });
-
-  test("collects what has no reason any more a minute later, and only the version that it saw", async () => {
-    const clock = createFakeClock();
-    const observed = new Map<string, ConfigMap>();
-    for (const name of ["gone", "taken"]) {
-      const wanted = record(name, "1", "shop");
-      const metadata = { ...wanted.metadata, labels: { [keys.managedBy]: manager, of: "test" } };
-      observed.set(`shop/${name}`, { ...wanted, metadata });
-    }
-    // The operator itself would collect them as well: here it has no reason to look.
-    await replica.stop();
-    for (const [key, object] of observed) observed.set(key, await world.client.create(kinds.ConfigMap, object));
-    await world.client.apply(
-      kinds.ConfigMap,
-      { metadata: { name: "taken", namespace: "shop", annotations: { by: "another" } } },
-      { fieldManager: "another" },
-    );
-    const publisher = publisherOver(observed, clock);
-    publisher.setDesired([]);
-    await clock.advance(59_000);
-    expect(await configMap("gone")).toBeDefined();
-    await clock.advance(2_000);
-    await eventually(() => configMap("gone")).toMatchObject({ class: "notFound" });
-    expect((await configMap("taken")).data).toEqual({ "bootstrap.yaml": "1" });
-    await publisher.stop();
-    await world.client.delete(kinds.ConfigMap, { name: "taken", namespace: "shop" });
-    replica = await world.startReplica();
-  });
-
-  test(`writes 500 ConfigMaps at ${recordRate} a second at most, those that pods wait for first`, async () => {
-    const times: number[] = [];
-    const names: string[] = [];
-    const client = {
-      ...world.client,
-      create: async (_kind: unknown, object: ObjectToWrite) => {
-        times.push(performance.now());
-        names.push(object.metadata.name);
-        return world.client.create(kinds.ConfigMap, object);
-      },
-    } as typeof world.client;
-    const publisher = createPublisher({
-      client,
-      observed: () => new Map(),
-      isLeader: () => true,
-      isLeaving: () => false,
-      onRestoring: () => {},
-      clock: systemClock,
-      random: Math.random,
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
-      metrics: createMetrics(),
-      onError: () => {},
-      record: () => {},
-    });
-    const reach = (name: string): DesiredObject => ({ ...record(name, "1", "crowd"), data: { "outbound.yaml": "1" } });
-    publisher.setDesired([
-      ...Array.from({ length: 250 }, (_, index) => reach(`reach-${index}`)),
-      ...Array.from({ length: 250 }, (_, index) => record(`class-${index}`, "1", "crowd")),
-    ]);
-    await eventually(async () => times.length, 60_000).toBe(500);
-    await publisher.stop();
-    for (const [index, time] of times.entries())
-      expect(
-        times.filter((other) => other >= time && other < time + 990).length,
-        `from write ${index}`,
-      ).toBeLessThanOrEqual(recordRate);
-    // Four workers had taken something before the queue was filled.
-    expect(names.slice(4, 250).filter((name) => name.startsWith("reach-"))).toEqual([]);
-  }, 90_000);
-});
 
 test("of two replicas one writes; the leader that hung past its lease and goes on does not undo what came meanwhile", async () => {
   const second = await world.startReplica("second");

@@ -1,0 +1,131 @@
+/** What the tests of the publisher share. */
+import type { ConfigMap } from "../../../src/api/kubernetes.ts";
+import { createPublisher } from "../../../src/controllers/publisher.ts";
+import type { KubeClient } from "../../../src/kube/client.ts";
+import { ApiError } from "../../../src/kube/error.ts";
+import type { DesiredObject } from "../../../src/model/output.ts";
+import { keys, manager } from "../../../src/model/sidecar.ts";
+import { createMetrics } from "../../../src/ops/metrics.ts";
+import { recordRevision } from "../../../src/reconcilers/outputs.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
+
+/** What the compile wants. */
+export const wanted = (name: string, text: string, more: Readonly<Record<string, string>> = {}): DesiredObject => {
+  const data = { "bootstrap.yaml": text };
+  const annotations = { [keys.revision]: recordRevision(data), ...more };
+  const metadata = { name, namespace: "shop", labels: { [keys.managedBy]: manager }, annotations };
+  return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
+};
+
+/** A publisher over a small API server: what is written is stored at once, and seen when the test says so. */
+export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; readonly early?: number } = {}) {
+  const fake = createFakeClock();
+  /** Long timers fire so many milliseconds early, as Node's do by up to one. */
+  const setTimeout: typeof fake.setTimeout = (action, milliseconds) =>
+    fake.setTimeout(action, milliseconds > 1000 ? milliseconds - early : milliseconds);
+  const clock = { ...fake, setTimeout };
+  const stored = new Map<string, ConfigMap>();
+  const observed = new Map<string, ConfigMap>();
+  const calls: string[] = [];
+  const events: string[] = [];
+  const notes: string[] = [];
+  /** Contents that the API server refuses, as one that is too large. */
+  const refused = new Set<string>();
+  const leaving = new Set<string>();
+  /** It leads until it has made this call. */
+  const leading = { until: "" };
+  let version = 1;
+  const errorOf = (status: number, reason: string, of: ConstructorParameters<typeof ApiError>[0]["class"]) =>
+    new ApiError({ status, reason, message: reason, object: "", class: of });
+  const see = (name: string): void => {
+    const object = stored.get(`shop/${name}`);
+    if (object === undefined) observed.delete(`shop/${name}`);
+    else observed.set(`shop/${name}`, object);
+    publisher.observe(`shop/${name}`);
+  };
+  const store = (object: ConfigMap): ConfigMap => {
+    const { name } = object.metadata;
+    if (refused.has(object.data?.["bootstrap.yaml"] ?? "")) throw errorOf(422, "Invalid", "terminal");
+    const uid = stored.get(`shop/${name}`)?.metadata.uid ?? `uid-${version}`;
+    const next = { ...object, metadata: { ...object.metadata, uid, resourceVersion: String(version++) } };
+    stored.set(`shop/${name}`, next);
+    if (echo) queueMicrotask(() => see(name));
+    return next;
+  };
+  const demand = (name: string, expected: { uid?: string; resourceVersion?: string }): ConfigMap => {
+    const current = stored.get(`shop/${name}`);
+    if (current === undefined) throw errorOf(404, "NotFound", "notFound");
+    for (const field of ["uid", "resourceVersion"] as const)
+      if (expected[field] !== undefined && expected[field] !== current.metadata[field])
+        throw errorOf(409, "Conflict", "conflict");
+    return current;
+  };
+  const client = {
+    get: async (_kind: unknown, { name }: { name: string }) => demand(name, {}),
+    create: async (_kind: unknown, object: ConfigMap) => {
+      calls.push(`create ${object.metadata.name}`);
+      if (stored.has(`shop/${object.metadata.name}`)) throw errorOf(409, "AlreadyExists", "conflict");
+      return store(object);
+    },
+    apply: async (_kind: unknown, object: ConfigMap) => {
+      const { name, uid, resourceVersion } = object.metadata;
+      calls.push(`apply ${name} ${uid ?? "-"} ${resourceVersion ?? "-"}`);
+      const current = demand(name, object.metadata);
+      if (current.immutable === true) throw errorOf(422, "Invalid", "terminal");
+      return store({
+        ...current,
+        data: { ...current.data, ...object.data },
+        metadata: { ...current.metadata, ...object.metadata },
+      });
+    },
+    replace: async (_kind: unknown, object: ConfigMap) => {
+      calls.push(`replace ${object.metadata.name} ${object.metadata.resourceVersion ?? "-"}`);
+      demand(object.metadata.name, object.metadata);
+      return store(object);
+    },
+    delete: async (_kind: unknown, { name }: { name: string }, { preconditions }: { preconditions: object }) => {
+      calls.push(`delete ${name} ${JSON.stringify(preconditions)}`);
+      demand(name, preconditions);
+      stored.delete(`shop/${name}`);
+      if (echo) queueMicrotask(() => see(name));
+    },
+  } as unknown as KubeClient;
+  const restoring: string[] = [];
+  const publisher = createPublisher({
+    client,
+    observed: () => observed,
+    isLeader: () => !calls.includes(leading.until),
+    isLeaving: (namespace) => leaving.has(namespace),
+    onRestoring: () => restoring.push(publisher.restoring.map(({ metadata }) => metadata.name).join()),
+    clock,
+    random: () => 1,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    metrics: createMetrics(),
+    onError: (key, error) => calls.push(`error ${key} ${String(error)}`),
+    record: ({ metadata }, { reason, note }) => {
+      events.push(reason);
+      notes.push(`${metadata.name}: ${note}`);
+    },
+  });
+  /** Somebody else's write. */
+  const edit = (name: string, change: (object: ConfigMap) => ConfigMap): void => {
+    const current = stored.get(`shop/${name}`);
+    if (current !== undefined) store(change(current));
+  };
+  return {
+    clock,
+    stored,
+    observed,
+    calls,
+    events,
+    notes,
+    refused,
+    leaving,
+    leading,
+    publisher,
+    restoring,
+    store,
+    see,
+    edit,
+  };
+}
