@@ -205,7 +205,7 @@ export function createPublisher(
   };
   const queue = createWorkQueue({ ...options, name: "configmaps", work, importance, concurrency: 4, rate: recordRate });
   const add = (key: ObjectKey): void => {
-    if (desired !== undefined && !isSettled(key) && !restorations.isWaiting(key)) queue.add(key);
+    if (desired !== undefined && !isSettled(key)) queue.add(key);
   };
   const addAll = (): void => {
     // What others wrote while they led is no foreign edit.
@@ -223,7 +223,10 @@ export function createPublisher(
       const gone = [...before.keys()].filter((key) => !next.has(key));
       for (const key of [...changed, ...gone]) add(key);
     },
-    observe: add,
+    // Only what is seen waits for a restoration; something else that is wanted does not.
+    observe: (key) => {
+      if (desired !== undefined && !isSettled(key) && !restorations.isWaiting(key)) queue.add(key);
+    },
     resync: addAll,
     get restoring() {
       return [...restorations.open].flatMap((key) => desired?.get(key) ?? []);

@@ -17,7 +17,7 @@ export interface Restorations {
   begin(key: string): boolean;
   /** Whether `retry` is going to be called with this key. */
   isWaiting(key: string): boolean;
-  /** The object is as it should be, or is wanted no more. */
+  /** The object is as it should be, or is wanted no more: `retry` is not called any more. */
   end(key: string): void;
   stop(): void;
 }
@@ -61,6 +61,9 @@ export function createRestorations(options: {
     },
     isWaiting: (key) => history.get(key)?.timer !== undefined,
     end: (key) => {
+      const known = history.get(key);
+      known?.timer?.cancel();
+      delete known?.timer;
       if (open.delete(key)) options.onChange();
     },
     stop: () => {

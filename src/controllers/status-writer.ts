@@ -127,7 +127,7 @@ export function createStatusWriter(
   };
   const queue = createWorkQueue({ ...options, name: "statuses", work, concurrency: 4, rate: statusRate });
   const add = (key: string): void => {
-    if (!restorations.isWaiting(key) && needed(key) !== undefined) queue.add(key);
+    if (needed(key) !== undefined) queue.add(key);
   };
   const keyOf = (kind: ObjectReference["kind"], key: ObjectKey): string => `${kind}/${key}`;
   return {
@@ -143,7 +143,11 @@ export function createStatusWriter(
       computed = next;
       for (const key of [...changed, ...gone]) add(key);
     },
-    observe: (kind, key) => add(keyOf(kind, key)),
+    // Only what is seen waits for a restoration; something else to be said does not.
+    observe: (kind, name) => {
+      const key = keyOf(kind, name);
+      if (needed(key) !== undefined && !restorations.isWaiting(key)) queue.add(key);
+    },
     resync: () => {
       // What others wrote while they led is no foreign edit.
       known.clear();

@@ -142,6 +142,51 @@ describe("a foreign edit", () => {
     expect(calls.length).toBe(quiet + 1);
   }, 30_000);
 
+  test("holds up no write of something else, and none once it is as it should be", async () => {
+    const { clock, calls, publisher, edit, stored, restoring } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    for (let round = 0; round < 2; round++) {
+      edit("heddle-cart", evil);
+      await clock.advance(10);
+    }
+    // The second waits for its time.
+    expect(publisher.restoring.length).toBe(1);
+    const before = calls.length;
+    publisher.setDesired([wanted("heddle-cart", "2")]);
+    await clock.advance(10);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "2"));
+    expect([calls.length - before, publisher.restoring, restoring.at(-1)]).toEqual([1, [], ""]);
+    // Nothing is left of the time that was waited for: the next write does not wait either.
+    publisher.setDesired([wanted("heddle-cart", "3")]);
+    await clock.advance(10);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "3"));
+    // But one who edits on gains nothing by it.
+    edit("heddle-cart", evil);
+    await clock.advance(500);
+    expect(calls.length - before).toBe(2);
+    expect(publisher.restoring.length).toBe(1);
+  });
+
+  test("that its author takes back is over; the next one is told of at once", async () => {
+    const { clock, events, publisher, edit, stored } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    for (let round = 0; round < 2; round++) {
+      edit("heddle-cart", evil);
+      await clock.advance(10);
+    }
+    expect(publisher.restoring.length).toBe(1);
+    edit("heddle-cart", (object) => ({ ...object, data: wanted("heddle-cart", "1").data }));
+    await clock.advance(10);
+    expect(publisher.restoring).toEqual([]);
+    edit("heddle-cart", evil);
+    await clock.advance(10);
+    expect([publisher.restoring.length, events.length]).toEqual([1, 3]);
+    await clock.advance(1_000);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+  });
+
   test.each([
     ["a key that is not ours", (object: ConfigMap) => ({ ...object, data: { ...object.data, constructor: "x" } })],
     [

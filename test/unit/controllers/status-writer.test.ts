@@ -118,6 +118,37 @@ test("a status that somebody else writes is put back, later each time, and said;
   expect(current().status).toEqual(good);
 });
 
+test("a status that says something else does not wait for one that is to be put back, nor what comes after that", async () => {
+  const { clock, calls, said, set, store, writer, current } = setUp();
+  set(0);
+  await clock.advance(10);
+  const lie = async () => {
+    store({ ...current(), status: { observedGeneration: 9 } });
+    await clock.advance(10);
+  };
+  await lie();
+  await lie();
+  const before = calls.length;
+  for (const synced of [1, 2]) {
+    set(synced);
+    await clock.advance(10);
+    expect(current().status).toMatchObject({ proxies: { summary: `${synced}/2` } });
+  }
+  expect(calls.length).toBe(before + 2);
+  // One that is as it should be is waited for no more, whoever made it so.
+  const good = current().status;
+  await lie();
+  store({ ...current(), status: good ?? {} });
+  await clock.advance(10);
+  const events = said.length;
+  await lie();
+  expect(said.length).toBe(events + 1);
+  // As a new leader it puts back what others left.
+  writer.resync();
+  await clock.advance(10);
+  expect(current().status).toMatchObject({ observedGeneration: 1, proxies: { summary: "2/2" } });
+});
+
 test("an object that cannot be applied to has its status replaced", async () => {
   const { clock, calls, set, current } = setUp({ generation: 1 }, ["apply"]);
   set(2);
