@@ -57,7 +57,7 @@ async function startOperator(): Promise<void> {
     "health-port": ports.health,
     replica: "operations",
     "log-level": "debug",
-    "drain-grace": "3s",
+    "drain-grace": "10s",
   };
   operator = spawn(
     process.execPath,
@@ -267,7 +267,7 @@ describe("the operator", () => {
       version: expect.stringMatching(/^\d/),
       settings: {
         replica: "operations",
-        "drain-grace": "3s",
+        "drain-grace": "10s",
         "trust-domain": "cluster.local",
         "xds-port": `${ports.xds}`,
       },
@@ -316,21 +316,21 @@ describe("the operator", () => {
     const load = agents.map(async (agent) => {
       while (endpoints) answers.push(await review(authority, agent, `review-${count++}`));
     });
-    await until("reviews", () => answers.length > 20, { timeout: 10_000 });
+    await until("reviews", () => answers.length > 20, { timeout: 20_000 });
     const ended = once(operator, "exit");
     operator.kill("SIGTERM");
     await until("not ready", async () => (await health("/readyz")).status === 503, { timeout: 5_000, interval: 10 });
     expect((await health("/healthz")).status).toBe(200);
     // The kubelet has seen it; reviews come until the Endpoints are gone everywhere.
     const until503 = answers.length;
-    await until("reviews while it drains", () => answers.length > until503 + 20, { timeout: 2_500, interval: 10 });
+    await until("reviews while it drains", () => answers.length > until503 + 20, { timeout: 9_000, interval: 10 });
     endpoints = false;
     await Promise.all(load);
     expect(answers.filter(({ status, allowed }) => status !== 200 || !allowed)).toEqual([]);
     // Connections that live on are told to end with an answer, rather than cut between two.
     expect(answers.at(-1)?.close).toBe(true);
-    expect(await sidecar?.ended()).toBe("14");
     expect(await ended).toEqual([0, null]);
+    expect(await sidecar?.ended()).toBe("14");
     const lease = (await client.get(kinds.Lease, {
       namespace: "heddle-system",
       name: "heddle",
@@ -339,7 +339,7 @@ describe("the operator", () => {
     };
     expect(lease.spec?.holderIdentity ?? "").toBe("");
     for (const agent of agents) agent.destroy();
-  });
+  }, 90_000);
 
   test("while a kind is not served, it is ready and answers reviews; sidecars it takes after the first compile", async () => {
     const crd = { name: "trafficsplits.heddle.dev" };
@@ -379,5 +379,5 @@ describe("the operator", () => {
     expect(await (await health("/readyz")).text()).toBe("waiting for: its end: it drains\n");
     expect(await review(authority, new Agent(), "late")).toEqual({ status: 200, allowed: true, close: true });
     expect(await ended).toEqual([0, null]);
-  });
+  }, 90_000);
 });
