@@ -7,6 +7,7 @@
  */
 
 import { extensionNames, mirrorName, servicePortName } from "../envoy/names.ts";
+import { concernsScope } from "../envoy/rbac-connection.ts";
 import { dryRunName } from "../envoy/rbac-dry-run.ts";
 import type { EnvoyResource, ResourceType } from "../envoy/resource.ts";
 import type { StatusDecision } from "../model/finding.ts";
@@ -64,7 +65,7 @@ function needInClass(object: ObjectReference, workload: WorkloadClass, resources
   const names = extensionsOf(object, workload);
   const own = extensions.filter(({ name }) => names.has(name));
   const beside = extensions.filter(({ name }) => !names.has(name));
-  const isListed = listeners.some((listener) => isMentioned(object, names, listener));
+  const isListed = isInHandshake(object, workload) || listeners.some((listener) => isIn(object, names, listener));
   return isListed ? { own: [...listeners, ...own], through: [], beside } : { own, through: listeners, beside };
 }
 
@@ -82,29 +83,52 @@ function extensionsOf(object: ObjectReference, { deny, dryRuns = [] }: WorkloadC
 
 /**
  * Whether a listener has something of a policy in it: a filter for connections with one of its rules, or, of an ALLOW, with
- * none, which is all that an ALLOW says where none of its rules can match.
+ * no rule of any, which is all that ALLOWs say where none of their rules can match.
  */
-function isMentioned(object: ObjectReference, names: ReadonlySet<string>, listener: EnvoyResource): boolean {
-  return connectionRules(listener).some(
-    ({ filter, rule }) =>
-      names.has(filter) && (rule === undefined || rule.startsWith(`${object.namespace}/${object.name}/`)),
-  );
+function isIn(object: ObjectReference, names: ReadonlySet<string>, listener: EnvoyResource): boolean {
+  const { policies, withoutRules } = contentOf(listener);
+  return policies.has(`${object.namespace}/${object.name}`) || [...withoutRules].some((filter) => names.has(filter));
 }
 
-function connectionRules(listener: EnvoyResource): readonly { readonly filter: string; readonly rule?: string }[] {
-  return listOf(listener.config, "filter_chains")
-    .flatMap((chain) => listOf(chain, "filters"))
-    .flatMap((filter) => {
-      const config = fieldOf(filter, "typed_config");
-      // One that only refers to an extension has nothing of a policy in it.
-      if (config === undefined) return [];
-      const name = String(fieldOf(filter, "name"));
-      const found = Object.keys(fieldOf(fieldOf(config, "rules"), "policies") ?? {}).map((rule) => ({
-        filter: name,
-        rule,
-      }));
-      return found.length === 0 ? [{ filter: name }] : found;
-    });
+/** The policies whose rules are in the filters of a listener, and the filters that have a rule in none of its chains. */
+interface ListenerContent {
+  readonly policies: ReadonlySet<string>;
+  readonly withoutRules: ReadonlySet<string>;
+}
+
+/** Statuses ask the same listeners about each policy, again and again; a resource never changes. */
+const contents = new WeakMap<EnvoyResource, ListenerContent>();
+
+function contentOf(listener: EnvoyResource): ListenerContent {
+  const known = contents.get(listener);
+  if (known !== undefined) return known;
+  const policies = new Set<string>();
+  const rulesOf = new Map<string, number>();
+  for (const filter of listOf(listener.config, "filter_chains").flatMap((chain) => listOf(chain, "filters"))) {
+    const config = fieldOf(filter, "typed_config");
+    // One that only refers to an extension has nothing of a policy in it.
+    if (config === undefined) continue;
+    const found = Object.keys(fieldOf(fieldOf(config, "rules"), "policies") ?? {});
+    // Such as `namespace/name/0`.
+    for (const rule of found) policies.add(rule.slice(0, rule.lastIndexOf("/")));
+    const name = String(fieldOf(filter, "name"));
+    rulesOf.set(name, (rulesOf.get(name) ?? 0) + found.length);
+  }
+  const withoutRules = new Set([...rulesOf].flatMap(([name, count]) => (count === 0 ? [name] : [])));
+  const content = { policies, withoutRules };
+  contents.set(listener, content);
+  return content;
+}
+
+/** Whether the callers that some handshake takes are what the policy makes of them. */
+function isInHandshake(object: ObjectReference, { ports, deny, allow = [] }: WorkloadClass): boolean {
+  const policy = [...deny, ...allow].find(({ origin }) => isSame(origin, object));
+  if (policy === undefined) return false;
+  const isAlone = allow.length === 1 && allow[0] === policy;
+  return ports.some(
+    ({ port, serverFirst }) =>
+      serverFirst === true && (isAlone || policy.rules.some((rule) => concernsScope(rule, port))),
+  );
 }
 
 function fieldOf(value: unknown, name: string): unknown {

@@ -134,6 +134,38 @@ describe("a refusal in a workload is told to the objects that are in what was re
   });
 });
 
+describe("a refused listener", () => {
+  const said = (resource: EnvoyResource) => (resource.name === "inbound" ? refused(resource) : undefined);
+  const account = (name: string) => ({ from: [{ source: { serviceAccounts: [name] } }] });
+
+  test("is told to the policies whose callers a handshake takes, and to no others", () => {
+    const database = service("shop/database", {
+      selector: { app: "a" },
+      addresses: ["10.96.0.9"],
+      ports: [{ name: "sql", port: 3306, appProtocol: "mysql" }],
+    });
+    const at = (port: string) => ({ to: [{ operation: { ports: [port] } }] });
+    const objects = [
+      database,
+      authorizationPolicy("shop/sql", { rules: [{ ...account("b"), ...at("3306") }] }),
+      authorizationPolicy("shop/web", { rules: [{ to: [{ operation: { ports: ["8080"], methods: ["GET"] } }] }] }),
+      authorizationPolicy("shop/other", { rules: [{ ...account("b"), ...at("9") }] }),
+    ];
+    expect(outcomes(objects, said)).toEqual({ other: "Rejected!", sql: "Rejected!", web: "Pending" });
+  });
+
+  test("is told to an ALLOW by identity that plaintext chains have nothing of", () => {
+    const byMethod = { to: [{ operation: { methods: ["GET"] } }] };
+    const objects = [
+      authorizationPolicy("shop/identity", { rules: [account("b")] }),
+      authorizationPolicy("shop/method", { rules: [byMethod] }),
+    ];
+    expect(outcomes(objects, said)).toEqual({ identity: "Rejected!", method: "Pending" });
+    // Where it is the only one, that nothing matches is what it says.
+    expect(outcomes(objects.slice(1), said)).toEqual({ method: "Rejected!" });
+  });
+});
+
 describe("a split", () => {
   const mirroring = [
     trafficSplit("shop/split", {
