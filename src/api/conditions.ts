@@ -28,6 +28,8 @@ export const reasons = {
   PartiallyConflicted: "An older object claims the same for a part of what this one selects; the message names it.",
   ServerFirstPort:
     "A rule cannot be judged on a port whose server speaks first, which is closed to everybody; all else that the object says counts.",
+  TooLarge:
+    "The record of a workload has no room for the policy, which denies everything there, or is not counted if it is a dry run; elsewhere it counts.",
   IdentityFixed:
     "Another trust domain or provider is recorded with the authority and stays in force; all else that the object says counts.",
   ResolvedRefs: "Everything that the object names exists.",
@@ -68,7 +70,8 @@ export const findingCodes = {
     "A backend has no endpoints; its share of the requests is answered with 503, of TCP connections closed.",
   MirrorWithoutEndpoints: "The mirror has no endpoints; its copies are dropped.",
   UnknownPort: "No container of the selected workloads declares the port.",
-  NotRecorded: "The ConfigMap that records what sidecars are sent has no room for the root Service.",
+  NotRecorded:
+    "The ConfigMap that records what sidecars are sent has no room for the root Service, or for a workload's policies.",
   NamespaceNotInMesh: "No pod of the namespace is in the mesh, so the object changes nothing.",
   PathPatternBypass:
     "A path pattern that keeps callers out can be evaded by upper case, by `;` parameters or by double encoding.",

@@ -16,13 +16,13 @@ import { decideAuthorization } from "./authorization-policy.ts";
 import { warnOfAuthorization } from "./authorization-warnings.ts";
 import type { CompileCache } from "./cache.ts";
 import { createCompileCache, sweep } from "./cache.ts";
-import type { EncodingFault } from "./encoding.ts";
 import { encodeMesh, targetsOf } from "./encoding.ts";
+import { groupFaults, withFaults } from "./encoding-verdicts.ts";
 import type { ServiceEndpoint } from "./endpoints.ts";
 import { decideIdentity } from "./identity.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
 import { clientsSpeakTLS, decideTLS, heldModes } from "./mesh-tls.ts";
-import { compareReferences, distinctReferences, invalid } from "./objects.ts";
+import { compareReferences, distinctReferences } from "./objects.ts";
 import { type ReachRecord, recordMesh, recordReaches } from "./outputs.ts";
 import { decideReaches } from "./reach.ts";
 import type { ClientService } from "./services.ts";
@@ -116,9 +116,10 @@ export function compile(
     return reachRecords;
   };
   let unrecorded: ReadonlySet<ObjectKey> | undefined;
+  const faults = groupFaults(encoding.faults);
   const decisions = [...tls.decisions, ...authorization.decisions, ...splits.decisions]
     .map((decision) => {
-      const judged = withFaults(identity.judge(decision), encoding.faults, authorization.dryRuns.has(decision.object));
+      const judged = withFaults(identity.judge(decision), faults, authorization.dryRuns.has(decision.object));
       return withInterim(judged, mesh, holds);
     })
     .sort((a, b) => compareReferences(a.object, b.object));
@@ -231,16 +232,4 @@ function withInterim(decision: StatusDecision, mesh: Mesh, holds: ModeHolds): St
   if (decision.object.kind !== "MeshTLS" || holds.size === 0) return decision;
   const interim = decision.pods.filter((pod) => holds.has(mesh.classOfPod.get(pod) ?? ""));
   return interim.length === 0 ? decision : { ...decision, interim };
-}
-
-/** An object behind a unit that could not be encoded is not accepted, whatever its own checks said. */
-function withFaults(decision: StatusDecision, faults: readonly EncodingFault[], isDryRun: boolean): StatusDecision {
-  const { kind, namespace, name } = decision.object;
-  const fault = faults.find(({ origins }) =>
-    origins.some((origin) => origin.kind === kind && origin.namespace === namespace && origin.name === name),
-  );
-  if (fault === undefined || decision.accepted.status !== "True") return decision;
-  const denies = kind === "AuthorizationPolicy" && !isDryRun;
-  const effect = denies ? " Until then, everything that it selects is denied." : "";
-  return { ...decision, accepted: invalid(`${fault.message}${effect}`) };
 }

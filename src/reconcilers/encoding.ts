@@ -19,11 +19,24 @@ import { messageOf } from "./objects.ts";
 import { fitsRecord } from "./record-text.ts";
 import { addressesOf } from "./workloads.ts";
 
-/** Objects that made a unit impossible to encode, or to record. */
-export interface EncodingFault {
-  readonly origins: readonly ObjectReference[];
-  /** What is wrong, and what to do. */
-  readonly message: string;
+/**
+ * Objects that made a unit impossible to encode, or to record. A `defect` counts nowhere. Of what takes more room than a
+ * record has, `omitted` is closed, or not counted if it is a dry run, in that workload alone; `unrecorded` is served there
+ * and not recorded.
+ */
+export type EncodingFault =
+  | { readonly kind: "defect"; readonly origins: readonly ObjectReference[]; readonly message: string }
+  | {
+      readonly kind: "omitted" | "unrecorded";
+      readonly origins: readonly ObjectReference[];
+      /** `namespace/class`. */
+      readonly workload: string;
+    };
+
+/** A unit, and what is wrong with what it is made of. */
+interface Attempt {
+  readonly unit: EncodedUnit;
+  readonly faults: readonly EncodingFault[];
 }
 
 /** The outcome of the pass. A unit that could not be encoded at all is absent. */
@@ -41,7 +54,7 @@ export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: Compi
     const origins = service.ports.flatMap(({ routing }) => routing.routes.flatMap(({ origin }) => origin ?? []));
     const unit = encodeWithout(
       origins,
-      (faulty) => encodeService(withoutSplits(service, faulty), accessLog, cache),
+      (faulty) => ({ unit: encodeService(withoutSplits(service, faulty), accessLog, cache), faults: [] }),
       faults,
     );
     if (unit !== undefined) services.set(key, unit);
@@ -51,7 +64,7 @@ export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: Compi
     const { deny, allow = [], dryRuns = [] } = workload;
     const origins = [...deny, ...allow, ...dryRuns].map(({ origin }) => origin);
     const encodeOpen = (faulty: ReadonlySet<ObjectReference>) => {
-      return fitIntoRecord(closed(workload, faulty), accessLog, cache, faults);
+      return fitIntoRecord(closed(workload, faulty), accessLog, cache);
     };
     const unit = encodeWithout(origins, encodeOpen, faults);
     if (unit !== undefined) classes.set(id, unit);
@@ -64,62 +77,59 @@ export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: Compi
  * then the largest policies are closed, until the rest fits. Not the newest: which ones it takes must not depend on when
  * they came.
  */
-function fitIntoRecord(
-  workload: WorkloadClass,
-  accessLog: AccessLogSetting,
-  cache: CompileCache,
-  faults: EncodingFault[],
-): EncodedUnit {
+function fitIntoRecord(workload: WorkloadClass, accessLog: AccessLogSetting, cache: CompileCache): Attempt {
   const unit = encodeClass(workload, accessLog, cache);
-  if (fitsRecord(unit.resources, cache)) return unit;
+  if (fitsRecord(unit.resources, cache)) return { unit, faults: [] };
   const { deny, allow = [], dryRuns = [] } = workload;
   const bySize = (policies: readonly MeshPolicy[]) =>
     policies
       .map((policy) => [policy, JSON.stringify(policy.rules).length] as const)
       .sort(([a, left], [b, right]) => right - left || compare(a.name, b.name));
   // Nothing that is enforced closes for what is only counted.
-  const largestFirst = [...bySize(dryRuns), ...bySize([...deny, ...allow])];
-  const message = `With it, what ${workload.namespace}/${workload.serviceAccount} is to enforce takes more than the 1 MiB of a ConfigMap, in which it is recorded. Give it fewer rules or values, or split the workload.`;
-  const refuse = (count: number): EncodedUnit => {
-    const refused = largestFirst.slice(0, count).map(([{ origin }]) => origin);
-    return encodeClass(closed(workload, new Set(refused)), accessLog, cache);
-  };
-  const fits = (count: number): boolean => fitsRecord(refuse(count).resources, cache);
-  // With each that is closed the text is shorter, so that the least number is found by halving.
-  let least = largestFirst.length;
+  const inOrder = [...bySize(dryRuns), ...bySize([...deny, ...allow])].map(([{ origin }]) => origin);
+  const omit = (count: number): EncodedUnit =>
+    encodeClass(closed(workload, new Set(inOrder.slice(0, count))), accessLog, cache);
+  const fits = (count: number): boolean => fitsRecord(omit(count).resources, cache);
+  const name = `${workload.namespace}/${workload.id}`;
   // Some ten thousand policies: their names alone are too much. Served as it is; the record then stays as it was.
-  const fitsAtAll = fits(least);
-  for (let tooFew = 0; fitsAtAll && least - tooFew > 1; ) {
+  if (!fits(inOrder.length)) return { unit, faults: [{ kind: "unrecorded", origins: inOrder, workload: name }] };
+  // With each that is left out the text is shorter, so that the least number is found by halving.
+  let least = inOrder.length;
+  for (let tooFew = 0; least - tooFew > 1; ) {
     const middle = Math.floor((tooFew + least) / 2);
     if (fits(middle)) least = middle;
     else tooFew = middle;
   }
-  for (const [{ origin }] of largestFirst.slice(0, least)) faults.push({ origins: [origin], message });
-  return fitsAtAll ? refuse(least) : unit;
+  return { unit: omit(least), faults: [{ kind: "omitted", origins: inOrder.slice(0, least), workload: name }] };
 }
 
 /**
  * Encodes a unit; if that fails, without the objects that fail even when they are alone. `encodeUnit` leaves out what the
- * given objects say.
+ * given objects say. What is said of the attempts on the way counts for nothing.
  */
 function encodeWithout(
   origins: readonly ObjectReference[],
-  encodeUnit: (faulty: ReadonlySet<ObjectReference>) => EncodedUnit,
+  encodeUnit: (faulty: ReadonlySet<ObjectReference>) => Attempt,
   faults: EncodingFault[],
 ): EncodedUnit | undefined {
+  const attempt = (faulty: ReadonlySet<ObjectReference>): EncodedUnit => {
+    const { unit, faults: found } = encodeUnit(faulty);
+    faults.push(...found);
+    return unit;
+  };
   try {
-    return encodeUnit(new Set());
+    return attempt(new Set());
   } catch (error) {
     const distinct = [...new Set(origins)];
     const faulty = distinct.filter((origin) => {
       const fault = faultOf(() => encodeUnit(new Set(distinct.filter((other) => other !== origin))));
-      if (fault !== undefined) faults.push({ origins: [origin], message: defect(fault) });
+      if (fault !== undefined) faults.push({ kind: "defect", origins: [origin], message: defect(fault) });
       return fault !== undefined;
     });
     try {
-      return encodeUnit(new Set(faulty));
+      return attempt(new Set(faulty));
     } catch {
-      faults.push({ origins: distinct, message: defect(messageOf(error)) });
+      faults.push({ kind: "defect", origins: distinct, message: defect(messageOf(error)) });
       return undefined;
     }
   }

@@ -104,7 +104,7 @@ function findUnrecorded({ need }: StatusDecision, { unrecorded }: Compilation): 
  * closes what it selects; what it says is in no proxy all the same.)
  */
 function hasEffect({ accepted: { status, reason } }: StatusDecision): boolean {
-  return status === "True" || ["PartiallyConflicted", "IdentityFixed", "ServerFirstPort"].includes(reason);
+  return status === "True" || ["PartiallyConflicted", "IdentityFixed", "ServerFirstPort", "TooLarge"].includes(reason);
 }
 
 function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict {

@@ -30,8 +30,8 @@ describe("an inbound side that does not fit into a ConfigMap", () => {
   const acceptedOf = (name: string) => compilation.decisions.find(({ object }) => object.name === name)?.accepted;
 
   test("closes the largest policy, which says so, and keeps the others", () => {
-    expect(acceptedOf("large")).toMatchObject({ status: "False", reason: "Invalid" });
-    expect(acceptedOf("large")?.message).toMatch(/1 MiB.*fewer rules.*denied\.$/);
+    expect(acceptedOf("large")).toMatchObject({ status: "False", reason: "TooLarge" });
+    expect(acceptedOf("large")?.message).toMatch(/record of shop\/cart\S*: .*1 MiB.*fewer rules.*denied there;/);
     expect(acceptedOf("medium")?.status).toBe("True");
     expect(acceptedOf("small")?.status).toBe("True");
   });
@@ -57,6 +57,60 @@ describe("an inbound side that does not fit into a ConfigMap", () => {
     ]);
     expect(compile(reversed, testSettings).outputs).toEqual(compilation.outputs);
   });
+});
+
+test("a policy that is closed in one workload is in force in another, and says both", () => {
+  const web = pod("shop/web-1", { labels: { app: "web" }, serviceAccount: "web", addresses: ["10.1.0.2"] });
+  const own = authorizationPolicy("shop/own", {
+    ...policyOf("own", 1400).spec,
+    selector: { matchLabels: { app: "cart" } },
+  });
+  const both = policyOf("both", 1500);
+  const compilation = compile(
+    clusterOf([
+      cart,
+      web,
+      cartService,
+      service("shop/web", { selector: { app: "web" }, addresses: ["10.96.0.7"] }),
+      own,
+      both,
+    ]),
+    testSettings,
+  );
+  const decision = compilation.decisions.find(({ object }) => object.name === "both");
+  if (decision === undefined) throw new Error("there is no decision");
+  expect(decision.accepted).toMatchObject({ status: "False", reason: "TooLarge" });
+  expect(decision.accepted.message).toContain("shop/cart");
+  expect(decision.accepted.message).not.toContain("shop/web");
+  const { conditions } = objectStatus(decision, compilation, new Map(), 0);
+  expect(conditions.find(({ type }) => type === "Programmed")?.reason).not.toBe("NotAccepted");
+  const textOf = (account: string) => {
+    const [id = ""] = [...compilation.mesh.classes].find(([, { serviceAccount }]) => serviceAccount === account) ?? [];
+    return JSON.stringify(compilation.classResources.get(id)?.map(({ config }) => config));
+  };
+  expect(textOf("web").includes("both-1499")).toBe(true);
+  expect(textOf("cart").includes("both-1499")).toBe(false);
+  expect(textOf("cart").includes("own-1399")).toBe(true);
+});
+
+test("trials of an encoding say nothing of objects that are in force", () => {
+  const notUnicode = authorizationPolicy("shop/a-defect", {
+    rules: [{ to: [{ operation: { methods: ["\ud800"] } }] }],
+  });
+  const objects = [notUnicode, policyOf("large", 1500), policyOf("small", 1400)];
+  const { decisions } = compile(clusterOf([cart, cartService, ...objects]), testSettings);
+  expect(decisions.map(({ object, accepted }) => [object.name, accepted.reason])).toEqual([
+    ["a-defect", "Invalid"],
+    ["large", "TooLarge"],
+    ["small", "Accepted"],
+  ]);
+  const dryRun = policyOf("large", 1500, { enforcement: "DryRun" });
+  const others = compile(clusterOf([cart, cartService, notUnicode, dryRun, policyOf("small", 1000)]), testSettings);
+  expect(others.decisions.map(({ object, accepted }) => [object.name, accepted.reason])).toEqual([
+    ["a-defect", "Invalid"],
+    ["large", "Accepted"],
+    ["small", "Accepted"],
+  ]);
 });
 
 test("every dry run makes room, also a small one, before a policy that is enforced is closed", () => {
@@ -90,6 +144,19 @@ test("a Service for which a reach's record has no room leaves the others in it, 
     ["NotRecorded", "BackendWithoutEndpoints"],
     ["BackendWithoutEndpoints"],
   ]);
+});
+
+test("policies whose names alone do not fit are enforced, and say that they are not recorded", () => {
+  const name = (index: number) => `${"n".repeat(200)}-${index}`;
+  const policies = Array.from({ length: 2000 }, (_, index) =>
+    authorizationPolicy(`shop/${name(index)}`, { rules: [{}] }),
+  );
+  const compilation = compile(clusterOf([cart, cartService, ...policies]), testSettings);
+  const [decision] = compilation.decisions;
+  if (decision === undefined) throw new Error("there is no decision");
+  expect(decision.accepted.status).toBe("True");
+  expect(decision.findings.map(({ code }) => code)).toEqual(["NotRecorded"]);
+  expect(decision.findings[0]?.message).toMatch(/shop\/cart\S* .*record .*stays as it was.*enforced/);
 });
 
 test("the objects behind a record are listed as far as an annotation holds them", () => {
