@@ -27,7 +27,7 @@ export const reasons = {
   Conflicted: "An older object claims the same; the message names it.",
   PartiallyConflicted: "An older object claims the same for a part of what this one selects; the message names it.",
   ServerFirstPort:
-    "A rule cannot be judged on a port whose server speaks first, which is closed to everybody; all else that the object says counts.",
+    "A rule cannot be judged on a port of the same namespace whose server speaks first, which is closed to everybody; all else that the object says counts.",
   TooLarge:
     "The record of a workload has no room for the policy, which denies everything there, or is not counted if it is a dry run; elsewhere it counts.",
   IdentityFixed:
@@ -77,6 +77,8 @@ export const findingCodes = {
     "A path pattern that keeps callers out can be evaded by upper case, by `;` parameters or by double encoding.",
   TargetPartOfWorkload:
     "A Service of targetRefs selects some pods of a workload; the policy applies to all pods of it.",
+  ServerFirstPortClosed:
+    "A rule cannot be judged on a port whose server speaks first, which a workload of another namespace declares; that port is closed to everybody.",
   DryRunLimit: "A workload has so many dry runs that this one is not counted there.",
   IdentityWithoutStrict: "The policy denies by identity, and the workload accepts plaintext callers, who have none.",
 } as const satisfies Record<string, string>;

@@ -57,6 +57,9 @@ export interface AuthorizationReading {
   readonly fault?: string;
 }
 
+/** The ports and modes of workloads, by class id. */
+type WorkloadModes = ReadonlyMap<string, WorkloadTLS>;
+
 /** How many dry runs are counted for one workload: each costs the sidecar a filter for every call. */
 const dryRunLimit = 8;
 
@@ -138,29 +141,55 @@ export function readAuthorization(
   }
 }
 
+/** A rule that cannot be judged on a port whose server speaks first. */
+interface Unjudged {
+  readonly workload: Workload;
+  readonly port: number;
+  readonly rule: string;
+}
+
 /**
  * On a port whose server speaks first only an ALLOW by exact identity can be judged. What cannot be closes that port, and no
  * more than that: else whoever declares such a port would close all that a mesh-wide policy selects.
  */
-function judgeServerFirst(reading: AuthorizationReading, tls: ReadonlyMap<string, WorkloadTLS>): Verdict {
-  const { action, isDryRun, policy, target } = reading;
-  if (isDryRun) return accepted;
-  for (const workload of target.selection.workloads) {
-    for (const { port, serverFirst } of tls.get(workload.id)?.ports ?? []) {
-      if (serverFirst !== true) continue;
+function findUnjudged({ action, isDryRun, policy, target }: AuthorizationReading, tls: WorkloadModes): Unjudged[] {
+  if (isDryRun) return [];
+  return target.selection.workloads.flatMap((workload) =>
+    (tls.get(workload.id)?.ports ?? []).flatMap(({ port, serverFirst }) => {
+      if (serverFirst !== true) return [];
       const index = policy.rules.findIndex((rule) => !isJudgedInHandshake(rule, action, port));
-      if (index < 0) continue;
-      const message = `spec.rules[${index}] cannot be judged on port ${port} of ${workload.namespace}/${workload.id}, whose server speaks first: there, an ALLOW by exact serviceAccounts or principals can, and nothing else. Until then that port is closed to everybody; what the policy says of other ports is in force. Name callers so, or keep the policy away from the port by ports or notPorts.`;
-      return { status: "False", reason: "ServerFirstPort", message };
-    }
-  }
-  return accepted;
+      return index < 0 ? [] : [{ workload, port, rule: `spec.rules[${index}]` }];
+    }),
+  );
 }
 
-/** The findings of its rules; none of one that cannot be understood. */
-export function findProblems(reading: AuthorizationReading, tls: ReadonlyMap<string, WorkloadTLS>): readonly Finding[] {
+const sayUnjudged = ({ workload, port, rule }: Unjudged): string =>
+  `${rule} cannot be judged on port ${port} of ${workload.namespace}/${workload.id}, whose server speaks first: there, an ALLOW by exact serviceAccounts or principals can, and nothing else. Until then that port is closed to everybody; what the policy says of other ports is in force. Name callers so, or keep the policy away from the port by ports or notPorts.`;
+
+/** Who declares a port in another namespace than the policy's must not make the policy of somebody else unhealthy. */
+const isElsewhere = ({ policy: { origin } }: AuthorizationReading, { workload }: Unjudged): boolean =>
+  workload.namespace !== origin.namespace;
+
+function judgeServerFirst(reading: AuthorizationReading, tls: WorkloadModes): Verdict {
+  const own = findUnjudged(reading, tls).find((unjudged) => !isElsewhere(reading, unjudged));
+  return own === undefined ? accepted : { status: "False", reason: "ServerFirstPort", message: sayUnjudged(own) };
+}
+
+function findServerFirst(reading: AuthorizationReading, tls: WorkloadModes): readonly Finding[] {
+  const [first, ...others] = findUnjudged(reading, tls).filter((unjudged) => isElsewhere(reading, unjudged));
+  if (first === undefined) return [];
+  const more = others.length === 0 ? "" : ` So it is with ${others.length} more ports of other namespaces.`;
+  return [{ code: "ServerFirstPortClosed", field: first.rule, message: `${sayUnjudged(first)}${more}` }];
+}
+
+/** What is to be known of a policy that counts; nothing of one that cannot be understood. */
+export function findProblems(reading: AuthorizationReading, tls: WorkloadModes): readonly Finding[] {
   const { action, policy, target, fault } = reading;
-  return fault === undefined ? findAuthorizationProblems(action, policy, target.selection.workloads, tls) : [];
+  if (fault !== undefined) return [];
+  return [
+    ...findServerFirst(reading, tls),
+    ...findAuthorizationProblems(action, policy, target.selection.workloads, tls),
+  ];
 }
 
 function findUncounted(workloads: readonly Workload[]): readonly Finding[] {
