@@ -34,7 +34,7 @@ export interface AuthorizationPolicySpec {
    */
   readonly action?: "ALLOW" | "DENY";
   /**
-   * Whether the policy is enforced. Absent means Enforced. DryRun: sidecars evaluate it and count what it would allow and deny, and nothing else comes of it; an ALLOW does not begin a default deny. At most 8 dry runs are counted for one workload, the oldest.
+   * Whether the policy is enforced. Absent means Enforced. DryRun: sidecars evaluate it and count what it would allow and deny. It denies nothing, and an ALLOW does not begin a default deny; but to begin or end a dry run renews the workload's listener, which ends its TCP connections within the drain time. At most 8 dry runs are counted for one workload, the oldest.
    */
   readonly enforcement?: "Enforced" | "DryRun";
   /**
