@@ -4,6 +4,7 @@
  *   desired (compile) --+                 +--> not there: create
  *                       +--> differs? ----+--> outdated: apply, on the version that was looked at
  *   observed (watch) ---+                 +--> has what is not ours: replace, or delete if it is immutable
+ *                                         +--> somebody else's under that name: left alone, and said
  *                                         +--> wanted no more: delete, a minute later
  *
  * Every write names the uid and the version that it was decided on, and creating fails when something is there: whoever
@@ -17,7 +18,7 @@ import type { DesiredObject } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import { type ObjectKey, objectKey } from "../model/snapshot.ts";
 import type { Timer } from "../ops/clock.ts";
-import { differenceOf, isRecord, isTamperedWith, restored } from "./record-difference.ts";
+import { differenceOf, isLeftOfRecord, isRecord, isTamperedWith, restored } from "./record-difference.ts";
 import { createRestorations } from "./restorations.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
@@ -46,6 +47,8 @@ interface Known {
   readonly wanted: DesiredObject;
   /** Versions before a write and in the midst of it: as long as the watch shows one of them, it has not seen the write. */
   readonly before: readonly string[];
+  /** Of the object that was there then. */
+  readonly uid: string | undefined;
 }
 
 /** The version of an object that is not there. */
@@ -94,7 +97,7 @@ export function createPublisher(
     // What was written is on its way back.
     if (known.get(key)?.before.includes(versionOf(observed))) return true;
     if (observed === undefined || differenceOf(wanted, observed) !== "none") return false;
-    known.set(key, { wanted, before: [] });
+    known.set(key, { wanted, before: [], uid: observed.metadata.uid });
     restorations.end(key);
     return true;
   };
@@ -120,9 +123,9 @@ export function createPublisher(
       client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } }),
     );
   };
-  const create = async (wanted: DesiredObject): Promise<void> => {
+  const create = async (key: ObjectKey, wanted: DesiredObject): Promise<ConfigMap> => {
     try {
-      await client.create(kinds.ConfigMap, wanted);
+      return await client.create(kinds.ConfigMap, wanted);
     } catch (error) {
       if (!isApiError(error, "conflict")) throw error;
       // What went this moment conflicts as well: it is tried again.
@@ -133,15 +136,20 @@ export function createPublisher(
       // The watch will show it, and what is known then decides: whoever wrote it may have known more.
       if (live.metadata.labels?.[keys.managedBy] === manager || !options.isLeader()) throw error;
       // It has lost our label, so that no watch shows it.
-      await replace(wanted, live).catch(orConflict);
+      if (isLeftOfRecord(live) || live.metadata.uid === known.get(key)?.uid)
+        return await replace(wanted, live).catch(orConflict);
+      const note =
+        "This ConfigMap has a name that is the operator's and was made by somebody else: it is left alone. Sidecars of pods that mount it do not start. Delete it, and the operator makes its own.";
+      options.record(live, { type: "Warning", reason: "ForeignConfigMap", action: "LeaveAlone", note });
+      // No watch tells when it is gone: a conflict is tried again.
+      throw error;
     }
   };
-  const replace = async (wanted: DesiredObject, live: ConfigMap): Promise<void> => {
+  const replace = async (wanted: DesiredObject, live: ConfigMap): Promise<ConfigMap> => {
     const { uid = "", resourceVersion = "" } = live.metadata;
-    if (live.immutable === true) {
-      await client.delete(kinds.ConfigMap, wanted.metadata, { preconditions: { uid, resourceVersion } });
-      await client.create(kinds.ConfigMap, wanted);
-    } else await client.replace(kinds.ConfigMap, restored(wanted, live));
+    if (live.immutable !== true) return client.replace(kinds.ConfigMap, restored(wanted, live));
+    await client.delete(kinds.ConfigMap, wanted.metadata, { preconditions: { uid, resourceVersion } });
+    return client.create(kinds.ConfigMap, wanted);
   };
   /** What is observed is not the whole object: all of it, still the same version. */
   const wholeOf = async ({ metadata }: ConfigMap): Promise<ConfigMap> => {
@@ -155,19 +163,20 @@ export function createPublisher(
   const write = async (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): Promise<Outcome> => {
     const outcome = await retryConflicts(options, kinds.ConfigMap.kind, async () => {
       let before = [versionOf(observed)];
-      if (observed === undefined) await create(wanted);
+      let now: ConfigMap;
+      if (observed === undefined) now = await create(key, wanted);
       else if (differenceOf(wanted, observed) === "strangers") {
-        await replace(wanted, await wholeOf(observed));
+        now = await replace(wanted, await wholeOf(observed));
         before = [...before, absent];
       } else {
         const metadata = { ...wanted.metadata, ...decidedOn(observed) };
-        const now = await client.apply(kinds.ConfigMap, { ...wanted, metadata });
+        now = await client.apply(kinds.ConfigMap, { ...wanted, metadata });
         // It was so already, and no event will come.
         if (versionOf(now) === versionOf(observed)) return;
       }
       // The watch may be faster than the answer.
       const isSeen = !before.includes(versionOf(options.observed().get(key)));
-      known.set(key, { wanted, before: isSeen ? [] : before });
+      known.set(key, { wanted, before: isSeen ? [] : before, uid: now.metadata.uid });
     });
     const part = wanted.metadata.annotations[keys.recorded];
     if (outcome === "done" && part !== undefined) {

@@ -45,6 +45,11 @@ export function isRecord(object: ConfigMap): boolean {
   );
 }
 
+/** Whether something without our label was the operator's: its revision is left. */
+export function isLeftOfRecord({ metadata }: ConfigMap): boolean {
+  return metadata.annotations?.[keys.revision] !== undefined;
+}
+
 /** The object with our content and no other, and with the labels and annotations of others as they are. */
 export function restored(wanted: DesiredObject, live: ConfigMap): ConfigMap {
   const { binaryData: _binaryData, immutable: _immutable, ...rest } = live;

@@ -112,18 +112,18 @@ function startFiles(settings: MeshSettings, cache: CompileCache): Readonly<Recor
 
 /**
  * Classes that pods mount although their labels have changed since admission: a restarted sidecar starts from that mount.
- * The name is the user's to write, so one that no object can have is left alone.
+ * The name is the user's to write, so one that is not a class's, or that no object can have, is left alone.
  */
 function mountedClasses(snapshot: Snapshot): readonly (readonly [namespace: string, classId: string])[] {
   return [...snapshot.pods.values()].filter(isMember).flatMap((pod) => {
     const id = mountedClass(pod);
-    return id !== undefined && isNamePart(id) ? [[namespaceOf(pod), id] as const] : [];
+    return id !== undefined && isClassId(id) ? [[namespaceOf(pod), id] as const] : [];
   });
 }
 
-/** Whether an object can be called `heddle-` and this (RFC 1123 subdomain of at most 253 characters). */
-const isNamePart = (text: string): boolean =>
-  text.length <= 240 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text);
+/** Whether it ends as the id of a class does, and an object can be called `heddle-` and this (RFC 1123 subdomain). */
+const isClassId = (text: string): boolean =>
+  text.length <= 240 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*-[0-9a-f]{10}$/.test(text);
 
 /** What is recorded of a reach. */
 export interface ReachRecord {

@@ -39,7 +39,8 @@ export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; rea
     new ApiError({ status, reason, message: reason, object: "", class: of });
   const see = (name: string): void => {
     const object = stored.get(`shop/${name}`);
-    if (object === undefined) observed.delete(`shop/${name}`);
+    // The watch selects by the label.
+    if (object?.metadata.labels?.[keys.managedBy] !== manager) observed.delete(`shop/${name}`);
     else observed.set(`shop/${name}`, object);
     publisher.observe(`shop/${name}`);
   };

@@ -244,6 +244,16 @@ describe("a foreign edit", () => {
     expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
   });
 
+  test("that leaves nothing of ours in it is put back all the same", async () => {
+    const { clock, publisher, edit, events, stored } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    edit("heddle-cart", (object) => ({ ...evil(object), metadata: { name: "heddle-cart", namespace: "shop" } }));
+    await clock.advance(10);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+    expect(events).toEqual(["ForeignEdit"]);
+  });
+
   test("that deletes it is undone, with an event", async () => {
     const { clock, calls, events, publisher, see, stored } = setUp();
     publisher.setDesired([wanted("heddle-cart", "1")]);
@@ -273,6 +283,53 @@ describe("a foreign edit", () => {
     }
     expect(calls.length).toBe(2);
     expect(events).toEqual([]);
+  });
+});
+
+describe("somebody else's object under a name that is wanted", () => {
+  const foreign: ConfigMap = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "heddle-cart", namespace: "shop", labels: { app: "theirs" } },
+    data: { settings: "theirs" },
+  };
+
+  test.each([false, true])(
+    "is left alone, with an event, immutable: %s; ours is made when it is gone",
+    async (immutable) => {
+      const { clock, calls, events, notes, publisher, store, stored, observed } = setUp({ echo: false });
+      store({ ...foreign, immutable });
+      const before = stored.get("shop/heddle-cart");
+      publisher.setDesired([wanted("heddle-cart", "1")]);
+      await clock.advance(60_000);
+      publisher.resync();
+      publisher.setDesired([wanted("heddle-cart", "2")]);
+      await clock.advance(60_000);
+      expect(stored.get("shop/heddle-cart")).toBe(before);
+      expect(new Set(calls)).toEqual(new Set(["create heddle-cart"]));
+      expect(new Set(events)).toEqual(new Set(["ForeignConfigMap"]));
+      expect(notes[0]).toContain("was made by somebody else: it is left alone");
+      // At most each half minute.
+      expect(calls.length).toBeLessThan(40);
+      stored.delete("shop/heddle-cart");
+      observed.delete("shop/heddle-cart");
+      await clock.advance(31_000);
+      expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "2"));
+    },
+  );
+
+  test("is left alone also where ours was before", async () => {
+    const { clock, events, publisher, store, stored } = setUp();
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    stored.delete("shop/heddle-cart");
+    const theirs = store(foreign);
+    await clock.advance(60_000);
+    expect(stored.get("shop/heddle-cart")).toMatchObject({
+      data: theirs.data ?? {},
+      metadata: { uid: theirs.metadata.uid },
+    });
+    expect(new Set(events)).toEqual(new Set(["ForeignEdit", "ForeignConfigMap"]));
   });
 });
 

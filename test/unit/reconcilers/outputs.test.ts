@@ -86,14 +86,23 @@ describe("the record", () => {
     expect(Object.keys(data)).toEqual(["bootstrap.yaml", "certificate.yaml", "trust.yaml"]);
   });
 
-  test.each(["", "../x", "A", "-a", "a/b", "a".repeat(300)])(
-    "a pod that names its class %j gets none of that name",
-    (id) => {
-      const names = outputsOf(cart, mounting(id)).map(({ metadata }) => metadata.name);
-      expect(names).not.toContain(`heddle-${id}`);
-      expect(names).toHaveLength(3);
-    },
-  );
+  // The name of somebody else's ConfigMap among them: it must not become the operator's.
+  test.each([
+    ...["", "../x", "A", "-a", "a/b", "a".repeat(300)],
+    ...[
+      "settings",
+      "settings-1",
+      "cart-0123456789a",
+      "cart-012345678g",
+      "0123456789",
+      "-0123456789",
+      `${"a".repeat(300)}-0123456789`,
+    ],
+  ])("a pod that names its class %j gets none of that name", (id) => {
+    const names = outputsOf(cart, mounting(id)).map(({ metadata }) => metadata.name);
+    expect(names).not.toContain(`heddle-${id}`);
+    expect(names).toHaveLength(3);
+  });
 
   test("a pod cannot name its class so that a reach is not recorded", () => {
     const reach = named(outputsOf(cart, cartService), "heddle-reach-");
