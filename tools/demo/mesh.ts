@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
@@ -120,6 +121,7 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
       seen = object;
       const programmed = object.status?.conditions?.find((condition) => condition.type === "Programmed");
       if (programmed?.status === "True" && programmed.observedGeneration === object.metadata.generation) return object;
+      await delay(2);
     }
     throw new Error(
       `${kind.kind} ${namespace}/${name} is not programmed after ${seconds} s: ${JSON.stringify(seen?.status?.conditions)}`,
@@ -149,13 +151,14 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
   }
 
   /**
-   * Waits until every sidecar has acknowledged what the API server holds now: a mesh-wide policy that denies a port
-   * on which nobody listens is changed, and is programmed only with all that came before it.
+   * Waits until every sidecar has acknowledged what the API server holds now: a mesh-wide policy that is only counted, of
+   * a port on which nobody listens, is changed, and is programmed only with all that came before it. Nobody is denied
+   * anything by it, so that no connection has to end.
    */
   async settle(): Promise<void> {
     this.#settled += 1;
     await this.applyAndWait(
-      `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: settle, namespace: heddle-system}\nspec: {action: DENY, rules: [{to: [{operation: {ports: ["${60000 + this.#settled}"]}}]}]}\n`,
+      `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: settle, namespace: heddle-system}\nspec: {action: DENY, enforcement: DryRun, rules: [{to: [{operation: {ports: ["${60000 + this.#settled}"]}}]}]}\n`,
     );
   }
 
