@@ -201,17 +201,16 @@ test(`a publisher writes 500 ConfigMaps at ${recordRate} a second at most, those
     record: () => {},
   });
   const reach = (name: string): DesiredObject => ({ ...record(name, "1", crowd), data: { "outbound.yaml": "1" } });
+  const begun = performance.now();
   publisher.setDesired([
     ...Array.from({ length: 250 }, (_, index) => reach(`reach-${index}`)),
     ...Array.from({ length: 250 }, (_, index) => record(`class-${index}`, "1", crowd)),
   ]);
   await eventually(async () => times.length, 60_000).toBe(500);
   await publisher.stop();
+  // Two milliseconds are the timers'.
   for (const [index, time] of times.entries())
-    expect(
-      times.filter((other) => other >= time && other < time + 990).length,
-      `from write ${index}`,
-    ).toBeLessThanOrEqual(recordRate);
+    expect(time - begun, `write ${index}`).toBeGreaterThan(1000 * Math.floor(index / recordRate) - 2);
   // Four workers had taken something before the queue was filled.
   expect(names.slice(4, 250).filter((name) => name.startsWith("reach-"))).toEqual([]);
 }, 90_000);
