@@ -7,6 +7,7 @@ import { createRegistry } from "@bufbuild/protobuf";
 import { ExpressionFilterSchema } from "./generated/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js";
 import { ConfigSchema as StatsAccessLogSchema } from "./generated/envoy/extensions/access_loggers/stats/v3/stats_pb.js";
 import { StdoutAccessLogSchema } from "./generated/envoy/extensions/access_loggers/stream/v3/stream_pb.js";
+import { BufferSchema } from "./generated/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
 import { CustomResponseSchema } from "./generated/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.js";
 import { HealthCheckSchema } from "./generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
 import { RBACSchema as HttpRBACSchema } from "./generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
@@ -36,6 +37,7 @@ export const extensionRegistry: Registry = createRegistry(
   StdoutAccessLogSchema,
   HttpConnectionManagerSchema,
   HttpRBACSchema,
+  BufferSchema,
   CustomResponseSchema,
   HealthCheckSchema,
   LocalResponsePolicySchema,

@@ -19,8 +19,10 @@ import { encodeResource } from "./encode.ts";
 import { packed } from "./extension.ts";
 import type { ClusterJson } from "./generated/envoy/config/cluster/v3/cluster_pb.js";
 import type { RouteJson, RouteMatchJson } from "./generated/envoy/config/route/v3/route_components_pb.js";
+import { BufferSchema } from "./generated/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
 import { CustomResponseSchema } from "./generated/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.js";
 import { HealthCheckSchema } from "./generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
+import { RBACSchema } from "./generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
 import type { HttpFilterJson } from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { LocalResponsePolicySchema } from "./generated/envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy_pb.js";
 import { UpstreamTlsContextSchema } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
@@ -127,6 +129,28 @@ export function checkClusters(probes: readonly ApplicationProbe[], address: stri
 
 const dropName = "envoy.filters.http.custom_response";
 
+/**
+ * A body would go on to the application; to one that is probed by TCP, as it is. Whoever says its length is refused. One
+ * in chunks is put together first, if it is of a byte, and then has a length too; a longer one is refused at once.
+ */
+const refuseBodies: readonly HttpFilterJson[] = [
+  { name: "envoy.filters.http.buffer", typedConfig: packed(BufferSchema, { maxRequestBytes: 1 }) },
+  {
+    name: "envoy.filters.http.rbac/bodies",
+    typedConfig: packed(RBACSchema, {
+      rules: {
+        action: "DENY",
+        policies: {
+          bodies: {
+            permissions: [{ header: { name: "content-length", presentMatch: true } }],
+            principals: [{ any: true }],
+          },
+        },
+      },
+    }),
+  },
+];
+
 /** Answers a probe with the application's status and nothing else, and ends the application's answer there. */
 const dropContent = packed(CustomResponseSchema, {
   customResponseMatcher: {
@@ -138,6 +162,7 @@ const dropContent = packed(CustomResponseSchema, {
 export function probeFilters(probes: readonly ApplicationProbe[]): HttpFilterJson[] {
   if (probes.length === 0) return [];
   return [
+    ...refuseBodies,
     // It does something on the routes that say so.
     { name: dropName, typedConfig: packed(CustomResponseSchema, {}) },
     ...probes.filter(isChecked).map((probe): HttpFilterJson => {

@@ -1,5 +1,6 @@
 /** Probes of every kind, asked by the (local) kubelet as the API server's pod says, under a policy that denies everything. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runScript } from "../../tools/demo/rotation.ts";
 import { createTestAuthority } from "../support/test-identity.ts";
 import { useMesh } from "./mesh.ts";
 import { call } from "./support.ts";
@@ -114,6 +115,34 @@ describe("probes of an application that nobody may call", () => {
     );
   });
 
+  test("nobody sends the application a body by a probe, whole or in chunks", async () => {
+    const { podIP } = (await podOf()).status;
+    const bodies = [
+      "content-length: 5\r\n\r\nhello",
+      "content-length: 1\r\n\r\nh",
+      "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+      "transfer-encoding: chunked\r\n\r\n1\r\nh\r\n0\r\n\r\n",
+    ];
+    // What comes back of each, all together: the first is a probe's own, without a body.
+    const said = async (kind: Kind): Promise<string[]> => {
+      const head = `GET /probe/${kind}/readiness HTTP/1.1\r\nhost: ${podIP}:15020\r\nconnection: close\r\n`;
+      const requests = ["\r\n", ...bodies].map((body) => head + body);
+      const script = `const one = (text) => new Promise((done) => {
+          let answer = "";
+          const socket = require("node:net").connect(15020, ${JSON.stringify(podIP)}, () => socket.write(text));
+          socket.on("data", (data) => (answer += data)).on("error", () => {}).on("close", () => done(answer.slice(9, 12)));
+        });
+        (async () => { const all = []; for (const text of ${JSON.stringify(requests)}) all.push(await one(text)); console.log(all.join()); })();`;
+      return (await runScript(mesh(), "outside", "visitor", script)).trim().split(",");
+    };
+    for (const kind of ["http", "tcp"] as const) {
+      const [own, ...others] = await said(kind);
+      expect([kind, own]).toEqual([kind, "200"]);
+      expect(others).toHaveLength(bodies.length);
+      for (const status of others) expect([kind, status]).toEqual([kind, expect.stringMatching(/^(403|413|)$/)]);
+    }
+  });
+
   test("the application sees connections of the TCP probe, and not a byte on them", () => {
     expect(mesh().cluster.logs("shop", "probed", "tcp")).not.toContain("received");
   });
@@ -127,7 +156,8 @@ describe("probes of an application that nobody may call", () => {
     for (const kind of kinds.filter((each) => each !== "host")) {
       expect([kind, ...(await at(`/probe/${kind}/readiness`))]).toEqual([kind, { 200: 1 }, ""]);
       expect(await at(`/probe/${kind}/readiness?x=1`)).toEqual([{ 404: 1 }, ""]);
-      expect(await at(`/probe/${kind}/readiness`, "POST")).toEqual([{ 404: 1 }, ""]);
+      // Whatever may have a body ends before its path is looked at.
+      expect(await at(`/probe/${kind}/readiness`, "POST")).toEqual([{ 403: 1 }, "RBAC: access denied"]);
       expect(await at(`/probe/${kind}/liveness`)).toEqual([{ 404: 1 }, ""]);
     }
     // A Host that its probe does not name is the application's to refuse.
