@@ -213,12 +213,13 @@ describe("the provider CertManager", () => {
     };
     const stranger = () => createRoot("A stranger", { notBefore: Date.now() - hour, notAfter: Date.now() + hour });
     beforeAll(async () => {
-      // What it has begun it ends: else its last word would be that it issues.
-      const isIssuing = async () =>
-        (await certificateOf("cart")).status?.conditions?.some(
-          ({ type, status }) => type === "Issuing" && status === "True",
-        );
-      await until("cert-manager to have issued", async () => !(await isIssuing()), { timeout: 30_000 });
+      // What it has begun it ends, and says so: else its last word would be that it issues.
+      const isOver = async () => {
+        const conditions = (await certificateOf("cart")).status?.conditions ?? [];
+        const is = (sought: string) => conditions.some(({ type, status }) => type === sought && status === "True");
+        return is("Ready") && !is("Issuing");
+      };
+      await until("cert-manager to have issued", isOver, { timeout: 30_000 });
       await certManager?.stop();
     });
     test.each<readonly [string, string, () => Promise<Readonly<Record<string, string>>>]>([
