@@ -43,7 +43,7 @@ async function callerOfSmallExpressions(): Promise<string> {
       ),
       volumes: [
         ...spec.volumes.filter(({ name }) => !name.startsWith("heddle-")),
-        { name: "heddle-configuration", configMap: { name: "heddle-caller-small" } },
+        { name: "heddle-configuration", configMap: { name: "heddle-caller-0123456789" } },
         { name: "heddle-identity", secret: { secretName: "heddle-identity-caller" } },
       ],
     },
