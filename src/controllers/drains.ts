@@ -8,13 +8,11 @@
  * Pure: acknowledgements and the time are given. Kept in memory only, as the compile has no history: after a restart of the
  * operator nothing waits.
  */
-import { concernsScope } from "../envoy/rbac-connection.ts";
-import type { ProxyStates } from "../model/acknowledgement.ts";
+
 import type { AuthorizationRule, MeshPolicy, ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import { concernsScope } from "../model/port-scope.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import type { Compilation } from "../reconcilers/compile.ts";
-import { needOfModes } from "../reconcilers/needs.ts";
-import { hasTakenListeners } from "../reconcilers/proxies.ts";
 
 /** Between the last answer and the moment at which Envoy's workers have the new chains, in milliseconds. */
 export const drainMargin = 1_000;
@@ -91,20 +89,6 @@ export function advanceDrains(
     if (waiting.length > 0) next.set(version, new Map(waiting));
   }
   return next;
-}
-
-/**
- * Whether the chains of a pod's class, as compiled last, judge its connections: its listeners are acknowledged, and are not
- * warming. An acknowledged listener warms until the extensions that it waits for are answered. A refusal is an answer.
- */
-export function hasLiveListeners(pod: ObjectKey, compilation: Compilation, states: ProxyStates): boolean {
-  if (!hasTakenListeners(pod, compilation, states)) return false;
-  const { mesh, classResources } = compilation;
-  const { beside } = needOfModes(classResources.get(mesh.classOfPod.get(pod) ?? "") ?? []);
-  return beside.every(({ type, name, version }) => {
-    const said = states.get(pod)?.resource(type, name);
-    return said?.acknowledged !== undefined || said?.rejected?.version === version;
-  });
 }
 
 /** When the next pod will have drained, by the monotonic clock; undefined when none is about to. */

@@ -314,7 +314,6 @@ export function createIdentityController(
     const since = unwanted.get(key) ?? clock.now();
     if (clock.now() - since < collectAfter) {
       unwanted.set(key, since);
-      // Set anew each time, since a timer may fire a little early.
       timers.set(key, since + collectAfter);
       return "done";
     }

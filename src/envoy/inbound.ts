@@ -12,6 +12,7 @@
  * Whatever is served goes through the class's policies to the address that it was for.
  */
 import type { InboundPort, SpiffeID, TLSMode, WorkloadClass } from "../model/mesh.ts";
+import type { PortScope } from "../model/port-scope.ts";
 import { alpn, ports as sidecarPorts } from "../model/sidecar.ts";
 import type { AccessLogSetting } from "../model/snapshot.ts";
 import { accessLog, refusedConnectionLog } from "./access-log.ts";
@@ -34,7 +35,6 @@ import { connectionManager, http2Windows, internalOnlyHeaders } from "./http.ts"
 import { clusterNames, listenerNames } from "./names.ts";
 import { forwardClusters } from "./probes.ts";
 import { authorizationResources, dryRunFilters, requestFilters } from "./rbac.ts";
-import type { PortScope } from "./rbac-connection.ts";
 import { connectionFilters } from "./rbac-connection.ts";
 import type { EnvoyResource } from "./resource.ts";
 import { serverFirstCallers } from "./server-first.ts";

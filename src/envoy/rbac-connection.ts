@@ -4,7 +4,8 @@
  * drain time is over, and no others. Of the rules a chain has those that can match its port, so that it changes with these
  * alone.
  */
-import type { AuthorizationRule, MeshPolicy, OperationMatch, WorkloadClass } from "../model/mesh.ts";
+import type { MeshPolicy, WorkloadClass } from "../model/mesh.ts";
+import { concernsScope, type PortScope } from "../model/port-scope.ts";
 import { packed } from "./extension.ts";
 import type { FilterJson } from "./generated/envoy/config/listener/v3/listener_components_pb.js";
 import type { RBACJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
@@ -14,9 +15,6 @@ import { extensionNames, rbacStatPrefixes } from "./names.ts";
 import { unidentifiedPart } from "./rbac-principal.ts";
 import { rules } from "./rbac-rules.ts";
 import { trustDomainOf } from "./tls.ts";
-
-/** A container port, or all that the given ones leave. */
-export type PortScope = number | { readonly otherThan: ReadonlySet<number> };
 
 /**
  * The filters that judge the connections to a port, in their order; none where everything passes. Callers are identified by
@@ -45,18 +43,4 @@ export function connectionFilters(
       ? []
       : [filter(extensionNames.tcpAllow, "ALLOW", onPort("ALLOW", workload.allow))]),
   ];
-}
-
-/** Whether a rule can match a connection to some port of the scope. */
-export function concernsScope({ operations, conditions = [] }: AuthorizationRule, scope: PortScope): boolean {
-  const always = conditions.flatMap((condition) => ("operation" in condition ? [condition.operation] : []));
-  return (
-    always.every((operation) => isInScope(operation, scope)) &&
-    (operations.length === 0 || operations.some((operation) => isInScope(operation, scope)))
-  );
-}
-
-function isInScope({ ports: { any, none = [] } = {} }: OperationMatch, scope: PortScope): boolean {
-  if (typeof scope === "number") return any?.includes(scope) !== false && !none.includes(scope);
-  return any === undefined || any.some((port) => !scope.otherThan.has(port));
 }

@@ -1,5 +1,6 @@
 /** What is called, in RBAC's words. */
 import type { AddressRange, AuthorizationRule, OperationMatch, StringMatch, Values } from "../model/mesh.ts";
+import { demandedOperations } from "../model/port-scope.ts";
 import type { PermissionJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
 import type { Logic, RBACAction } from "./matching.ts";
 import { allOf, anyOf, escapeRE2, fieldTerms, isPresence, stringMatcher } from "./matching.ts";
@@ -13,13 +14,9 @@ const logic: Logic<PermissionJson> = {
   not: (rule) => ({ notRule: rule }),
 };
 
-/** Demands on the call that hold whatever operation fits. */
-const conditionsOf = ({ conditions = [] }: AuthorizationRule): readonly OperationMatch[] =>
-  conditions.flatMap((condition) => ("operation" in condition ? [condition.operation] : []));
-
 /** Whether the rule has a field that only HTTP can answer. */
 export function needsHTTP(rule: AuthorizationRule): boolean {
-  return [...rule.operations, ...conditionsOf(rule)].some(
+  return [...rule.operations, ...demandedOperations(rule)].some(
     ({ hosts, methods, paths, header }) => (hosts ?? methods ?? paths ?? header) !== undefined,
   );
 }
@@ -51,7 +48,7 @@ function permissions(
   rule: AuthorizationRule,
   terms: (operation: OperationMatch) => PermissionJson[],
 ): PermissionJson[] {
-  const always = conditionsOf(rule).flatMap(terms);
+  const always = demandedOperations(rule).flatMap(terms);
   const operations: readonly OperationMatch[] = rule.operations.length === 0 ? [{}] : rule.operations;
   return operations.map((operation) => allOf(logic, [...terms(operation), ...always]));
 }

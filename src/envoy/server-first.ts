@@ -4,9 +4,9 @@
  * of mutual TLS: the exact identities of an ALLOW.
  */
 import type { AuthorizationRule, OperationMatch, SourceMatch, SpiffeID, WorkloadClass } from "../model/mesh.ts";
+import { concernsScope } from "../model/port-scope.ts";
 import { spiffeId } from "../model/workload.ts";
 import type { RBACAction } from "./matching.ts";
-import { concernsScope } from "./rbac-connection.ts";
 import { needsHTTP } from "./rbac-permission.ts";
 import { trustDomainOf } from "./tls.ts";
 

@@ -1,6 +1,7 @@
 /** What the author of a valid AuthorizationPolicy should know: where it cannot be judged, and how it can be evaded. */
 import type { Finding } from "../model/finding.ts";
 import type { AuthorizationRule, InboundPort, MeshPolicy, OperationMatch, SourceMatch } from "../model/mesh.ts";
+import { concernsScope, demandedOperations, isInScope } from "../model/port-scope.ts";
 import { isApplicationPort } from "../model/sidecar.ts";
 import type { NamedPort } from "../model/workload.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
@@ -65,21 +66,6 @@ const distinct = <T>(values: readonly T[]): readonly T[] => [
 
 const isHTTP = ({ protocol }: DeclaredPort): boolean => protocol !== "tcp";
 
-/** Whether the demand on the port, if any, can hold for it. */
-function concerns(operation: OperationMatch, port: number): boolean {
-  const { any, none = [] } = operation.ports ?? {};
-  return (any === undefined || any.includes(port)) && !none.includes(port);
-}
-
-/** Operations that a rule's conditions demand. */
-const demanded = ({ conditions = [] }: AuthorizationRule): readonly OperationMatch[] =>
-  conditions.flatMap((condition) => ("operation" in condition ? [condition.operation] : []));
-
-/** Whether the demands of a rule on the port can hold for it. */
-const covers = (rule: AuthorizationRule, port: number): boolean =>
-  (rule.operations.length === 0 || rule.operations.some((operation) => concerns(operation, port))) &&
-  demanded(rule).every((operation) => concerns(operation, port));
-
 const httpFields = ["hosts", "methods", "paths"] as const;
 
 /** The name of a field as the user wrote it. */
@@ -99,9 +85,9 @@ function findHTTPOnTCP(
   const field = httpFields.find((name) => operation[name] !== undefined);
   if (field === undefined && operation.header === undefined) return [];
   // A condition holds for whatever the operations of its rule cover.
-  const named = operation.header === undefined ? [operation] : [...rule.operations, ...demanded(rule)];
+  const named = operation.header === undefined ? [operation] : [...rule.operations, ...demandedOperations(rule)];
   const concerned = (port: number) =>
-    (operation.header === undefined ? concerns(operation, port) : true) && covers(rule, port);
+    (operation.header === undefined ? isInScope(operation, port) : true) && concernsScope(rule, port);
   const undeclared = named
     .flatMap(({ ports }) => ports?.any ?? [])
     .filter((port) => !declared.some((known) => known.port === port));
@@ -155,7 +141,7 @@ function findIdentityWithoutStrict(
   path: string,
   modes: readonly Pick<WorkloadTLS, "mode" | "ports">[],
 ): readonly Finding[] {
-  const demands = demanded(rule);
+  const demands = demandedOperations(rule);
   const operations: readonly OperationMatch[] = rule.operations.length === 0 ? [{}] : rule.operations;
   // Whether it can hold for a port that nobody declares.
   const coversMore = (known: ReadonlySet<number>) => {
@@ -167,7 +153,7 @@ function findIdentityWithoutStrict(
     const known = new Set(ports.map(({ port }) => port));
     return (
       (mode !== "Strict" && coversMore(known)) ||
-      ports.some((port) => port.mode !== "Strict" && covers(rule, port.port))
+      ports.some((port) => port.mode !== "Strict" && concernsScope(rule, port.port))
     );
   });
   if (!isOpen) return [];

@@ -7,11 +7,11 @@
  */
 
 import { extensionNames, mirrorName, servicePortName } from "../envoy/names.ts";
-import { concernsScope } from "../envoy/rbac-connection.ts";
 import { dryRunName } from "../envoy/rbac-dry-run.ts";
 import type { EnvoyResource, ResourceType } from "../envoy/resource.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { MeshRoute, ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import { concernsScope } from "../model/port-scope.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import type { Compilation } from "./compile.ts";
 

@@ -119,12 +119,14 @@ export function hasTakenModes(classId: string, compilation: Compilation, states:
   return true;
 }
 
-/** Whether a pod has acknowledged the listeners of its class, whose chains judge connections. */
-export function hasTakenListeners(pod: ObjectKey, { mesh, classResources }: Compilation, states: ProxyStates): boolean {
+/**
+ * Whether the chains of a pod's class, as compiled last, judge its connections: its listeners are acknowledged, and are not
+ * warming. An acknowledged listener warms until the extensions that it waits for are answered. A refusal is an answer.
+ */
+export function hasLiveListeners(pod: ObjectKey, { mesh, classResources }: Compilation, states: ProxyStates): boolean {
   const state = states.get(pod);
-  const needed = classResources.get(mesh.classOfPod.get(pod) ?? "");
-  const listeners = needed?.filter(({ type }) => type === "listener");
-  return state !== undefined && listeners?.every((resource) => isLive(resource, state)) === true;
+  const resources = classResources.get(mesh.classOfPod.get(pod) ?? "");
+  return state !== undefined && resources !== undefined && isMet(needOfModes(resources), state);
 }
 
 /** A refusal counts as long as what was refused is what is wanted. */

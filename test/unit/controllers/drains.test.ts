@@ -1,19 +1,13 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Drains } from "../../../src/controllers/drains.ts";
-import {
-  advanceDrains,
-  drainMargin,
-  hasLiveListeners,
-  nextDrained,
-  nextDrains,
-  noDrains,
-} from "../../../src/controllers/drains.ts";
+import { advanceDrains, drainMargin, nextDrained, nextDrains, noDrains } from "../../../src/controllers/drains.ts";
 import { watches } from "../../../src/controllers/watches.ts";
 import type { ResourceState } from "../../../src/model/acknowledgement.ts";
 import { drainSecondsOf } from "../../../src/model/drain.ts";
 import { createCompileCache } from "../../../src/reconcilers/cache.ts";
 import type { Compilation } from "../../../src/reconcilers/compile.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
+import { hasLiveListeners } from "../../../src/reconcilers/proxies.ts";
 import { authorizationPolicy, clusterOf, meshTLS, pod, service, testSettings } from "../../support/objects.ts";
 import { proxiesSaying, syncedProxies } from "../../support/proxies.ts";
 
