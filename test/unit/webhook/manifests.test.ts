@@ -113,8 +113,9 @@ describe("the configuration for warnings", () => {
 
 describe("what the operator may do", () => {
   const rules = [...one("ClusterRole").rules, ...one("Role").rules] as readonly Rule[];
-  const reads = ["get", "list", "watch"];
-  const readsAndWrites = [...reads, "create", "patch", "delete"];
+  /** What a reflector does. Only what is written is asked for by name as well. */
+  const reads = ["list", "watch"];
+  const readsAndWrites = ["get", ...reads, "create", "patch", "delete"];
   const wanted = new Map<string, readonly string[]>([
     ["TrafficSplit", reads],
     ["AuthorizationPolicy", reads],
@@ -125,7 +126,7 @@ describe("what the operator may do", () => {
     ["EndpointSlice", reads],
     ["ConfigMap", [...readsAndWrites, "update"]],
     ["Secret", readsAndWrites],
-    ["Certificate", [...reads, "create", "update", "delete"]],
+    ["Certificate", ["get", ...reads, "create", "update", "delete"]],
     ["Event", ["create"]],
     ["Lease", ["create", "get", "update"]],
     ["CustomResourceDefinition", ["get"]],
