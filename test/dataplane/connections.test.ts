@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
-import type { Running } from "../../tools/cluster.ts";
 import type { StatusView } from "../../tools/demo/mesh.ts";
 import { useMesh } from "./mesh.ts";
+import { hold as holdOpen, read as readFrom } from "./sockets.ts";
 import type { Caller } from "./support.ts";
-import { callers } from "./support.ts";
 
 const mesh = useMesh();
 let ledger = "";
@@ -21,48 +20,10 @@ afterAll(async () => {
   await mesh().remove("service", "shop", "ledger");
 });
 
-/** What a caller of a TCP port reads: a line, or what there is after so many seconds, or when the connection is closed. */
-async function read(caller: Caller, port: number, says = "", seconds = 20): Promise<string> {
-  const [namespace, deployment] = callers[caller];
-  const script = `
-    let text = "";
-    const end = () => { process.stdout.write(text); process.exit(); };
-    const socket = require("node:net").connect(${port}, "ledger.shop");
-    socket.on("connect", () => socket.write(${JSON.stringify(says)}));
-    socket.on("data", (data) => { text += data; if (text.endsWith("\\n")) end(); });
-    socket.on("error", () => {}).on("close", end);
-    setTimeout(end, ${seconds * 1000});`;
-  const pod = await mesh().podOf(namespace, deployment);
-  const { status, stdout, stderr } = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", script]);
-  expect(status, stderr).toBe(0);
-  return stdout;
-}
-
-/** A connection that is held open: `finish` tells whether it still answers. */
-async function hold(caller: Caller, port: number): Promise<{ finish(): Promise<string> }> {
-  const [namespace, deployment] = callers[caller];
-  const script = `
-    const socket = require("node:net").connect(${port}, "ledger.shop");
-    socket.on("connect", () => socket.write("first\\n"));
-    socket.once("data", () => console.error("open"));
-    let isClosed = false;
-    socket.on("error", () => {}).on("close", () => { isClosed = true; });
-    const end = (verdict) => { process.stdout.write(verdict); process.exit(); };
-    process.stdin.resume().on("end", () => {
-      if (isClosed) return end("closed");
-      socket.on("data", () => end("open")).on("close", () => end("closed"));
-      socket.write("last\\n");
-    });`;
-  const pod = await mesh().podOf(namespace, deployment);
-  const running: Running = mesh().cluster.start(namespace, pod, "app", ["node", "-e", script]);
-  await running.firstNote;
-  return {
-    finish: async () => {
-      running.endInput();
-      return (await running.result).stdout;
-    },
-  };
-}
+const ledgerPort = (port: number) => ["ledger.shop", port] as const;
+const read = (caller: Caller, port: number, says?: string, seconds?: number) =>
+  readFrom(mesh(), caller, ledgerPort(port), says, seconds);
+const hold = (caller: Caller, port: number) => holdOpen(mesh(), caller, ledgerPort(port));
 
 /** How many connections an application has had. */
 const connections = (container: "sql" | "lines"): number =>
@@ -146,8 +107,8 @@ describe("connections that were open before", () => {
     const held = await hold("checkout", 9100);
     const other = await hold("checkout", 3306);
     expect(await reasonsUntilProgrammed("AuthorizationPolicy", "ledger", onlyFrontend)).toContain("Draining");
-    expect(await held.finish()).toBe("closed");
-    expect(await other.finish()).toBe("closed");
+    expect(await held.finish()).toMatchObject({ end: "closed" });
+    expect(await other.finish()).toMatchObject({ end: "closed" });
     await mesh().remove("authorizationpolicies.heddle.dev", "shop", "ledger");
   });
 
@@ -157,8 +118,8 @@ describe("connections that were open before", () => {
     const strict =
       "apiVersion: heddle.dev/v1alpha1\nkind: MeshTLS\nmetadata: {name: ledger, namespace: shop}\nspec: {selector: {matchLabels: {app: ledger}}, mode: Strict}\n";
     expect(await reasonsUntilProgrammed("MeshTLS", "ledger", strict)).toContain("Draining");
-    expect(await plaintext.finish()).toBe("closed");
-    expect(await mutual.finish()).toBe("open");
+    expect(await plaintext.finish()).toMatchObject({ end: "closed" });
+    expect(await mutual.finish()).toMatchObject({ end: "open" });
     await mesh().remove("meshtls.heddle.dev", "shop", "ledger");
   });
 
