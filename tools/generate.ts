@@ -1,7 +1,7 @@
 /**
  * Makes everything that derives from `crds/`: TypeScript types, compiled validators, and the reference pages; from the
- * table of annotations, their page; and from the list of exemptions, the webhook's match conditions. The result is
- * committed; `--check` says whether it is what the CRDs give, and changes nothing.
+ * table of annotations, their page; and from the list of exemptions, the conditions of the webhook and of the admission
+ * policy. The result is committed; `--check` says whether it is what the CRDs give, and changes nothing.
  *
  *   node tools/generate.ts [--check]   types, validators, reference pages
  *   node tools/generate.ts --envoy     the types of Envoy's API too (needs Go)
@@ -17,7 +17,7 @@ import { metricsPage, settingsPage } from "./generate/operations.ts";
 import { referencePage } from "./generate/reference.ts";
 import { typesOf } from "./generate/types.ts";
 import { validatorsOf } from "./generate/validators.ts";
-import { withMatchConditions } from "./generate/webhook.ts";
+import { withExemptions, withMatchConditions } from "./generate/webhook.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -41,6 +41,8 @@ async function generate(): Promise<Map<string, string>> {
   for (const file of ["config/40-webhook.yaml", "config/50-warnings.yaml"]) {
     files.set(file, withMatchConditions(await readFile(join(root, file), "utf8")));
   }
+  const policies = "config/60-admission.yaml";
+  files.set(policies, withExemptions(await readFile(join(root, policies), "utf8")));
   return files;
 }
 

@@ -4,10 +4,10 @@
  */
 import type { PodAnnotation } from "../model/annotations.ts";
 import { readAnnotations } from "../model/annotations.ts";
+import { exemptionsOf, optsOut } from "../model/exemptions.ts";
 import type { InjectionRecord } from "../model/injection-record.ts";
 import { readRecord } from "../model/injection-record.ts";
 import { containers, keys } from "../model/sidecar.ts";
-import { exemptionsOf, optsOut } from "./exemptions.ts";
 import { changeableFields, imageFields, overwrite, reassert } from "./merge.ts";
 import { classOf, serviceAccountOf, stampMetadata } from "./metadata.ts";
 import type { AdmissionContainer, AdmissionPod, AdmissionPodSpec } from "./pod.ts";

@@ -1,8 +1,8 @@
-/** A real API server that asks the webhook's own server, by the configuration that is shipped. */
+/** A real API server that asks the webhook's own server and keeps the policies, by the configuration that is shipped. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { parse } from "yaml";
-import { kinds } from "../../src/api/kinds.ts";
+import { parse, parseAllDocuments } from "yaml";
+import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { Container, KubernetesObject, Pod, Volume } from "../../src/api/kubernetes.ts";
 import { createRoot, openAuthority } from "../../src/identity/authority.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
@@ -51,6 +51,33 @@ const serviceAccount = {
   plural: "serviceaccounts",
   namespaced: true,
 } as const;
+
+const policyKind = (kind: string, plural: string): Kind => {
+  return { apiVersion: "admissionregistration.k8s.io/v1", kind, plural, namespaced: false };
+};
+/** Kinds of admission policies, by name. */
+export const policyKinds: ReadonlyMap<string, Kind> = new Map([
+  ["ValidatingAdmissionPolicy", policyKind("ValidatingAdmissionPolicy", "validatingadmissionpolicies")],
+  [
+    "ValidatingAdmissionPolicyBinding",
+    policyKind("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+  ],
+]);
+
+/** The objects of a file of `config/`. */
+function shipped(file: string): readonly KubernetesObject[] {
+  const text = readFileSync(resolve(import.meta.dirname, "../../config", file), "utf8");
+  return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
+}
+
+/** Creates the admission policies as they are shipped, and their bindings. The API server keeps them within seconds. */
+export async function createPolicies(client: KubeClient): Promise<void> {
+  for (const object of shipped("60-admission.yaml")) {
+    const kind = policyKinds.get(object.kind);
+    if (kind === undefined) throw new Error(`config/60-admission.yaml has a ${object.kind}`);
+    await client.create(kind, object as ObjectToWrite);
+  }
+}
 
 /** Whether a pod has the sidecar. */
 export const isInjected = (pod: Pod): boolean =>
@@ -130,6 +157,25 @@ export async function startAdmission(
     new Map([...counting, ...others.map(([name, handler]) => [`/${name}`, handler] as const)]),
   );
   const { clientConfig } = webhook;
+  for (const [name, inject] of [
+    ["shop", "enabled"],
+    ["strict", "enforced"],
+    ["outside", undefined],
+  ] as const) {
+    const labels = inject === undefined ? {} : { labels: { [keys.inject]: inject } };
+    await client.create(kinds.Namespace, { metadata: { name, ...labels } });
+    const find = () => client.get(serviceAccount, { namespace: name, name: "default" });
+    await until(`the default ServiceAccount of ${name}`, find, { timeout: 20_000 });
+  }
+  const create: Admission["create"] = (namespace, name, changes) =>
+    client.create(kinds.Pod, podToWrite(namespace, name, changes)) as Promise<PodDetails>;
+  await createPolicies(client);
+  const isRefused = () =>
+    create("shop", `before-${Date.now()}`).then(
+      () => false,
+      (error: unknown) => String(error).includes("heddle-injected"),
+    );
+  await until("the policies to be kept", isRefused, { timeout: 30_000 });
   for (const [name] of others) {
     const rules = [{ apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"] }];
     const namespaceSelector = { matchExpressions: [{ key: keys.inject, operator: "Exists" }] };
@@ -144,18 +190,6 @@ export async function startAdmission(
     shippedConfiguration("40-webhook.yaml", clientConfig) as ObjectToWrite,
   );
 
-  for (const [name, inject] of [
-    ["shop", "enabled"],
-    ["strict", "enforced"],
-    ["outside", undefined],
-  ] as const) {
-    const labels = inject === undefined ? {} : { labels: { [keys.inject]: inject } };
-    await client.create(kinds.Namespace, { metadata: { name, ...labels } });
-    const find = () => client.get(serviceAccount, { namespace: name, name: "default" });
-    await until(`the default ServiceAccount of ${name}`, find, { timeout: 20_000 });
-  }
-  const create: Admission["create"] = (namespace, name, changes) =>
-    client.create(kinds.Pod, podToWrite(namespace, name, changes)) as Promise<PodDetails>;
   // The API server takes a new configuration within a second or so.
   const first = async () => isInjected(await create("shop", `first-${Date.now()}`));
   await until("the webhook to be asked", first, { timeout: 20_000 });

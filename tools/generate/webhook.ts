@@ -1,4 +1,4 @@
-import { exemptionsOf, injected } from "../../src/webhook/exemptions.ts";
+import { exemptionsOf, injected } from "../../src/model/exemptions.ts";
 import { ephemeralPath, injectionPaths } from "../../src/webhook/handler.ts";
 import { namespaceConditions, policyConditions, warningsPaths } from "../../src/webhook/warn.ts";
 
@@ -6,6 +6,26 @@ import { namespaceConditions, policyConditions, warningsPaths } from "../../src/
 export function withMatchConditions(text: string): string {
   const [head = "", ...webhooks] = text.split(/^(?= {2}- name: )/m);
   return head + webhooks.map(withItsConditions).join("");
+}
+
+/**
+ * The admission policies with the exemptions that the sources give: those that count everywhere are match conditions;
+ * whether a pod opted out is a variable, since match conditions do not know the namespace's labels.
+ */
+export function withExemptions(text: string): string {
+  const conditions = exemptionsOf({ enforced: true })
+    .map(({ name, expression }) => `    - name: ${name}\n      expression: ${JSON.stringify(expression)}\n`)
+    .join("");
+  const everywhere = new Set(exemptionsOf({ enforced: true }));
+  const others = exemptionsOf({ enforced: false }).filter((exemption) => !everywhere.has(exemption));
+  const kept = others.map(({ expression }) => `(${expression})`).join(" && ");
+  const optedOut = `!variables.enforced && !(${kept})`;
+  return text
+    .replace(
+      /^( {2}matchConditions:\n)(?: {4}.*\n)*(?= {2}variables:\n {4}- name: enforced)/m,
+      (_, field: string) => field + conditions,
+    )
+    .replace(/^( {4}- name: optedOut\n {6}expression: ).*$/m, (_, field: string) => field + JSON.stringify(optedOut));
 }
 
 function withItsConditions(webhook: string): string {

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { kinds } from "../../../src/api/kinds.ts";
+import { exemptionsOf, injected } from "../../../src/model/exemptions.ts";
 import { ports } from "../../../src/model/sidecar.ts";
 import { parseSettings } from "../../../src/ops/settings.ts";
-import { exemptionsOf, injected } from "../../../src/webhook/exemptions.ts";
 import { ephemeralPath, injectionPaths } from "../../../src/webhook/handler.ts";
 import { defaultLimits } from "../../../src/webhook/server.ts";
 import { namespaceConditions, policyConditions, warningsPaths } from "../../../src/webhook/warn.ts";
@@ -77,6 +77,33 @@ describe("the webhook configuration", () => {
       expect(defaultLimits.requestTime).toBeLessThan(Number(webhook["timeoutSeconds"]) * 1000);
     },
   );
+});
+
+describe("the admission policies", () => {
+  const policies = objects.filter(({ kind }) => kind === "ValidatingAdmissionPolicy");
+  const bindings = objects.filter(({ kind }) => kind === "ValidatingAdmissionPolicyBinding");
+
+  test("refuse, each by one binding, and nothing passes while one cannot be evaluated", () => {
+    const bound = bindings.map(({ spec }) => [spec.policyName, spec.validationActions]);
+    expect(bound).toEqual(policies.map(({ metadata }) => [metadata.name, ["Deny"]]));
+    expect(policies.map(({ spec }) => spec.failurePolicy)).toEqual(policies.map(() => "Fail"));
+  });
+
+  test("of injection: the namespaces and the exemptions of the webhook", () => {
+    const { spec } = policies.find(({ metadata }) => metadata.name === "heddle-injected");
+    const { matchConstraints, matchConditions, variables } = spec;
+    expect(matchConstraints.namespaceSelector.matchExpressions).toEqual([
+      { key: "heddle.dev/inject", operator: "In", values: ["enabled", "enforced"] },
+      { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["heddle-system", "kube-system"] },
+    ]);
+    const absolute = exemptionsOf({ enforced: true });
+    expect(matchConditions).toEqual(absolute.map(({ name, expression }) => ({ name, expression })));
+    const others = exemptionsOf({ enforced: false }).filter((exemption) => !absolute.includes(exemption));
+    const optedOut = variables.find(({ name }: { name: string }) => name === "optedOut").expression;
+    expect(optedOut).toBe(
+      `!variables.enforced && !(${others.map(({ expression }) => `(${expression})`).join(" && ")})`,
+    );
+  });
 });
 
 describe("the configuration for warnings", () => {

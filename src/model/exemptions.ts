@@ -1,10 +1,23 @@
 /**
  * Which pods get no sidecar although their namespace asks for it. The one list of them: the API server judges them by
- * the expressions before it calls the webhook, the webhook judges them again, and config/40-webhook.yaml is generated
- * from it.
+ * the expressions before it calls the webhook (config/40-webhook.yaml) and before it refuses a pod without a sidecar
+ * (config/60-admission.yaml), both generated from it; the webhook judges them again, and so does whoever counts the pods
+ * that have none.
  */
-import { containers, keys } from "../model/sidecar.ts";
-import type { AdmissionPod } from "./pod.ts";
+import { containers, keys } from "./sidecar.ts";
+
+/** What of a pod the exemptions look at. */
+export interface ExemptiblePod {
+  readonly metadata: {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: {
+    readonly hostNetwork?: boolean;
+    readonly nodeSelector?: Readonly<Record<string, string>>;
+    readonly os?: { readonly name?: string };
+  };
+}
 
 /** One reason for which a pod is left alone. */
 export interface Exemption {
@@ -15,7 +28,7 @@ export interface Exemption {
   readonly reason: string;
   /** Whether it counts in namespaces labelled `heddle.dev/inject: enforced` too. */
   readonly isAbsolute: boolean;
-  applies(pod: AdmissionPod): boolean;
+  applies(pod: ExemptiblePod): boolean;
 }
 
 const mirrorAnnotation = "kubernetes.io/config.mirror";
@@ -66,6 +79,6 @@ export function exemptionsOf(namespace: { readonly enforced: boolean }): readonl
 }
 
 /** Whether the pod asks for no sidecar. */
-export function optsOut(pod: AdmissionPod): boolean {
+export function optsOut(pod: ExemptiblePod): boolean {
   return pod.metadata.labels?.[keys.inject] === optedOut;
 }
