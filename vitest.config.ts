@@ -12,6 +12,7 @@ export default defineConfig({
           include: [
             "test/unit/**/*.test.ts",
             "test/golden/**/*.test.ts",
+            "test/chart/**/*.test.ts",
             "test/envoy/**/*.test.ts",
             "test/xds/**/*.test.ts",
             "test/redirect/**/*.test.ts",

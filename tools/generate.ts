@@ -1,16 +1,18 @@
 /**
- * Makes everything that derives from `crds/`: TypeScript types, compiled validators, and the reference pages; from the
- * table of annotations, their page; and from the list of exemptions, the conditions of the webhook and of the admission
- * policy. The result is committed; `--check` says whether it is what the CRDs give, and changes nothing.
+ * Makes everything that derives from `crds/`: TypeScript types, compiled validators, the reference pages, and the chart's
+ * templates of them; from the tables of annotations, settings and metrics, their pages; from the list of exemptions, the
+ * conditions of the webhook and of the admission policy; and from the chart, its table of values and install.yaml. The
+ * result is committed; `--check` says whether it is what its sources give, and changes nothing.
  *
- *   node tools/generate.ts [--check]   types, validators, reference pages
+ *   node tools/generate.ts [--check]   all of that
  *   node tools/generate.ts --envoy     the types of Envoy's API too (needs Go)
  *   node tools/generate.ts --cert-manager   the types of cert-manager's API too (needs Go)
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { annotationsPage } from "./generate/annotations.ts";
 import { generateCertManagerTypes } from "./generate/cert-manager.ts";
+import { definitionTemplate, installManifest, withValues } from "./generate/chart.ts";
 import { readCustomResources } from "./generate/custom-resources.ts";
 import { generateEnvoyTypes } from "./generate/envoy.ts";
 import { metricsPage, settingsPage } from "./generate/operations.ts";
@@ -22,15 +24,17 @@ import { withExemptions, withMatchConditions } from "./generate/webhook.ts";
 const root = join(import.meta.dirname, "..");
 
 /** Folders in which every file is generated, so that one that is not generated any more is deleted. */
-const ownedFolders = ["src/api/generated"];
+const ownedFolders = ["src/api/generated", "charts/heddle/templates/crds"];
 
-/** Every generated file, by its path from the root of the tree. */
+/** Every generated file but install.yaml, by its path from the root of the tree. */
 async function generate(): Promise<Map<string, string>> {
   const resources = await readCustomResources(join(root, "crds"));
   const files = new Map<string, string>();
   for (const resource of resources) {
     files.set(`src/api/generated/${resource.kind}.ts`, await typesOf(resource));
     files.set(`docs/reference/${resource.kind.toLowerCase()}.md`, referencePage(resource));
+    const definition = await readText(`crds/${resource.file}`);
+    files.set(`charts/heddle/templates/crds/${resource.file}`, definitionTemplate(resource.file, definition));
   }
   for (const [name, content] of validatorsOf(resources)) {
     files.set(`src/api/generated/${name}`, content);
@@ -38,12 +42,32 @@ async function generate(): Promise<Map<string, string>> {
   files.set("docs/reference/annotations.md", annotationsPage());
   files.set("docs/reference/settings.md", settingsPage());
   files.set("docs/reference/metrics.md", metricsPage());
-  for (const file of ["config/40-webhook.yaml", "config/50-warnings.yaml"]) {
-    files.set(file, withMatchConditions(await readFile(join(root, file), "utf8")));
+  for (const file of ["webhook.yaml", "warnings.yaml"].map((name) => `charts/heddle/templates/${name}`)) {
+    files.set(file, withMatchConditions(await readText(file)));
   }
-  const policies = "config/60-admission.yaml";
-  files.set(policies, withExemptions(await readFile(join(root, policies), "utf8")));
+  const policies = "charts/heddle/templates/admission.yaml";
+  files.set(policies, withExemptions(await readText(policies)));
+  const readme = "charts/heddle/README.md";
+  files.set(readme, withValues(await readText(readme), await readText("charts/heddle/values.yaml")));
   return files;
+}
+
+const readText = (path: string): Promise<string> => readFile(join(root, path), "utf8");
+
+/** Those of the files that are not as they are to be. */
+async function differingOf(files: ReadonlyMap<string, string>): Promise<string[]> {
+  const differing: string[] = [];
+  for (const [path, content] of files) {
+    const present = await readText(path).catch(() => undefined);
+    if (present !== content) differing.push(path);
+  }
+  return differing;
+}
+
+async function write(path: string, content: string): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), content);
+  console.log(`generate: wrote ${path}`);
 }
 
 /** Paths of files in the owned folders that are not among the generated ones. */
@@ -71,30 +95,27 @@ async function main(options: readonly string[]): Promise<number> {
   }
   const files = await generate();
   const stale = await orphans(files);
-  const differing: string[] = [];
-  for (const [path, content] of files) {
-    const present = await readFile(join(root, path), "utf8").catch(() => undefined);
-    if (present !== content) {
-      differing.push(path);
+  const differing = await differingOf(files);
+  if (!check) {
+    for (const path of differing) await write(path, files.get(path) ?? "");
+    for (const path of stale) {
+      await rm(join(root, path), { recursive: true });
+      console.log(`generate: deleted ${path}`);
     }
   }
-  if (check) {
-    for (const path of differing) console.error(`generate: ${path} is not what it is made from gives`);
-    for (const path of stale) console.error(`generate: ${path} is generated by nothing any more`);
-    const failed = differing.length + stale.length > 0;
-    if (failed) console.error("generate: run `make generate` and commit the result");
-    return failed ? 1 : 0;
+  // The chart as it is now.
+  const install = new Map([["install.yaml", await installManifest(join(root, "charts/heddle"))]]);
+  const differingInstall = await differingOf(install);
+  if (!check) {
+    for (const path of differingInstall) await write(path, install.get(path) ?? "");
+    return 0;
   }
-  for (const path of differing) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), files.get(path) ?? "");
-    console.log(`generate: wrote ${relative(process.cwd(), join(root, path))}`);
-  }
-  for (const path of stale) {
-    await rm(join(root, path), { recursive: true });
-    console.log(`generate: deleted ${relative(process.cwd(), join(root, path))}`);
-  }
-  return 0;
+  for (const path of [...differing, ...differingInstall])
+    console.error(`generate: ${path} is not what it is made from gives`);
+  for (const path of stale) console.error(`generate: ${path} is generated by nothing any more`);
+  const failed = differing.length + differingInstall.length + stale.length > 0;
+  if (failed) console.error("generate: run `make generate` and commit the result");
+  return failed ? 1 : 0;
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,7 +1,7 @@
 /**
  * Which pods get no sidecar although their namespace asks for it. The one list of them: the API server judges them by
- * the expressions before it calls the webhook (config/40-webhook.yaml) and before it refuses a pod without a sidecar
- * (config/60-admission.yaml), both generated from it; the webhook judges them again, and so does whoever counts the pods
+ * the expressions before it calls the webhook and before it refuses a pod without a sidecar (webhook.yaml and
+ * admission.yaml of the chart, both generated from it); the webhook judges them again, and so does whoever counts the pods
  * that have none.
  */
 import { containers, keys } from "./sidecar.ts";

@@ -250,7 +250,7 @@ test("the API server finds nothing wrong with the expressions", async () => {
 describe("a webhook that does not answer", () => {
   /** The configuration that is shipped, of a webhook at a port where nobody listens. */
   const install = async (failurePolicy: string): Promise<void> => {
-    const dead = shippedConfiguration("40-webhook.yaml", () => ({ url: "https://localhost:1/" }));
+    const dead = shippedConfiguration("MutatingWebhookConfiguration", () => ({ url: "https://localhost:1/" }));
     const { webhooks } = dead as unknown as { webhooks: readonly object[] };
     await client.create(kinds.MutatingWebhookConfiguration, {
       ...dead,

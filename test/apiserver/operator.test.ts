@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse, parseAllDocuments } from "yaml";
+import { parseAllDocuments } from "yaml";
 import type { Condition } from "../../src/api/conditions.ts";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { ConfigMap, KubernetesObject, Secret } from "../../src/api/kubernetes.ts";
@@ -18,6 +18,7 @@ import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { freePorts, until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
+import { shippedObject } from "../support/manifests.ts";
 
 interface ShippedConfiguration extends KubernetesObject {
   readonly kind: WebhookConfigurationKind;
@@ -84,8 +85,8 @@ beforeAll(async () => {
   }
   await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
   await client.create(kinds.Namespace, { metadata: { name: "shop", labels: { [keys.inject]: "enabled" } } });
-  for (const file of ["40-webhook.yaml", "50-warnings.yaml"]) {
-    const shipped = parse(readFileSync(join(repository, "config", file), "utf8")) as ShippedConfiguration;
+  for (const kind of webhookConfigurationKinds) {
+    const shipped: ShippedConfiguration = shippedObject(kind);
     // No Service leads to the operator here, so that pods would be refused.
     const webhooks = shipped.webhooks.map((webhook) => ({ ...webhook, failurePolicy: "Ignore" }));
     const body = { ...shipped, webhooks } as ObjectToWrite;

@@ -63,7 +63,7 @@ beforeAll(async () => {
   webhook = await serveWebhook(new Map(counting));
   await client.create(
     kinds.ValidatingWebhookConfiguration,
-    shippedConfiguration("50-warnings.yaml", webhook.clientConfig) as ObjectToWrite,
+    shippedConfiguration("ValidatingWebhookConfiguration", webhook.clientConfig) as ObjectToWrite,
   );
   // The API server takes a new configuration within a second or so.
   let attempt = 0;

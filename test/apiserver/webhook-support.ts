@@ -1,7 +1,4 @@
 /** A real API server that asks the webhook's own server and keeps the policies, by the configuration that is shipped. */
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { parse, parseAllDocuments } from "yaml";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { Container, KubernetesObject, Pod, Volume } from "../../src/api/kubernetes.ts";
 import { createRoot, openAuthority } from "../../src/identity/authority.ts";
@@ -15,6 +12,7 @@ import { createWebhookServer } from "../../src/webhook/server.ts";
 import { defaultInjectionSettings } from "../../src/webhook/settings.ts";
 import { until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
+import { shippedObject, shippedObjects } from "../support/manifests.ts";
 
 interface ShippedConfiguration extends KubernetesObject {
   readonly webhooks: readonly { readonly clientConfig: { readonly service: { readonly path: string } } }[];
@@ -64,18 +62,11 @@ export const policyKinds: ReadonlyMap<string, Kind> = new Map([
   ],
 ]);
 
-/** The objects of a file of `config/`. */
-function shipped(file: string): readonly KubernetesObject[] {
-  const text = readFileSync(resolve(import.meta.dirname, "../../config", file), "utf8");
-  return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
-}
-
 /** Creates the admission policies as they are shipped, and their bindings. The API server keeps them within seconds. */
 export async function createPolicies(client: KubeClient): Promise<void> {
-  for (const object of shipped("60-admission.yaml")) {
+  for (const object of shippedObjects()) {
     const kind = policyKinds.get(object.kind);
-    if (kind === undefined) throw new Error(`config/60-admission.yaml has a ${object.kind}`);
-    await client.create(kind, object as ObjectToWrite);
+    if (kind !== undefined) await client.create(kind, object as ObjectToWrite);
   }
 }
 
@@ -117,10 +108,12 @@ export async function serveWebhook(handlers: ReadonlyMap<string, AdmissionHandle
   };
 }
 
-/** A webhook configuration of `config/` as it is shipped, but that no Service leads to the webhook. */
-export function shippedConfiguration(file: string, clientConfig: ServedWebhook["clientConfig"]): KubernetesObject {
-  const manifest = readFileSync(resolve(import.meta.dirname, "../../config", file), "utf8");
-  const shipped = parse(manifest) as ShippedConfiguration;
+/** A webhook configuration as it is shipped, but that no Service leads to the webhook. */
+export function shippedConfiguration(
+  kind: "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration",
+  clientConfig: ServedWebhook["clientConfig"],
+): KubernetesObject {
+  const shipped: ShippedConfiguration = shippedObject(kind);
   const webhooks = shipped.webhooks.map((each) => {
     return { ...each, clientConfig: clientConfig(each.clientConfig.service.path) };
   });
@@ -187,7 +180,7 @@ export async function startAdmission(
   }
   await client.create(
     kinds.MutatingWebhookConfiguration,
-    shippedConfiguration("40-webhook.yaml", clientConfig) as ObjectToWrite,
+    shippedConfiguration("MutatingWebhookConfiguration", clientConfig) as ObjectToWrite,
   );
 
   // The API server takes a new configuration within a second or so.

@@ -1,8 +1,8 @@
 import { beforeAll } from "vitest";
 import type { ClusterAccess } from "../../tools/cluster.ts";
-import { installHeddle } from "../../tools/demo/install.ts";
-import type { Mesh } from "../../tools/demo/mesh.ts";
+import { Mesh } from "../../tools/demo/mesh.ts";
 import { clusterOf } from "../../tools/kind/cluster.ts";
+import { installChart } from "../../tools/kind/install.ts";
 
 /** All files run one after another in one process, on the cluster that `make e2e` has made. */
 let installed: Promise<Mesh<ClusterAccess>> | undefined;
@@ -10,7 +10,9 @@ let installed: Promise<Mesh<ClusterAccess>> | undefined;
 async function install(): Promise<Mesh<ClusterAccess>> {
   const kubeconfig = process.env["HEDDLE_E2E_KUBECONFIG"];
   if (kubeconfig === undefined) throw new Error("these tests need a cluster: run `make e2e`");
-  return installHeddle(await clusterOf(kubeconfig), 180);
+  const cluster = await clusterOf(kubeconfig);
+  await installChart(cluster);
+  return new Mesh(cluster);
 }
 
 /** The mesh of the run, with the operator Ready. */

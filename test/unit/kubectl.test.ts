@@ -8,11 +8,11 @@ function filesIn(path: string): string[] {
   return readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
     const inner = join(path, entry.name);
     if (entry.isDirectory()) return ["node_modules", "generated"].includes(entry.name) ? [] : filesIn(inner);
-    return /\.(md|ts|ya?ml|sh)$/.test(entry.name) ? [inner] : [];
+    return /\.(md|ts|ya?ml|sh|txt)$/.test(entry.name) ? [inner] : [];
   });
 }
 
-const folders = ["docs", "examples", "tools", "src", "crds", "config", "images", "test/e2e"];
+const folders = ["docs", "examples", "tools", "src", "crds", "charts", "images", "test/e2e"];
 const files = [
   ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile"].map((name) => join(root, name)),
   ...folders.flatMap((folder) => filesIn(join(root, folder))),

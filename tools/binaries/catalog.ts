@@ -8,6 +8,7 @@ export const testBinaryNames = [
   "kubectl",
   "envoy",
   "cert-manager-controller",
+  "helm",
 ] as const;
 
 /** All programs by name; those for a kind cluster are got only when they are asked for by name. */
@@ -73,6 +74,7 @@ const envoyVersion = "1.40.0";
 const certManagerVersion = "v1.11.5";
 const kindVersion = "v0.33.0";
 const corednsVersion = "v1.14.2";
+const helmVersion = "v4.3.1";
 
 /** All programs for a processor architecture in Node's words (`process.arch`). */
 export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinition>> {
@@ -98,6 +100,7 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
   const envoyRelease = `https://github.com/envoyproxy/envoy/releases/download/v${envoyVersion}`;
   const kindRelease = `https://github.com/kubernetes-sigs/kind/releases/download/${kindVersion}/kind-linux-${goArch}`;
   const corednsArchive = `coredns_${corednsVersion.slice(1)}_linux_${goArch}.tgz`;
+  const helmRelease = `https://get.helm.sh/helm-${helmVersion}-linux-${goArch}.tar.gz`;
   const corednsRelease = `https://github.com/coredns/coredns/releases/download/${corednsVersion}/${corednsArchive}`;
   return {
     etcd: {
@@ -134,6 +137,24 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
       sources: [
         { kind: "archive", url: corednsRelease, checksumUrl: `${corednsRelease}.sha256`, member: "coredns" },
         { kind: "go", module: "coredns", package: "github.com/coredns/coredns", linkerFlags: "" },
+      ],
+    },
+    helm: {
+      version: helmVersion,
+      variable: variableOf("helm"),
+      sources: [
+        {
+          kind: "archive",
+          url: helmRelease,
+          checksumUrl: `${helmRelease}.sha256sum`,
+          member: `linux-${goArch}/helm`,
+        },
+        {
+          kind: "go",
+          module: "helm",
+          package: "helm.sh/helm/v4/cmd/helm",
+          linkerFlags: `-X helm.sh/helm/v4/internal/version.version=${helmVersion}`,
+        },
       ],
     },
     envoy: {

@@ -1,13 +1,14 @@
-/** A cluster with Heddle in it, installed from the manifests of the repository as a user would. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/** A cluster with Heddle in it, installed by kubectl as a user would. */
+import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { version } from "../../src/ops/version.ts";
 import { binary } from "../binaries.ts";
-import { type Cluster, type ClusterAccess, type Image, startCluster } from "../cluster.ts";
+import { type Cluster, type Image, startCluster } from "../cluster.ts";
 import { until } from "../processes.ts";
 import { Mesh, repository } from "./mesh.ts";
 
-/** The images that the manifests and examples name, as the local node runs them. */
+/** The images that install.yaml and examples name, as the local node runs them. */
 async function images(): Promise<ReadonlyMap<string, Image>> {
   const node = { source: process.execPath, target: "/usr/local/bin/node" };
   const proxy = [
@@ -17,8 +18,8 @@ async function images(): Promise<ReadonlyMap<string, Image>> {
   const bundle = { source: join(repository, "dist"), target: "/app" };
   const sources = { source: repository, target: "/app" };
   const images: [string, Image][] = [
-    ["heddle:dev", { mounts: [node, bundle], entrypoint: ["node", "/app/heddle.mjs"] }],
-    ["heddle-proxy:dev", { mounts: proxy }],
+    [`heddle:${version}`, { mounts: [node, bundle], entrypoint: ["node", "/app/heddle.mjs"] }],
+    [`heddle-proxy:${version}`, { mounts: proxy }],
     ["heddle-demo-app:dev", { mounts: [node, sources], entrypoint: ["node", "/app/tools/demo/app.ts"] }],
   ];
   return new Map(images);
@@ -34,37 +35,20 @@ export async function startMesh(log: (line: string) => void): Promise<Mesh> {
   return mesh;
 }
 
-/** The manifests with a short drain time, so that nobody waits half a minute for connections to end. */
-function hurried(manifests: string): string {
-  const directory = mkdtempSync(join(tmpdir(), "heddle-config-"));
-  for (const file of readdirSync(manifests)) {
-    const text = readFileSync(join(manifests, file), "utf8");
-    const setting = "\n            - { name: HEDDLE_PROXY_DRAIN_TIME, value: 2s }";
-    writeFileSync(
-      join(directory, file),
-      text.replace(/^ {10}env:$/m, (env) => env + setting),
-    );
-  }
-  return directory;
+/** The manifest with a short drain time, so that nobody waits half a minute for connections to end. */
+function hurried(manifest: string): string {
+  const setting = "\n            - { name: HEDDLE_PROXY_DRAIN_TIME, value: 2s }";
+  return manifest.replace(/^ {10}env:$/m, (env) => env + setting);
 }
 
-/** Installs the CRDs and the operator from the manifests of the repository; resolves when the operator is ready. */
-export async function installHeddle<Access extends ClusterAccess>(
-  cluster: Access,
-  seconds = 60,
-): Promise<Mesh<Access>> {
+/** Installs Heddle as a user without Helm would; resolves when the operator is ready. */
+async function installHeddle(cluster: Cluster): Promise<Mesh> {
   const mesh = new Mesh(cluster);
-  const kubectl = async (...args: string[]): Promise<void> => {
-    const result = await cluster.kubectl(args);
-    if (result.status !== 0) throw new Error(`kubectl ${args.join(" ")}: ${result.stderr}`);
-  };
-  await kubectl("apply", "-f", join(repository, "crds"));
+  await mesh.apply(hurried(readFileSync(join(repository, "install.yaml"), "utf8")));
   const crds = ["trafficsplits", "authorizationpolicies", "meshtls"].map((plural) => `${plural}.heddle.dev`);
   // Before the API server has looked at a definition it has no conditions, and kubectl then does not wait but fails.
-  const established = () => kubectl("wait", "crd", ...crds, "--for=condition=Established", "--timeout=30s");
-  await until("the CRDs to be established", () => established().then(() => true), { timeout: 30_000 });
-  const manifests = hurried(join(repository, "config"));
-  await kubectl("apply", "-f", manifests).finally(() => rmSync(manifests, { recursive: true }));
-  await mesh.waitDeployments("heddle-system", seconds);
+  const established = () => cluster.kubectl(["wait", "crd", ...crds, "--for=condition=Established", "--timeout=30s"]);
+  await until("the CRDs to be established", async () => (await established()).status === 0, { timeout: 30_000 });
+  await mesh.waitDeployments("heddle-system");
   return mesh;
 }

@@ -6,23 +6,22 @@ import type { Mesh } from "./mesh.ts";
 /** The flag of a life that the schema of MeshTLS refuses: the least that the operator takes. */
 export const shortLife = "--certificate-ttl=10s";
 
-/** Says how many operators run and with which flags besides its own; those that run are replaced. */
+/** Says how many operators run and with which flags; those that run are replaced. */
 export async function setOperator(
   mesh: Mesh<ClusterAccess>,
   { replicas, flags }: { readonly replicas: number; readonly flags: readonly string[] },
 ): Promise<void> {
-  const args = ["--proxy-image=heddle-proxy:dev", ...flags];
   const template = {
     // It makes a restart of it in any case.
     metadata: { annotations: { restarted: randomUUID() } },
-    spec: { containers: [{ name: "operator", args }] },
+    spec: { containers: [{ name: "operator", args: flags }] },
   };
   const patch = JSON.stringify({ spec: { replicas, template } });
   const result = await mesh.cluster.kubectl(["patch", "deployment", "-n", "heddle-system", "heddle", "-p", patch]);
   if (result.status !== 0) throw new Error(result.stderr);
 }
 
-/** Restarts the operator with these flags besides its own; resolves when the new one is ready. */
+/** Restarts the operator with these flags; resolves when the new one is ready. */
 export async function restartOperator(mesh: Mesh<ClusterAccess>, ...flags: readonly string[]): Promise<void> {
   await setOperator(mesh, { replicas: 1, flags });
   const wait = ["rollout", "status", "deployment", "-n", "heddle-system", "heddle", "--timeout=90s"];

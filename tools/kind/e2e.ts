@@ -31,6 +31,7 @@ async function main(vitestArguments: readonly string[]): Promise<number> {
   }
   await binary("kind");
   await binary("kubectl");
+  await binary("helm");
   const command = [
     process.execPath,
     join(import.meta.dirname, "run.ts"),

@@ -1,4 +1,4 @@
-/** The images that Heddle's manifests and examples name, built as a user would build them. */
+/** The images of Heddle and of its examples, built as a user would build them. */
 import { join } from "node:path";
 import { repository } from "../demo/mesh.ts";
 import { buildImage, buildImageFrom } from "./docker.ts";
@@ -9,20 +9,28 @@ export interface ImageParts {
   readonly envoy: string;
 }
 
+/** Their tag: not `latest`, so that a kubelet that has one does not try to pull it. */
+export const imageTag = "dev";
+
 const dockerfiles = {
-  "heddle:dev": { folder: "images/operator", context: "dist", base: "node" },
-  "heddle-proxy:dev": { folder: "images/proxy", context: "images/proxy", base: "envoy" },
-  "heddle-demo-app:dev": { folder: "images/demo-app", context: "tools/demo", base: "node" },
+  heddle: { folder: "images/operator", context: "dist", base: "node" },
+  "heddle-proxy": { folder: "images/proxy", context: "images/proxy", base: "envoy" },
+  "heddle-demo-app": { folder: "images/demo-app", context: "tools/demo", base: "node" },
 } as const;
 
-/** Names of the images: not `latest`, so that a kubelet that has one does not try to pull it. */
-export const heddleImages = Object.keys(dockerfiles);
+/** Names of the images. */
+export const heddleImages = Object.keys(dockerfiles).map((name) => `${name}:${imageTag}`);
 
 /** Builds them: on the public images that their Dockerfiles name, or on `bases`. */
 export async function buildHeddleImages(bases?: Readonly<Record<keyof ImageParts, string>>): Promise<void> {
   for (const [name, { folder, context, base }] of Object.entries(dockerfiles)) {
     const dockerfile = join(repository, folder, "Dockerfile");
-    await buildImage(name, join(repository, context), dockerfile, bases === undefined ? {} : { BASE: bases[base] });
+    await buildImage(
+      `${name}:${imageTag}`,
+      join(repository, context),
+      dockerfile,
+      bases === undefined ? {} : { BASE: bases[base] },
+    );
   }
 }
 

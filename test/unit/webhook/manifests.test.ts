@@ -1,7 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import { kinds } from "../../../src/api/kinds.ts";
 import { exemptionsOf, injected } from "../../../src/model/exemptions.ts";
 import { ports } from "../../../src/model/sidecar.ts";
@@ -9,6 +6,7 @@ import { parseSettings } from "../../../src/ops/settings.ts";
 import { ephemeralPath, injectionPaths } from "../../../src/webhook/handler.ts";
 import { defaultLimits } from "../../../src/webhook/server.ts";
 import { namespaceConditions, policyConditions, warningsPaths } from "../../../src/webhook/warn.ts";
+import { shippedObject, shippedObjects } from "../../support/manifests.ts";
 
 interface Rule {
   readonly apiGroups: readonly string[];
@@ -17,20 +15,10 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-const folder = join(import.meta.dirname, "../../../config");
-const files = readdirSync(folder)
-  .filter((name) => name.endsWith(".yaml"))
-  .sort();
-const objects = files.flatMap((name) =>
-  parseAllDocuments(readFileSync(join(folder, name), "utf8")).map((document) => document.toJS()),
-);
-const one = (kind: string) => {
-  const found = objects.filter((object) => object.kind === kind);
-  if (found.length !== 1) throw new Error(`${found.length} objects of kind ${kind}`);
-  return found[0];
-};
+const objects = shippedObjects();
+const one = (kind: string) => shippedObject(kind);
 
-test("the namespace comes first, so that the folder can be applied in one go", () => {
+test("the namespace comes first, so that the file can be applied in one go", () => {
   expect(objects[0]).toMatchObject({ kind: "Namespace", metadata: { name: "heddle-system" } });
 });
 
@@ -202,9 +190,12 @@ describe("what the operator may do", () => {
 describe("the operator's Deployment", () => {
   const { template, selector } = one("Deployment").spec;
   const [container] = template.spec.containers;
+  const environment = Object.fromEntries(
+    container.env.map(({ name, value }: { name: string; value?: string }) => [name, value]),
+  );
 
-  test("takes its arguments, and agrees with the defaults it does not set", () => {
-    const settings = parseSettings(container.args, { POD_NAMESPACE: "heddle-system", POD_NAME: "heddle-0" });
+  test("takes its settings, and has the ports that they say", () => {
+    const settings = parseSettings([], { ...environment, POD_NAMESPACE: "heddle-system", POD_NAME: "heddle-0" });
     const named = Object.fromEntries(
       container.ports.map(({ name, containerPort }: { name: string; containerPort: number }) => [name, containerPort]),
     );
@@ -222,6 +213,7 @@ describe("the operator's Deployment", () => {
     expect(service.ports).toMatchObject([
       { port: ports.xds, targetPort: "xds" },
       { port: 443, targetPort: "webhook" },
+      { port: 8080, targetPort: "health" },
     ]);
   });
 });

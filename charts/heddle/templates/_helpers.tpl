@@ -1,0 +1,41 @@
+{{/* Labels of every object. Called with the context and the object's component. */}}
+{{- define "heddle.labels" -}}
+{{- $context := index . 0 -}}
+{{ include "heddle.selector" . }}
+app.kubernetes.io/part-of: heddle
+app.kubernetes.io/version: {{ $context.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $context.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $context.Chart.Name $context.Chart.Version | replace "+" "_" | quote }}
+{{- end }}
+
+{{/* Labels by which pods are selected; they never change. */}}
+{{- define "heddle.selector" -}}
+app.kubernetes.io/name: heddle
+app.kubernetes.io/instance: {{ (index . 0).Release.Name | quote }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* The name of an image. Called with the context and the image's values. */}}
+{{- define "heddle.image" -}}
+{{- $image := index . 1 -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{/* What the Pod Security level "restricted" asks of a pod. */}}
+{{- define "heddle.podSecurityContext" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{/* The same of a container. */}}
+{{- define "heddle.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}

@@ -1,0 +1,74 @@
+/** The chart as Helm sees it, with values of a test's own. */
+import { join } from "node:path";
+import { type Document, parseAllDocuments } from "yaml";
+import { binary } from "../../tools/binaries.ts";
+import { type CommandResult, collect } from "../../tools/processes.ts";
+
+/** Folder of the chart. */
+export const chart = join(import.meta.dirname, "../../charts/heddle");
+
+/** Values by name, in which a test changes something. */
+export const valueSets: Readonly<Record<string, object>> = {
+  default: {},
+  everything: {
+    image: {
+      repository: "registry.example.com:5000/mesh/heddle",
+      digest: `sha256:${"a".repeat(64)}`,
+      pullPolicy: "Always",
+    },
+    proxy: { image: { repository: "registry.example.com/heddle-proxy", tag: "1.2.3" } },
+    imagePullSecrets: [{ name: "registry" }],
+    replicas: 3,
+    settings: { "log-level": "debug", "trust-domain": "mesh.example.org", "bound-proxy-concurrency": "4" },
+    tolerations: [{ key: "node-role.kubernetes.io/control-plane", operator: "Exists", effect: "NoSchedule" }],
+    affinity: {
+      nodeAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          { weight: 1, preference: { matchExpressions: [{ key: "pool", operator: "In", values: ["system"] }] } },
+        ],
+      },
+    },
+    networkPolicy: { enabled: true },
+    monitoring: {
+      podMonitor: { enabled: true, labels: { release: "prometheus" } },
+      prometheusRule: { enabled: true, labels: { release: "prometheus" } },
+      dashboards: { enabled: true },
+    },
+    global: { imageRegistry: "not.ours.example.com" },
+  },
+  "host network": {
+    webhook: { hostNetwork: true, securePort: 9443, failurePolicy: "Ignore" },
+    healthPort: 9080,
+    xdsPort: 19010,
+  },
+  bare: {
+    crds: { install: false },
+    rbac: { aggregate: false },
+    priorityClassName: "",
+    nodeSelector: null,
+    resources: { limits: null, requests: null },
+  },
+  forgetful: { crds: { keep: false } },
+};
+
+/** Runs Helm; does not fail by its exit code. Values are given as JSON. */
+export async function helm(args: readonly string[], values: object = {}, kubeconfig?: string): Promise<CommandResult> {
+  const environment = { ...process.env, ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }) };
+  const input = JSON.stringify(values);
+  return collect(await binary("helm"), [...args, "--values", "-"], { environment, input });
+}
+
+/** What `helm template` prints. @throws Helm's message */
+export async function render(values: object = {}, namespace = "heddle-system", release = "heddle"): Promise<string> {
+  const result = await helm(["template", release, chart, "--namespace", namespace], values);
+  if (result.status !== 0) throw new Error(result.stderr);
+  return result.stdout;
+}
+
+/** What YAML gives; each case looks at a few fields. */
+type Manifest = ReturnType<Document["toJS"]>;
+
+/** The objects of a rendered chart. */
+export function objectsOf(rendered: string): readonly Manifest[] {
+  return parseAllDocuments(rendered).flatMap((document) => document.toJS() ?? []);
+}

@@ -1,0 +1,21 @@
+/** The manifests that are shipped. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Document, parseAllDocuments } from "yaml";
+
+const file = join(import.meta.dirname, "../../install.yaml");
+
+/** What YAML gives; each case looks at a few fields. */
+type Manifest = ReturnType<Document["toJS"]>;
+
+/** The objects of install.yaml: the chart with its default values. */
+export function shippedObjects(): readonly Manifest[] {
+  return parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS());
+}
+
+/** The one object of a kind and name in install.yaml. @throws when there are none or several */
+export function shippedObject(kind: string, name = "heddle"): Manifest {
+  const found = shippedObjects().filter((object) => object.kind === kind && object.metadata.name === name);
+  if (found.length !== 1) throw new Error(`install.yaml has ${found.length} objects of kind ${kind} called ${name}`);
+  return found[0];
+}
