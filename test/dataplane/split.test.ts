@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { useMesh } from "./mesh.ts";
-import { expectStatus } from "./support.ts";
+import { expectRefused, expectStatus } from "./support.ts";
 
 const mesh = useMesh();
 const url = "http://checkout.shop/";
@@ -55,6 +55,30 @@ describe("TrafficSplit", () => {
     await apply("echo", "service: echo\nbackends: [{service: echo-b, weight: 1}]");
     const { servers } = await expectStatus(mesh(), "frontend", "tcp://echo.shop:9000", 200, { count: 10 });
     expect(servers).toEqual({ "echo-b": 10 });
+  });
+
+  test("where all weights are 0 TCP connections are closed without a byte, never served by the root, and it is said", async () => {
+    await apply("echo", "service: echo\nbackends: [{service: echo-a, weight: 0}, {service: echo-b, weight: 0}]");
+    const { errors } = await expectRefused(mesh(), "frontend", "tcp://echo.shop:9000", { count: 5 });
+    expect(Object.keys(errors)).not.toContain("timeout");
+    const { status } = await mesh().get("trafficsplits.heddle.dev", "shop", "echo");
+    expect(status?.conditions?.find(({ type }) => type === "ResolvedRefs")).toMatchObject({
+      status: "False",
+      reason: "NoWeight",
+      message: expect.stringContaining("every connection is closed"),
+    });
+    // A caller without a sidecar gets the root.
+    await expectStatus(mesh(), "visitor", "tcp://echo.shop:9000", 200, { count: 2 });
+  });
+
+  test("splits do not chain: a backend means that Service's endpoints, the root's own if it is the root", async () => {
+    const serversOf = async (host: string) =>
+      Object.keys((await expectStatus(mesh(), "frontend", `http://${host}.shop/`, 200, { count: 50 })).servers);
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout-v1, weight: 1}]");
+    await apply("checkout-v1", "service: checkout-v1\nbackends: [{service: checkout-v2, weight: 1}]");
+    expect([await serversOf("checkout"), await serversOf("checkout-v1")]).toEqual([["checkout-v1"], ["checkout-v2"]]);
+    await apply("checkout", "service: checkout\nbackends: [{service: checkout, weight: 1}]");
+    expect(await serversOf("checkout")).toEqual(["checkout-v1", "checkout-v2"]);
   });
 
   test("an HTTP/2 port is split as well", async () => {
