@@ -18,7 +18,8 @@ import type { DesiredObject } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import { type ObjectKey, objectKey } from "../model/snapshot.ts";
 import type { Timer } from "../ops/clock.ts";
-import { differenceOf, isLeftOfRecord, isRecord, isTamperedWith, restored } from "./record-difference.ts";
+import { recordedStart } from "../reconcilers/outputs.ts";
+import { differenceOf, isLeftOfRecord, isRecord, isTamperedWith, restored, withKept } from "./record-difference.ts";
 import { createRestorations } from "./restorations.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
@@ -45,6 +46,8 @@ export interface Publisher {
 /** What was written, or found to be there already. */
 interface Known {
   readonly wanted: DesiredObject;
+  /** The object itself: what was wanted, with what it keeps. */
+  readonly target: DesiredObject;
   /** Versions before a write and in the midst of it: as long as the watch shows one of them, it has not seen the write. */
   readonly before: readonly string[];
   /** Of the object that was there then. */
@@ -78,6 +81,11 @@ export function createPublisher(
     unwanted.get(key)?.timer.cancel();
     unwanted.delete(key);
   };
+  /** What to write, or to have: what is kept is as it was written or found before anybody could change it. */
+  const targetOf = (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): DesiredObject => {
+    const last = known.get(key);
+    return last?.wanted === wanted ? last.target : withKept(wanted, last?.target ?? observed);
+  };
   /** Whether there is nothing to write about this object. */
   const isSettled = (key: ObjectKey): boolean => {
     const wanted = desired?.get(key);
@@ -96,8 +104,9 @@ export function createPublisher(
     }
     // What was written is on its way back.
     if (known.get(key)?.before.includes(versionOf(observed))) return true;
-    if (observed === undefined || differenceOf(wanted, observed) !== "none") return false;
-    known.set(key, { wanted, before: [], uid: observed.metadata.uid });
+    const target = targetOf(key, wanted, observed);
+    if (observed === undefined || differenceOf(target, observed) !== "none") return false;
+    known.set(key, { wanted, target, before: [], uid: observed.metadata.uid });
     restorations.end(key);
     return true;
   };
@@ -161,26 +170,30 @@ export function createPublisher(
     throw new ApiError({ status: 409, reason: "Conflict", message, object, class: "conflict" });
   };
   const write = async (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): Promise<Outcome> => {
+    const target = targetOf(key, wanted, observed);
     const outcome = await retryConflicts(options, kinds.ConfigMap.kind, async () => {
       let before = [versionOf(observed)];
       let now: ConfigMap;
-      if (observed === undefined) now = await create(key, wanted);
-      else if (differenceOf(wanted, observed) === "strangers") {
-        now = await replace(wanted, await wholeOf(observed));
+      if (observed === undefined) now = await create(key, target);
+      else if (differenceOf(target, observed) === "strangers") {
+        now = await replace(target, await wholeOf(observed));
         before = [...before, absent];
       } else {
-        const metadata = { ...wanted.metadata, ...decidedOn(observed) };
-        now = await client.apply(kinds.ConfigMap, { ...wanted, metadata });
+        const metadata = { ...target.metadata, ...decidedOn(observed) };
+        now = await client.apply(kinds.ConfigMap, { ...target, metadata });
         // It was so already, and no event will come.
         if (versionOf(now) === versionOf(observed)) return;
       }
       // The watch may be faster than the answer.
       const isSeen = !before.includes(versionOf(options.observed().get(key)));
-      known.set(key, { wanted, before: isSeen ? [] : before, uid: now.metadata.uid });
+      known.set(key, { wanted, target, before: isSeen ? [] : before, uid: now.metadata.uid });
     });
     const part = wanted.metadata.annotations[keys.recorded];
     if (outcome === "done" && part !== undefined) {
-      const note = `The record has ${part} of the Services: the rest does not fit into a ConfigMap. Sidecars are sent all of them.`;
+      const note =
+        part === recordedStart
+          ? "What sidecars of this workload are sent for their inbound side does not fit into a ConfigMap, whatever policy is left out of it. What is recorded of it, if anything, is from before; sidecars are sent all of it. Declare fewer ports in its Services, or split the workload."
+          : `The record has ${part} of the Services: the rest does not fit into a ConfigMap. Sidecars are sent all of them.`;
       options.record(wanted, { type: "Warning", reason: "RecordedInPart", action: "Record", note });
     }
     return outcome;

@@ -33,13 +33,33 @@ export function differenceOf(wanted: DesiredObject, observed: ConfigMap): Differ
   return isSame ? "none" : "fields";
 }
 
+/**
+ * The object to write: what is wanted, with the files that it keeps as `last` has them, a record of the same name. One that
+ * somebody has changed has nothing to keep.
+ */
+export function withKept(
+  { keeps, ...wanted }: DesiredObject,
+  last: ConfigMap | DesiredObject | undefined,
+): DesiredObject {
+  if (keeps === undefined || last === undefined || !isRecord(last) || isTamperedWith(last)) return wanted;
+  const kept = Object.entries(last.data ?? {}).filter(([file]) => keeps.includes(file));
+  if (kept.length === 0) return wanted;
+  const data = { ...wanted.data, ...Object.fromEntries(kept) };
+  const annotations = {
+    ...wanted.metadata.annotations,
+    [keys.revision]: recordRevision(data),
+    [keys.origins]: last.metadata.annotations?.[keys.origins] ?? "[]",
+  };
+  return { ...wanted, metadata: { ...wanted.metadata, annotations }, data };
+}
+
 /** Whether its content is not what its own revision says: somebody has changed one of the two. */
-export function isTamperedWith(observed: ConfigMap): boolean {
+export function isTamperedWith(observed: ConfigMap | DesiredObject): boolean {
   return observed.metadata.annotations?.[keys.revision] !== recordRevision(observed.data ?? {});
 }
 
 /** Written by this operator's publisher; other objects with our label are left alone. */
-export function isRecord(object: ConfigMap): boolean {
+export function isRecord(object: ConfigMap | DesiredObject): boolean {
   return (
     object.metadata.labels?.[keys.managedBy] === manager && object.metadata.annotations?.[keys.revision] !== undefined
   );

@@ -9,4 +9,6 @@ export interface DesiredObject {
     readonly annotations: Readonly<Record<string, string>>;
   };
   readonly data: Readonly<Record<string, string>>;
+  /** Not of the object: files that cannot be recorded as they should be. What there is of them in the cluster stays. */
+  readonly keeps?: readonly string[];
 }

@@ -49,7 +49,7 @@ function acceptedWith(
 }
 
 function notRecorded(workloads: readonly string[]): Finding {
-  const message = `The policies of ${listed(workloads)} are so many that their record does not fit into a ConfigMap of 1 MiB, whatever is left out: it stays as it was. They are served and enforced all the same. Delete some, or split the workload.`;
+  const message = `What is recorded of ${listed(workloads)} does not fit into a ConfigMap of 1 MiB, whatever policy is left out: its record stays as it was. All is served and enforced all the same. Delete policies, declare fewer ports in its Services, or split the workload.`;
   return { code: "NotRecorded", field: "spec", message };
 }
 

@@ -91,7 +91,7 @@ function fitIntoRecord(workload: WorkloadClass, accessLog: AccessLogSetting, cac
     encodeClass(closed(workload, new Set(inOrder.slice(0, count))), accessLog, cache);
   const fits = (count: number): boolean => fitsRecord(omit(count).resources, cache);
   const name = `${workload.namespace}/${workload.id}`;
-  // Some ten thousand policies: their names alone are too much. Served as it is; the record then stays as it was.
+  // Some ten thousand policies, whose names alone are too much, or a hundred ports. Served as it is; the record stays as it was.
   if (!fits(inOrder.length)) return { unit, faults: [{ kind: "unrecorded", origins: inOrder, workload: name }] };
   // With each that is left out the text is shorter, so that the least number is found by halving.
   let least = inOrder.length;

@@ -18,6 +18,9 @@ import { distinctReferences, namespaceOf } from "./objects.ts";
 import { measured, recordLimit, render } from "./record-text.ts";
 import { isMember } from "./workloads.ts";
 
+/** Value of the annotation `heddle.dev/recorded` of a class whose inbound side has no room: what there is of it is older. */
+export const recordedStart = "bootstrap";
+
 /** Annotations of an object hold 256 KiB in all; in bytes. */
 const originsLimit = 200_000;
 
@@ -37,9 +40,13 @@ export function recordMesh(
     if (!outputs.has(key)) outputs.set(key, configMap(namespace, name, content, cache));
   };
   for (const [id, workload] of mesh.classes) {
-    const resources = encoding.classes.get(id)?.resources ?? [];
-    const files = { ...start, "inbound.yaml": recordOf([render(resources, cache)], cache) };
-    add(workload.namespace, configMapOfClass(id), { files, origins: workload.origins });
+    const unit = encoding.classes.get(id);
+    const inbound = unit === undefined ? undefined : render(unit.resources, cache);
+    const content: RecordContent =
+      inbound !== undefined && inbound.bytes <= recordLimit
+        ? { files: { ...start, "inbound.yaml": recordOf([inbound], cache) }, origins: workload.origins }
+        : { files: start, origins: [], keeps: ["inbound.yaml"], annotations: { [keys.recorded]: recordedStart } };
+    add(workload.namespace, configMapOfClass(id), content);
   }
   for (const [namespace, id] of mesh.reachOfNamespace) {
     const reach = reaches.get(id);
@@ -58,6 +65,7 @@ interface RecordContent {
   readonly files: Readonly<Record<string, RecordText>>;
   readonly origins: readonly ObjectReference[];
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly keeps?: readonly string[];
 }
 
 function configMap(namespace: string, name: string, content: RecordContent, cache: CompileCache): DesiredObject {
@@ -72,7 +80,8 @@ function configMap(namespace: string, name: string, content: RecordContent, cach
     () => {
       const metadata = { name, namespace, labels: { [keys.managedBy]: manager }, annotations };
       const data = Object.fromEntries(files.map(([file, { text }]) => [file, text]));
-      return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
+      const { keeps } = content;
+      return { apiVersion: "v1", kind: "ConfigMap", metadata, data, ...(keeps === undefined ? {} : { keeps }) };
     },
   );
 }

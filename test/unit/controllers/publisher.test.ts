@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ConfigMap } from "../../../src/api/kubernetes.ts";
 import { keys } from "../../../src/model/sidecar.ts";
+import { recordRevision } from "../../../src/reconcilers/outputs.ts";
 import { setUp, wanted } from "./publisher-world.ts";
 
 const evil = (object: ConfigMap): ConfigMap => ({ ...object, data: { "bootstrap.yaml": "evil" } });
@@ -98,6 +99,57 @@ describe("writes", () => {
     publisher.setDesired([wanted("heddle-reach-1", "1", { [keys.recorded]: "1/2" })]);
     await clock.advance(10);
     expect(events).toEqual(["RecordedInPart"]);
+  });
+});
+
+describe("a record that has no room for a file", () => {
+  const unfit = { ...wanted("heddle-cart", "2", { [keys.recorded]: "bootstrap" }), keeps: ["inbound.yaml"] };
+  const whole = (text: string): typeof unfit => {
+    const { metadata, data: start, ...rest } = wanted("heddle-cart", text);
+    const data = { ...start, "inbound.yaml": `inbound ${text}` };
+    const annotations = { [keys.revision]: recordRevision(data), [keys.origins]: "[]" };
+    return { ...rest, metadata: { ...metadata, annotations }, data, keeps: [] };
+  };
+
+  test("keeps the last one, once, and through foreign edits; it is told of", async () => {
+    const { clock, calls, events, publisher, edit, stored } = setUp();
+    const data = () => stored.get("shop/heddle-cart")?.data;
+    publisher.setDesired([whole("1")]);
+    await clock.advance(10);
+    publisher.setDesired([unfit]);
+    await clock.advance(10);
+    const good = { "bootstrap.yaml": "2", "inbound.yaml": "inbound 1" };
+    expect(data()).toEqual(good);
+    expect(stored.get("shop/heddle-cart")).not.toHaveProperty("keeps");
+    expect([calls.length, events]).toEqual([2, ["RecordedInPart"]]);
+    publisher.resync();
+    await clock.advance(600_000);
+    expect(calls.length).toBe(2);
+    // One that claims to be ours as well.
+    const evil = { "bootstrap.yaml": "2", "inbound.yaml": "evil" };
+    edit("heddle-cart", (object) => {
+      const annotations = { ...object.metadata.annotations, [keys.revision]: recordRevision(evil) };
+      return { ...object, data: evil, metadata: { ...object.metadata, annotations } };
+    });
+    await clock.advance(10);
+    expect(data()).toEqual(good);
+    publisher.setDesired([whole("3")]);
+    await clock.advance(10_000);
+    expect(data()).toEqual({ "bootstrap.yaml": "3", "inbound.yaml": "inbound 3" });
+    expect(stored.get("shop/heddle-cart")?.metadata.annotations).not.toHaveProperty([keys.recorded]);
+  });
+
+  test("is made without it where there is none, or one that somebody has changed", async () => {
+    const { clock, publisher, store, stored } = setUp();
+    publisher.setDesired([unfit]);
+    await clock.advance(10);
+    expect(stored.get("shop/heddle-cart")?.data).toEqual({ "bootstrap.yaml": "2" });
+    const { keeps: _keeps, ...tampered } = whole("1");
+    store({ ...tampered, data: { ...tampered.data, "inbound.yaml": "evil" } });
+    await clock.advance(1);
+    publisher.resync();
+    await clock.advance(10);
+    expect(stored.get("shop/heddle-cart")?.data).toEqual({ "bootstrap.yaml": "2" });
   });
 });
 

@@ -159,6 +159,19 @@ test("policies whose names alone do not fit are enforced, and say that they are 
   expect(decision.findings[0]?.message).toMatch(/shop\/cart\S* .*record .*stays as it was.*enforced/);
 });
 
+test("of a workload whose ports alone do not fit what sidecars start from is recorded, and no more is asked for", () => {
+  const ports = Array.from({ length: 100 }, (_, index) => ({ name: `http-${index}`, port: 1000 + index }));
+  const many = service("shop/cart", { selector: { app: "cart" }, ports });
+  const outputsWith = (of: typeof many) => compile(clusterOf([cart, of]), testSettings).outputs;
+  const [record] = outputsWith(many).filter(({ data }) => "bootstrap.yaml" in data);
+  const [whole] = outputsWith(cartService).filter(({ data }) => "bootstrap.yaml" in data);
+  expect(record?.keeps).toEqual(["inbound.yaml"]);
+  expect(record?.metadata.annotations[keys.recorded]).toBe("bootstrap");
+  const { "inbound.yaml": inbound, ...start } = whole?.data ?? {};
+  expect(inbound).toBeDefined();
+  expect(record?.data).toEqual(start);
+});
+
 test("the objects behind a record are listed as far as an annotation holds them", () => {
   const name = (index: number) => `${"n".repeat(240)}-${index}`;
   const policies = Array.from({ length: 900 }, (_, index) =>
