@@ -25,6 +25,8 @@ export interface ControlPlaneOptions {
   readonly advertiseAddress?: string;
   /** More flags for kube-apiserver, such as `--feature-gates=...`. */
   readonly apiServerFlags?: readonly string[];
+  /** More flags for kube-controller-manager. */
+  readonly controllerManagerFlags?: readonly string[];
 }
 
 /** A control plane that answers. */
@@ -96,7 +98,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   try {
     let apiServer = await startApiServer();
     if (binaries.kubeControllerManager !== undefined) {
-      const flags = controllerManagerFlags(directory);
+      const flags = [...controllerManagerFlags(directory), ...(options.controllerManagerFlags ?? [])];
       const logFile = file("kube-controller-manager.log");
       running.push(startProcess("kube-controller-manager", binaries.kubeControllerManager, flags, { logFile }));
     }

@@ -7,13 +7,13 @@ import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { type ExemptiblePod, exemptionsOf } from "../../src/model/exemptions.ts";
 import { keys } from "../../src/model/sidecar.ts";
 import { until } from "../../tools/processes.ts";
+import { policyKinds } from "./policy-support.ts";
 import {
   type Admission,
   isInjected,
   type PodChanges,
   type PodDetails,
   podToWrite,
-  policyKinds,
   shippedConfiguration,
   startAdmission,
 } from "./webhook-support.ts";
@@ -191,7 +191,7 @@ describe("a pod that brings a sidecar", () => {
     ["with a configuration of nobody's", volume("heddle-configuration", { emptyDir: {} })],
     ["with a configuration of its own", volume("heddle-configuration", { configMap: { name: "mine" } })],
     ["with no identity in its volume", volume("heddle-identity", { emptyDir: {} })],
-    ["with another's identity", volume("heddle-identity", { secret: { secretName: "heddle-identity-cart" } })],
+    ["with an identity that is none", volume("heddle-identity", { secret: { secretName: "mine" } })],
   ])("%s is refused in both kinds of namespace", async (_, change) => {
     for (const namespace of ["shop", "strict"]) {
       expect(await outcome(namespace, "forged", like(namespace, change))).toContain("are not as Heddle injects them");

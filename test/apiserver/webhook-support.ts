@@ -1,5 +1,5 @@
 /** A real API server that asks the webhook's own server and keeps the policies, by the configuration that is shipped. */
-import { type Kind, kinds } from "../../src/api/kinds.ts";
+import { kinds } from "../../src/api/kinds.ts";
 import type { Container, KubernetesObject, Pod, Volume } from "../../src/api/kubernetes.ts";
 import { createRoot, openAuthority } from "../../src/identity/authority.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
@@ -12,7 +12,8 @@ import { createWebhookServer } from "../../src/webhook/server.ts";
 import { defaultInjectionSettings } from "../../src/webhook/settings.ts";
 import { until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
-import { shippedObject, shippedObjects } from "../support/manifests.ts";
+import { shippedObject } from "../support/manifests.ts";
+import { createPolicies } from "./policy-support.ts";
 
 interface ShippedConfiguration extends KubernetesObject {
   readonly webhooks: readonly { readonly clientConfig: { readonly service: { readonly path: string } } }[];
@@ -49,26 +50,6 @@ const serviceAccount = {
   plural: "serviceaccounts",
   namespaced: true,
 } as const;
-
-const policyKind = (kind: string, plural: string): Kind => {
-  return { apiVersion: "admissionregistration.k8s.io/v1", kind, plural, namespaced: false };
-};
-/** Kinds of admission policies, by name. */
-export const policyKinds: ReadonlyMap<string, Kind> = new Map([
-  ["ValidatingAdmissionPolicy", policyKind("ValidatingAdmissionPolicy", "validatingadmissionpolicies")],
-  [
-    "ValidatingAdmissionPolicyBinding",
-    policyKind("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
-  ],
-]);
-
-/** Creates the admission policies as they are shipped, and their bindings. The API server keeps them within seconds. */
-export async function createPolicies(client: KubeClient): Promise<void> {
-  for (const object of shippedObjects()) {
-    const kind = policyKinds.get(object.kind);
-    if (kind !== undefined) await client.create(kind, object as ObjectToWrite);
-  }
-}
 
 /** Whether a pod has the sidecar. */
 export const isInjected = (pod: Pod): boolean =>

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
+import { ownSecrets } from "../../../src/identity/authority-secret.ts";
 import { exemptionsOf, injected } from "../../../src/model/exemptions.ts";
-import { ports } from "../../../src/model/sidecar.ts";
+import { configMapOfClass, configMapOfReach, ports, secretOfServiceAccount } from "../../../src/model/sidecar.ts";
 import { parseSettings } from "../../../src/ops/settings.ts";
 import { ephemeralPath, injectionPaths } from "../../../src/webhook/handler.ts";
 import { defaultLimits } from "../../../src/webhook/server.ts";
@@ -77,9 +78,32 @@ describe("the admission policies", () => {
     expect(policies.map(({ spec }) => spec.failurePolicy)).toEqual(policies.map(() => "Fail"));
   });
 
+  const policyOf = (name: string) => policies.find(({ metadata }) => metadata.name === name).spec;
+
+  test("of ownership: the operator is whom its Deployment runs as, and its own Secrets are those that it makes", () => {
+    const { matchConditions, variables } = policyOf("heddle-owned");
+    const { metadata, spec } = one("Deployment");
+    const user = `system:serviceaccount:${metadata.namespace}:${spec.template.spec.serviceAccountName}`;
+    expect(variables).toContainEqual({ name: "operator", expression: `'${user}'` });
+    const [{ expression }] = matchConditions;
+    const names = Object.values(ownSecrets).map((name) => `'${name}'`);
+    expect(expression).toContain(
+      `object.metadata.namespace == '${metadata.namespace}' && object.metadata.name in [${names.join(", ")}]`,
+    );
+    expect(expression).toContain(`object.metadata.name.startsWith('${secretOfServiceAccount("")}')`);
+    const name = /matches\('([^']+)'\)/.exec(expression)?.[1] ?? "";
+    for (const record of [configMapOfClass("cart-0123456789"), configMapOfReach("0123456789")])
+      expect(record).toMatch(new RegExp(name));
+  });
+
+  test("of identities: every namespace but the operator's own and kube-system", () => {
+    expect(policyOf("heddle-identities").matchConstraints.namespaceSelector.matchExpressions).toEqual([
+      { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["heddle-system", "kube-system"] },
+    ]);
+  });
+
   test("of injection: the namespaces and the exemptions of the webhook", () => {
-    const { spec } = policies.find(({ metadata }) => metadata.name === "heddle-injected");
-    const { matchConstraints, matchConditions, variables } = spec;
+    const { matchConstraints, matchConditions, variables } = policyOf("heddle-injected");
     expect(matchConstraints.namespaceSelector.matchExpressions).toEqual([
       { key: "heddle.dev/inject", operator: "In", values: ["enabled", "enforced"] },
       { key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["heddle-system", "kube-system"] },

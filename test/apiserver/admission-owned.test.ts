@@ -1,0 +1,407 @@
+/** Who may write the operator's objects, and what pods may hold, as the API server keeps it among real controllers. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { kinds } from "../../src/api/kinds.ts";
+import { createRoot } from "../../src/identity/authority.ts";
+import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import { keys, manager } from "../../src/model/sidecar.ts";
+import { binary } from "../../tools/binaries.ts";
+import { type CertManagerFile, certManagerDefinition } from "../../tools/cert-manager.ts";
+import type { ControlPlane } from "../../tools/control-plane.ts";
+import { collect, freePorts, startProcess, until } from "../../tools/processes.ts";
+import { startApiServer } from "../support/api-server.ts";
+import { createPolicies } from "./policy-support.ts";
+
+const operator = "system:serviceaccount:heddle-system:heddle";
+const certManager = "system:serviceaccount:cert-manager:cert-manager";
+const collector = "system:serviceaccount:kube-system:generic-garbage-collector";
+const namespaceController = "system:serviceaccount:kube-system:namespace-controller";
+/** Users of nobody else's making, by what they hold. */
+const users = {
+  /** ClusterRole edit, admin and cluster-admin, each in namespace shop. */
+  editor: "jane",
+  owner: "olivia",
+  chiefOfShop: "sam",
+  /** May write ConfigMaps, Secrets and Certificates everywhere. */
+  clerk: "clara",
+  /** The same, and may manage outputs.heddle.dev; everywhere, and in shop. */
+  warden: "walter",
+  wardenOfShop: "wendy",
+  /** ClusterRole cluster-admin. */
+  chief: "carol",
+};
+const certManagerFiles: readonly CertManagerFile[] = [
+  "certificates",
+  "certificaterequests",
+  "issuers",
+  "clusterissuers",
+  "orders",
+  "challenges",
+];
+
+let directory: string;
+let server: ControlPlane;
+let client: KubeClient;
+let program: string;
+
+async function kubectl(user: string | undefined, args: readonly string[], input?: object): Promise<string> {
+  const flags = ["--kubeconfig", server.kubeconfig, ...(user === undefined ? [] : [`--as=${user}`]), ...args];
+  const { status, stderr } = await collect(program, flags, input === undefined ? {} : { input: JSON.stringify(input) });
+  return status === 0 ? "taken" : stderr.trim();
+}
+
+/** Requests of which nothing is stored. */
+const tries = {
+  create: (user: string, object: object) => kubectl(user, ["create", "--dry-run=server", "-f", "-"], object),
+  replace: (user: string, object: object) => kubectl(user, ["replace", "--dry-run=server", "-f", "-"], object),
+  patch: (user: string, target: Target, patch: object) =>
+    kubectl(user, ["patch", ...target, "--dry-run=server", "--type=merge", "-p", JSON.stringify(patch)]),
+  delete: (user: string, target: Target) => kubectl(user, ["delete", ...target, "--dry-run=server"]),
+};
+type Target = readonly [kind: string, name: string, ...namespace: string[]];
+
+const refused = /heddle-owned.*is for the operator of Heddle alone to write/;
+const ours = { [keys.managedBy]: manager };
+const configMap = (name: string, labels: object = {}, namespace = "shop") => ({
+  ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, labels }, data: { key: "value" } },
+});
+const secret = (name: string, labels: object = {}, namespace = "shop") => ({
+  ...{ apiVersion: "v1", kind: "Secret", metadata: { name, namespace, labels }, stringData: { key: "value" } },
+});
+const certificate = (name: string, labels: object = {}) => ({
+  apiVersion: "cert-manager.io/v1",
+  kind: "Certificate",
+  metadata: { name, namespace: "shop", labels },
+  spec: {
+    secretName: name,
+    secretTemplate: { labels: ours },
+    uris: ["spiffe://cluster.local/ns/shop/sa/cart"],
+    issuerRef: { name: "mesh", kind: "ClusterIssuer" },
+  },
+});
+const record: Target = ["configmap", "heddle-cart-0123456789", "-n", "shop"];
+const identity: Target = ["secret", "heddle-identity-cart", "-n", "shop"];
+const authority: Target = ["secret", "heddle-ca", "-n", "heddle-system"];
+const asked: Target = ["certificates.cert-manager.io", "heddle-identity-cart", "-n", "shop"];
+
+/** The `data` of a record and an identity, the `spec` of a Certificate. */
+const edit = ([kind]: Target) =>
+  kind.startsWith("cert") ? { spec: { uris: ["x:y"] } } : { data: { key: "b3RoZXI=" } };
+
+const admin = (args: readonly string[], input?: object): Promise<void> =>
+  kubectl(undefined, args, input).then((said) => {
+    if (said !== "taken") throw new Error(said);
+  });
+const bind = (name: string, role: string, user: string, ...namespace: readonly string[]): Promise<void> =>
+  admin([
+    "create",
+    namespace.length > 0 ? "rolebinding" : "clusterrolebinding",
+    name,
+    `--clusterrole=${role}`,
+    `--user=${user}`,
+    ...namespace,
+  ]);
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "heddle-test-owned-"));
+  program = await binary("kubectl");
+  await binary("cert-manager-controller");
+  const policy = join(directory, "audit.yaml");
+  writeFileSync(policy, auditOfDeletions);
+  server = await startApiServer({
+    controllers: true,
+    // As a cluster has it: each controller is a ServiceAccount of its own.
+    controllerManagerFlags: ["--use-service-account-credentials=true"],
+    apiServerFlags: [`--audit-policy-file=${policy}`, `--audit-log-path=${join(directory, "audit.jsonl")}`],
+  });
+  client = createKubeClient({ kubeconfig: server.kubeconfig });
+  for (const name of ["heddle-system", "cert-manager", "shop", "gone"])
+    await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
+  for (const file of certManagerFiles)
+    await client.apply(kinds.CustomResourceDefinition, parse(await certManagerDefinition(file)));
+  await until("cert-manager's kinds", () => client.list(kinds.Certificate), { timeout: 30_000 });
+  await createPolicies(client);
+
+  const writes = ["--verb=*", "--resource=configmaps,secrets,certificates.cert-manager.io"];
+  await admin(["create", "clusterrole", "writer", ...writes]);
+  await admin(["create", "-f", "-"], {
+    ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "warden" } },
+    rules: [{ apiGroups: ["heddle.dev"], resources: ["outputs"], verbs: ["manage"] }],
+  });
+  const shop = ["-n", "shop"];
+  await bind("editor", "edit", users.editor, ...shop);
+  await bind("owner", "admin", users.owner, ...shop);
+  await bind("chief", "cluster-admin", users.chiefOfShop, ...shop);
+  await bind("chief", "cluster-admin", users.chief);
+  await bind("warden", "warden", users.warden);
+  await bind("warden", "warden", users.wardenOfShop, ...shop);
+  const writers = [operator, certManager, collector, namespaceController, "system:kube-controller-manager"];
+  const others = ["system:serviceaccount:shop:heddle", "system:serviceaccount:heddle-system:default"];
+  const people = [users.clerk, users.warden, users.wardenOfShop, users.owner];
+  for (const [index, user] of [...writers, ...others, ...people].entries())
+    await bind(`writer-${index}`, "writer", user);
+
+  // What the policies keep is what the operator makes.
+  const create = (object: object) => kubectl(operator, ["create", "-f", "-"], object);
+  const isKept = () => tries.create(users.clerk, configMap("any", ours)).then((said) => refused.test(said));
+  await until("the policies to be kept", isKept, { timeout: 30_000 });
+  const made = [
+    configMap("heddle-cart-0123456789", ours),
+    secret("heddle-identity-cart", ours),
+    secret("heddle-ca", ours, "heddle-system"),
+    certificate("heddle-identity-cart", ours),
+  ];
+  for (const object of made) expect(await create(object)).toBe("taken");
+}, 600_000);
+
+afterAll(async () => {
+  await server.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const auditOfDeletions = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, verbs: [delete, deletecollection], resources: [{group: "", resources: [configmaps, secrets]}]}
+- {level: None}
+`;
+
+/** Who asked for deletions of ConfigMaps in a namespace, and was allowed. */
+const deleters = (namespace: string): ReadonlySet<string> => {
+  const lines = readFileSync(join(directory, "audit.jsonl"), "utf8").split("\n").slice(0, -1);
+  const entries = lines.map((line) => JSON.parse(line));
+  return new Set(
+    entries
+      .filter(({ objectRef, responseStatus }) => objectRef.namespace === namespace && responseStatus.code < 300)
+      .map(({ user }) => user.username),
+  );
+};
+
+describe("the operator's objects", () => {
+  const targets = [record, identity, authority, asked];
+
+  test.each(targets.map((target) => [target.join(" "), target] as const))(
+    "%s: the operator writes it",
+    async (_, target) => {
+      expect(await tries.patch(operator, target, edit(target))).toBe("taken");
+      expect(await tries.delete(operator, target)).toBe("taken");
+    },
+  );
+
+  test.each([
+    ["the editor of the namespace", users.editor],
+    ["its owner", users.owner],
+    ["who is cluster-admin in that namespace", users.chiefOfShop],
+    ["who may write all Secrets of the cluster", users.clerk],
+    ["who may manage them in that namespace", users.wardenOfShop],
+    ["a ServiceAccount called like the operator's", "system:serviceaccount:shop:heddle"],
+    ["another ServiceAccount of the operator's namespace", "system:serviceaccount:heddle-system:default"],
+  ])("%s does not", async (_, user) => {
+    for (const target of user === users.editor ? [record, identity] : [record, identity, asked]) {
+      expect(await tries.patch(user, target, edit(target))).toMatch(refused);
+      expect(await tries.delete(user, target)).toMatch(refused);
+    }
+    expect(await tries.create(user, configMap("any", ours))).toMatch(refused);
+    expect(await tries.create(user, secret("any", ours))).toMatch(refused);
+  });
+
+  test.each([
+    ["cluster-admin", users.chief],
+    ["who may manage outputs.heddle.dev", users.warden],
+  ])("%s does", async (_, user) => {
+    for (const target of targets) {
+      expect(await tries.patch(user, target, edit(target))).toBe("taken");
+      expect(await tries.delete(user, target)).toBe("taken");
+    }
+    expect(await tries.create(user, configMap("any", ours))).toBe("taken");
+  });
+
+  test("cert-manager writes Secrets, and nothing else", async () => {
+    expect(await tries.create(certManager, secret("heddle-identity-new", ours))).toBe("taken");
+    expect(await tries.patch(certManager, identity, edit(identity))).toBe("taken");
+    expect(await tries.delete(certManager, identity)).toBe("taken");
+    for (const target of [record, asked]) {
+      expect(await tries.patch(certManager, target, edit(target))).toMatch(refused);
+      expect(await tries.delete(certManager, target)).toMatch(refused);
+    }
+  });
+
+  test.each([collector, namespaceController, "system:kube-controller-manager"])(
+    "%s changes and deletes, and creates nothing",
+    async (user) => {
+      for (const target of targets) {
+        expect(await tries.patch(user, target, { metadata: { finalizers: null } })).toBe("taken");
+        expect(await tries.delete(user, target)).toBe("taken");
+      }
+      expect(await tries.create(user, configMap("any", ours))).toMatch(refused);
+    },
+  );
+
+  test.each<readonly [string, object]>([
+    ["its label", { metadata: { labels: { [keys.managedBy]: null } } }],
+    ["another label", { metadata: { labels: { app: "x" } } }],
+    ["an annotation", { metadata: { annotations: { note: "x" } } }],
+    ["a finalizer, by which it could not be deleted", { metadata: { finalizers: ["example.com/x"] } }],
+    [
+      "an owner, with whom it would be deleted",
+      { metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "none", uid: "none" }] } },
+    ],
+    ["that it cannot be changed", { immutable: true }],
+    ["bytes beside its text", { binaryData: { other: "eA==" } }],
+  ])("an editor cannot change %s", async (_, patch) => {
+    expect(await tries.patch(users.editor, record, patch)).toMatch(refused);
+  });
+
+  test("nobody is refused who writes again what is there, as a migration of storage does", async () => {
+    for (const [kind, target] of [
+      [kinds.ConfigMap, record],
+      [kinds.Secret, identity],
+    ] as const) {
+      const [, name = "", , namespace = ""] = target;
+      const found = await client.get(kind, { namespace, name });
+      expect(await tries.replace(users.editor, found)).toBe("taken");
+      expect(await tries.replace(users.editor, { ...found, data: { ...found.data, more: "eA==" } })).toMatch(refused);
+    }
+  });
+
+  test.each([
+    ["a ConfigMap by the name of a class", configMap("heddle-visitor-0123456789")],
+    ["a ConfigMap by the name of a reach", configMap("heddle-reach-0123456789")],
+    ["an identity", secret("heddle-identity-visitor")],
+    ["a Certificate for one", certificate("heddle-identity-visitor")],
+    ["the authority", secret("heddle-ca", {}, "heddle-system")],
+    ["the webhook's certificate", secret("heddle-webhook", {}, "heddle-system")],
+  ])("nobody is there first with %s", async (_, object) => {
+    expect(await tries.create(users.clerk, object)).toMatch(refused);
+  });
+
+  test.each([
+    ["a ConfigMap with another name", configMap("heddle-notes")],
+    ["a ConfigMap that Kustomize has named", configMap("heddle-notes-7k2f9hg4mc")],
+    ["a ConfigMap of Helm's", configMap("notes", { [keys.managedBy]: "Helm" })],
+    ["a Secret with another name", secret("heddle-password")],
+    ["a Secret by the name of the authority, elsewhere", secret("heddle-ca")],
+    ["a Certificate of its own", certificate("cart")],
+  ])("everybody may have %s", async (_, object) => {
+    expect(await tries.create(users.clerk, object)).toBe("taken");
+  });
+
+  test("what was there first is its owner's to delete, and not to change", async () => {
+    await admin(["create", "-f", "-"], secret("heddle-identity-early"));
+    const early: Target = ["secret", "heddle-identity-early", "-n", "shop"];
+    expect(await tries.patch(users.editor, early, { data: { key: "b3RoZXI=" } })).toMatch(refused);
+    expect(await kubectl(users.editor, ["delete", ...early])).toBe("taken");
+  });
+
+  test("who deletes all of a namespace's ConfigMaps is refused at the operator's", async () => {
+    const path = "/api/v1/namespaces/shop/configmaps";
+    expect(await kubectl(users.owner, ["delete", "--raw", path])).toMatch(refused);
+    expect(await kubectl(users.chief, ["get", ...record])).toBe("taken");
+  });
+});
+
+describe("among real controllers", () => {
+  test("cert-manager issues for a Certificate of the operator's, and gives the Secret its label", async () => {
+    const now = Date.now();
+    const { certificate: root, key } = await createRoot("An organisation", {
+      notBefore: now - 60_000,
+      notAfter: now + 86_400_000,
+    });
+    const data = Object.fromEntries(
+      Object.entries({ "tls.crt": root, "tls.key": key }).map(([name, text]) => [
+        name,
+        Buffer.from(text).toString("base64"),
+      ]),
+    );
+    const metadata = { name: "mesh-root", namespace: "cert-manager" };
+    await client.create(kinds.Secret, { metadata, type: "kubernetes.io/tls", data } as ObjectToWrite);
+    await admin(["create", "-f", "-"], {
+      ...{ apiVersion: "cert-manager.io/v1", kind: "ClusterIssuer", metadata: { name: "mesh" } },
+      spec: { ca: { secretName: "mesh-root" } },
+    });
+    // Its own role, as far as it is used here: not one by which it could write what it is not to.
+    await admin(["create", "-f", "-"], {
+      ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "cert-manager" } },
+      rules: [
+        { apiGroups: ["cert-manager.io", "acme.cert-manager.io"], resources: ["*"], verbs: ["*"] },
+        { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
+      ],
+    });
+    await bind("cert-manager", "cert-manager", certManager);
+    expect(await kubectl(operator, ["delete", ...identity])).toBe("taken");
+    const kubeconfig = join(directory, "cert-manager.kubeconfig");
+    const { users: known, ...config } = parse(readFileSync(server.kubeconfig, "utf8"));
+    const impersonating = known.map(({ name, user }: { name: string; user: object }) => {
+      return { name, user: { ...user, as: certManager } };
+    });
+    writeFileSync(kubeconfig, stringify({ ...config, users: impersonating }));
+    const [metrics] = await freePorts(1);
+    const flags = ["--leader-elect=false", "--cluster-resource-namespace=cert-manager"];
+    const controller = startProcess(
+      "cert-manager",
+      await binary("cert-manager-controller"),
+      [`--kubeconfig=${kubeconfig}`, `--metrics-listen-address=127.0.0.1:${metrics}`, ...flags],
+      { logFile: join(directory, "cert-manager.log") },
+    );
+    try {
+      const issued = async () => {
+        const found = await client.get(kinds.Secret, { namespace: "shop", name: "heddle-identity-cart" });
+        return found.metadata.labels?.[keys.managedBy] === manager && found.data?.["tls.crt"] !== undefined;
+      };
+      await until("cert-manager to issue", issued, { timeout: 60_000, process: controller });
+    } finally {
+      await controller.stop();
+    }
+  }, 120_000);
+
+  test("the garbage collector deletes what belongs to an object that is gone", async () => {
+    const owner = await client.create(kinds.ConfigMap, configMap("owner", {}, "gone") as ObjectToWrite);
+    const { uid = "" } = owner.metadata;
+    const owned = configMap("heddle-owned-0123456789", ours, "gone");
+    const ownerReferences = [{ apiVersion: "v1", kind: "ConfigMap", name: "owner", uid }];
+    const object = { ...owned, metadata: { ...owned.metadata, ownerReferences } } as ObjectToWrite;
+    await client.create(kinds.ConfigMap, object);
+    await client.delete(kinds.ConfigMap, { namespace: "gone", name: "owner" });
+    const isGone = () =>
+      client.get(kinds.ConfigMap, { namespace: "gone", name: owned.metadata.name }).then(
+        () => false,
+        () => true,
+      );
+    await until("the garbage collector", isGone, { timeout: 60_000 });
+    expect(deleters("gone")).toContain(collector);
+  }, 90_000);
+
+  test("a namespace with them can be deleted", async () => {
+    for (const object of [
+      configMap("heddle-last-0123456789", ours, "gone"),
+      secret("heddle-identity-last", ours, "gone"),
+    ])
+      expect(await kubectl(operator, ["create", "-f", "-"], object)).toBe("taken");
+    await client.delete(kinds.Namespace, { name: "gone" });
+    const isGone = () =>
+      client.get(kinds.Namespace, { name: "gone" }).then(
+        () => false,
+        () => true,
+      );
+    await until("the end of the namespace", isGone, { timeout: 60_000 });
+    expect(deleters("gone")).toContain(namespaceController);
+  }, 90_000);
+
+  test("a cluster admin removes all of them by their label", async () => {
+    const all = "configmaps,secrets,certificates.cert-manager.io";
+    const args = ["delete", all, "-A", "-l", `${keys.managedBy}=${manager}`];
+    expect(await kubectl(users.clerk, args)).toMatch(refused);
+    expect(await kubectl(users.chief, args)).toBe("taken");
+    const left = await Promise.all(
+      [kinds.ConfigMap, kinds.Secret, kinds.Certificate].map((kind) =>
+        client.list(kind, { labelSelector: `${keys.managedBy}=${manager}` }),
+      ),
+    );
+    expect(left.flatMap(({ items }) => items)).toEqual([]);
+  });
+});
