@@ -65,6 +65,7 @@ export const findingCodes = {
   MatchesOnTCPPort: "Matches do not apply to a TCP port of the root.",
   AffinityOnTCPPort: "Affinity does not apply to a TCP port of the root.",
   MirrorOnTCPPort: "Nothing is mirrored of a TCP port of the root.",
+  HeaderWithUnderscore: "Sidecars that are called refuse requests with a header whose name has an underscore.",
   BackendWithoutWeight: "A backend of weight 0 names a Service that does not exist.",
   BackendWithoutEndpoints:
     "A backend has no endpoints; its share of the requests is answered with 503, of TCP connections closed.",

@@ -152,7 +152,7 @@ function judge(split: Split, verdict: Verdict, inputs: SplitInputs): StatusDecis
     object: split.reference,
     accepted: verdict,
     resolvedRefs,
-    findings: [...findings, ...findHTTPFieldsOnTCP(split, root)],
+    findings: [...findings, ...findHTTPFieldsOnTCP(split, root), ...findUnderscores(split.object.spec)],
     summary: summarise(split.backends),
     pods: root === undefined ? [] : inputs.clientsOf(split.root),
     need: { kind: "service", service: split.root },
@@ -176,6 +176,21 @@ function findHTTPFieldsOnTCP(split: Split, root: ClientService | undefined): rea
       : found("AffinityOnTCPPort", "spec.affinity", "each connection is divided anew")),
     ...(split.mirror === undefined ? [] : found("MirrorOnTCPPort", "spec.mirror", "nothing of it is mirrored")),
   ];
+}
+
+/** Callers may send such a header, and no sidecar that is called takes it (`headers_with_underscores_action`). */
+function findUnderscores({ matches, affinity }: TrafficSplit["spec"]): readonly Finding[] {
+  const named = (matches ?? []).flatMap(({ headers }, index) =>
+    (headers ?? []).map(({ name }, at) => ({ name, field: `spec.matches[${index}].headers[${at}].name` })),
+  );
+  const all =
+    affinity?.header === undefined ? named : [...named, { name: affinity.header, field: "spec.affinity.header" }];
+  return all
+    .filter(({ name }) => name.includes("_"))
+    .map(({ name, field }) => {
+      const message = `Sidecars that are called answer requests with the header ${JSON.stringify(name)} with 400, for its underscore. Let callers send it with \`-\`, and name that.`;
+      return { code: "HeaderWithUnderscore", field, message };
+    });
 }
 
 function routePort(
