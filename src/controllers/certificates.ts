@@ -24,6 +24,7 @@ import { keys, manager } from "../model/sidecar.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import { objectFields } from "../ops/logger.ts";
 import type { Repairs } from "./repairs.ts";
+import type { KeyedTimers } from "./timers.ts";
 import type { Outcome } from "./work-queue.ts";
 import { retryConflicts, type WriterOptions } from "./writer.ts";
 
@@ -47,14 +48,20 @@ export interface CertificateIssuer {
     wanted: { readonly uri: string; readonly life: number; readonly issuer: IssuerReference },
     secret: Secret | undefined,
     operator: Secret | undefined,
-  ): Promise<{ readonly outcome: Outcome; readonly fault?: Omit<IdentityFault, "key">; readonly lookAgainAt?: number }>;
+  ): Promise<{ readonly outcome: Outcome; readonly fault?: Omit<IdentityFault, "key"> }>;
   /** Deletes the Certificate that the watch sees under a key. */
   remove(key: ObjectKey): Promise<Outcome>;
 }
 
 /** An issuer. Writes only while this replica leads. */
 export function createCertificateIssuer(
-  options: WriterOptions & { readonly client: KubeClient; readonly watch: CertificateWatch; readonly repairs: Repairs },
+  options: WriterOptions & {
+    readonly client: KubeClient;
+    readonly watch: CertificateWatch;
+    readonly repairs: Repairs;
+    /** By which a key comes again. */
+    readonly timers: KeyedTimers;
+  },
 ): CertificateIssuer {
   const { client, watch, clock } = options;
   /** What was seen to be there as it was wanted: anything else is somebody's edit. */
@@ -111,8 +118,11 @@ export function createCertificateIssuer(
       if (observed === undefined) return options.isLeader() ? create(key, desired) : { outcome: "done" };
       if (!asksFor(observed, desired)) {
         if (!options.isLeader()) return { outcome: "done" };
-        const at = options.repairs.notBefore(key);
-        if (at !== undefined) return { outcome: "done", lookAgainAt: at };
+        const wait = options.repairs.wait(key);
+        if (wait > 0) {
+          options.timers.after(key, wait);
+          return { outcome: "done" };
+        }
         if (established.get(key) === JSON.stringify(desired)) {
           const note =
             "Somebody has changed this Certificate, by which an identity of the mesh is issued; it is put back.";
@@ -135,8 +145,9 @@ export function createCertificateIssuer(
       const problem = secret === undefined ? undefined : problemOfIdentity(secret, uri, clock.now(), operator);
       // One that is replaced goes on to be used meanwhile. No watch tells when it has expired.
       if (secret !== undefined && problem === undefined) {
-        const lookAgainAt = endOfIdentity(secret);
-        return { outcome: "done", ...(lookAgainAt === undefined ? {} : { lookAgainAt }) };
+        const end = endOfIdentity(secret);
+        if (end !== undefined) options.timers.at(key, end);
+        return { outcome: "done" };
       }
       if (waits !== undefined) return { outcome: "done", fault: { kind: "Certificate", message: waits } };
       if (problem !== undefined) return { outcome: "done", fault: { kind: "Secret", message: problem } };

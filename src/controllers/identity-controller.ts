@@ -105,6 +105,7 @@ export function createIdentityController(
   let own = { root: "", renewAt: 0, life: 0 };
   let ownText = "";
   let webhookText = "";
+  /** What is there without a reason, and since when, by the monotonic clock. */
   const unwanted = new Map<ObjectKey, number>();
   const faults = new Map<ObjectKey, IdentityFault>();
 
@@ -124,7 +125,7 @@ export function createIdentityController(
   const setForeign = (key: ObjectKey, message: string | undefined): void =>
     setFault(key, message === undefined ? undefined : { kind: "Secret", message });
   const writer = createSecretWriter({ ...options, onForeign: setForeign });
-  const issuer = createCertificateIssuer({ ...options, watch: options.certificates, repairs });
+  const issuer = createCertificateIssuer({ ...options, watch: options.certificates, repairs, timers });
   const life = (): number => wanted?.plan.certificateTTL ?? options.certificateTTL;
   const slack = (): number => Math.min(longestSlack, life() / 10);
   const validity = () => ({ notBefore: clock.now() - slack(), notAfter: clock.now() + life() });
@@ -205,7 +206,7 @@ export function createIdentityController(
     const issued = await authority.issue({ uri }, validity());
     options.onOwnCredentials({ ...issued, root: keys.bundle });
     own = { root: keys.bundle, renewAt: clock.now() + life() * options.renewAfter, life: life() };
-    timers.set(ownKey, own.renewAt);
+    timers.at(ownKey, own.renewAt);
     return "done";
   };
 
@@ -215,9 +216,8 @@ export function createIdentityController(
     const uri = "uri" in names ? names.uri : "";
     const wants = { uri, life: life(), issuer: by };
     const operator = key === operatorKey ? undefined : options.observed().get(operatorKey);
-    const { outcome, fault, lookAgainAt } = await issuer.ensure(key, wants, secret, operator);
+    const { outcome, fault } = await issuer.ensure(key, wants, secret, operator);
     setFault(key, fault);
-    if (lookAgainAt !== undefined) timers.set(key, lookAgainAt);
     if (
       key === operatorKey &&
       secret !== undefined &&
@@ -265,14 +265,14 @@ export function createIdentityController(
     setFault(key, undefined);
     const decision = decideRenewal(secret, expected, clock.now());
     if (!decision.issue) {
-      timers.set(key, decision.lookAgainAt);
+      timers.at(key, decision.lookAgainAt);
       return "done";
     }
     if (!options.isLeader()) return "done";
     if (decision.reason !== "Expiring" && decision.reason !== "LivesTooLong") {
-      const at = repairs.notBefore(key);
-      if (at !== undefined) {
-        timers.set(key, at);
+      const wait = repairs.wait(key);
+      if (wait > 0) {
+        timers.after(key, wait);
         return "done";
       }
       const note = `What was in this Secret could not be used (${decision.reason}); a new certificate is issued.`;
@@ -311,10 +311,11 @@ export function createIdentityController(
     }
     const isIdentity = (name || (certificate?.metadata.name ?? "")).startsWith(secretOfServiceAccount(""));
     if (!options.isLeader() || !isIdentity) return "done";
-    const since = unwanted.get(key) ?? clock.now();
-    if (clock.now() - since < collectAfter) {
+    const since = unwanted.get(key) ?? clock.monotonic();
+    const left = since + collectAfter - clock.monotonic();
+    if (left > 0) {
       unwanted.set(key, since);
-      timers.set(key, since + collectAfter);
+      timers.after(key, left);
       return "done";
     }
     // The Certificate goes first: or its Secret would come back. Its end brings this key again.

@@ -17,10 +17,10 @@ import { ApiError, isApiError } from "../kube/error.ts";
 import type { DesiredObject } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import { type ObjectKey, objectKey } from "../model/snapshot.ts";
-import type { Timer } from "../ops/clock.ts";
 import { recordedStart } from "../reconcilers/outputs.ts";
 import { differenceOf, isLeftOfRecord, isRecord, isTamperedWith, restored, withKept } from "./record-difference.ts";
 import { createRestorations } from "./restorations.ts";
+import { createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
 
@@ -71,16 +71,13 @@ export function createPublisher(
   const { client, clock } = options;
   /** Undefined until something was compiled: till then nobody knows what is to exist, and nothing is collected. */
   let desired: ReadonlyMap<ObjectKey, DesiredObject> | undefined;
-  /** What is there without a reason: since when, and the timer that ends its time. */
-  const unwanted = new Map<ObjectKey, { readonly since: number; readonly timer: Timer }>();
+  /** What is there without a reason, and since when, by the monotonic clock. */
+  const unwanted = new Map<ObjectKey, number>();
+  const timers = createKeyedTimers(clock, (key) => add(key));
   const known = new Map<ObjectKey, Known>();
   const restorations = createRestorations({ ...options, retry: (key) => add(key), onChange: options.onRestoring });
   const versionOf = (observed: ConfigMap | undefined): string => observed?.metadata.resourceVersion ?? absent;
 
-  const keep = (key: ObjectKey): void => {
-    unwanted.get(key)?.timer.cancel();
-    unwanted.delete(key);
-  };
   /** What to write, or to have: what is kept is as it was written or found before anybody could change it. */
   const targetOf = (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): DesiredObject => {
     const last = known.get(key);
@@ -94,10 +91,10 @@ export function createPublisher(
       restorations.end(key);
       known.delete(key);
       if (observed !== undefined && isRecord(observed)) return false;
-      keep(key);
+      unwanted.delete(key);
       return true;
     }
-    keep(key);
+    unwanted.delete(key);
     if (options.isLeaving(wanted.metadata.namespace)) {
       restorations.end(key);
       return true;
@@ -119,14 +116,14 @@ export function createPublisher(
 
   const collect = async (key: ObjectKey, { metadata }: ConfigMap): Promise<Outcome> => {
     const now = clock.monotonic();
-    const since = unwanted.get(key)?.since ?? now;
+    const since = unwanted.get(key) ?? now;
     const left = since + collectAfter - now;
-    keep(key);
     if (left > 0) {
-      // Set anew each time, since a timer may fire a little early.
-      unwanted.set(key, { since, timer: clock.setTimeout(() => add(key), left) });
+      unwanted.set(key, since);
+      timers.after(key, left);
       return "done";
     }
+    unwanted.delete(key);
     const { name, namespace = "", uid = "", resourceVersion = "" } = metadata;
     return retryConflicts(options, kinds.ConfigMap.kind, () =>
       client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } }),
@@ -255,7 +252,7 @@ export function createPublisher(
     },
     stop: async () => {
       restorations.stop();
-      for (const key of [...unwanted.keys()]) keep(key);
+      timers.stop();
       await queue.stop();
     },
   };

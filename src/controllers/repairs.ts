@@ -2,11 +2,8 @@ import type { Clock } from "../ops/clock.ts";
 
 /** How often a foreign edit is put back: at once the first time, then ever more slowly while somebody goes on editing. */
 export interface Repairs {
-  /**
-   * When a key may be repaired, if not now: milliseconds since the epoch by the wall clock of this moment, for a timer to be
-   * set. Undefined: now, and it counts as done.
-   */
-  notBefore(key: string): number | undefined;
+  /** In how many milliseconds a key may be repaired. Zero: now, and it counts as done. */
+  wait(key: string): number;
 }
 
 const firstPause = 1000;
@@ -18,14 +15,14 @@ const forgotten = 5 * 60_000;
 export function createRepairs(clock: Clock): Repairs {
   const done = new Map<string, { count: number; at: number }>();
   return {
-    notBefore: (key) => {
+    wait: (key) => {
       const now = clock.monotonic();
       for (const [other, { at }] of done) if (now - at > forgotten) done.delete(other);
       const last = done.get(key);
       const pause = last === undefined ? 0 : Math.min(longestPause, firstPause * 2 ** Math.min(last.count - 1, 16));
-      if (last !== undefined && now < last.at + pause) return clock.now() + Math.ceil(last.at + pause - now);
+      if (last !== undefined && now < last.at + pause) return last.at + pause - now;
       done.set(key, { count: (last?.count ?? 0) + 1, at: now });
-      return undefined;
+      return 0;
     },
   };
 }

@@ -63,9 +63,9 @@ export function createWebhookBundle(
       return "done";
     }
     if (established.get(key) === caBundle) {
-      const at = repairs.notBefore(key);
-      if (at !== undefined) {
-        timers.set(key, at);
+      const wait = repairs.wait(key);
+      if (wait > 0) {
+        timers.after(key, wait);
         return "done";
       }
       const note =

@@ -16,16 +16,16 @@ function setUp(early = 0) {
 describe("keyed timers", () => {
   test("a later one of the same key takes the place of an earlier one", async () => {
     const { fake, timers, acted, at } = setUp();
-    timers.set("a", at(10));
-    timers.set("b", at(20));
-    timers.set("a", at(30));
+    timers.at("a", at(10));
+    timers.at("b", at(20));
+    timers.at("a", at(30));
     await fake.advance(100);
     expect(acted).toEqual(["b 20", "a 30"]);
   });
 
   test("nobody is woken before the time, though the clock's timers fire early, as Node's do", async () => {
     const { fake, timers, acted, at } = setUp(0.75);
-    timers.set("a", at(10));
+    timers.at("a", at(10));
     await fake.advance(100);
     expect(acted).toEqual(["a 10"]);
   });
@@ -33,16 +33,40 @@ describe("keyed timers", () => {
   test("a time that is further away than a timer can be is kept", async () => {
     const { fake, timers, acted, at } = setUp();
     const month = 31 * 24 * 3_600_000;
-    timers.set("a", at(month));
+    timers.at("a", at(month));
     await fake.advance(month - 1);
     expect(acted).toEqual([]);
     await fake.advance(1);
     expect(acted).toEqual([`a ${month}`]);
   });
 
+  test.each([3_600_000, -3_600_000])(
+    "a jump of the wall clock by %d ms moves what has a date, and no wait",
+    async (jump) => {
+      const { fake, timers, acted, at } = setUp(0.75);
+      timers.at("date", at(2 * jump + 10_000_000));
+      timers.after("wait", 1000);
+      fake.jump(jump);
+      await fake.advance(1000);
+      expect(acted).toEqual([`wait ${1000 + jump}`]);
+      await fake.advance(20_000_000);
+      expect(acted).toHaveLength(2);
+      expect(Number(acted[1]?.replace("date ", ""))).toBeGreaterThanOrEqual(2 * jump + 10_000_000);
+    },
+  );
+
+  test("a wait takes the place of a date of the same key", async () => {
+    const { fake, timers, acted, at } = setUp();
+    timers.at("a", at(10));
+    timers.after("a", 30);
+    await fake.advance(100);
+    expect(acted).toEqual(["a 30"]);
+  });
+
   test("after stop nobody is woken", async () => {
     const { fake, timers, acted, at } = setUp();
-    timers.set("a", at(10));
+    timers.at("a", at(10));
+    timers.after("b", 10);
     timers.stop();
     await fake.advance(100);
     expect(acted).toEqual([]);
