@@ -26,7 +26,7 @@ import type { Metrics } from "../ops/metrics.ts";
 import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
 import { planIdentities } from "../reconcilers/identity.ts";
 import { nextDeadline, objectStatus } from "../reconcilers/programmed.ts";
-import { hasLiveListeners, hasTakenModes } from "../reconcilers/proxies.ts";
+import { hasLiveListeners, type ModesTaken, modesTaken } from "../reconcilers/proxies.ts";
 import { advanceDrains, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
 import { createHoldOff } from "./hold-off.ts";
 import type { IdentityController } from "./identity-controller.ts";
@@ -96,6 +96,8 @@ export function createMeshController(options: {
       identityFaults: options.identities.faults,
     });
   let transitions = noTransitions;
+  /** Of the last compile. */
+  let hasTaken: ModesTaken | undefined;
   let drains = noDrains;
   const drainTime = (pod: ObjectKey): number => {
     const known = options.observed("Pod").get(pod) as Pod | undefined;
@@ -114,8 +116,7 @@ export function createMeshController(options: {
     transitions = stepped;
     return compiled;
   };
-  const isTaken = (classId: string): boolean =>
-    compilation !== undefined && hasTakenModes(classId, compilation, options.states());
+  const isTaken = (classId: string): boolean => hasTaken?.(classId, options.states()) === true;
 
   /** All that can be done while a kind of ours cannot be listed. */
   const identify = (): void => {
@@ -131,6 +132,7 @@ export function createMeshController(options: {
     const start = clock.monotonic();
     const before = compilation;
     compilation = compileInSteps(snapshot());
+    hasTaken = modesTaken(compilation);
     drains = nextDrains(drains, before, compilation);
     options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);
     logger.debug({ milliseconds: clock.monotonic() - start }, "compiled");

@@ -91,32 +91,97 @@ function isLive({ type, name, version }: EnvoyResource, state: ProxyState): bool
   return type === "endpoint" ? acknowledged !== undefined : acknowledged === version;
 }
 
+/** Whether the pods of a class, and all that call it, have taken what a compile says of the two. */
+export type ModesTaken = (classId: string, states: ProxyStates) => boolean;
+
 /**
- * Whether the pods of a class and all that call it have taken what a compile says of the two: the listener, and the
- * clusters and endpoints of the services that lead to it. A pod that has never connected has nothing older; one whose
- * stream is gone has who knows what.
+ * For one compile: whether all whom a class concerns have taken the listener, and the clusters and endpoints of the services
+ * that lead to it. A pod that has never connected has nothing older; one whose stream is gone has who knows what.
+ *
+ * This is asked with each acknowledgement, of many classes. So what the compile says is looked up once, and a search begins
+ * at the pod that was waited for last: most often it still is.
  */
-export function hasTakenModes(classId: string, compilation: Compilation, states: ProxyStates): boolean {
-  const { mesh, targets, classResources, serviceResources, servicesOfClass } = compilation;
-  const services = servicesOfClass.get(classId) ?? new Set();
-  const ofServers = needOfModes(classResources.get(classId) ?? []);
-  const ofServices = new Map<string, readonly EnvoyResource[]>();
-  for (const { id, services: reached } of mesh.reaches.values()) {
-    const known = reached.filter((key) => services.has(key)).flatMap((key) => serviceResources.get(key) ?? []);
-    const spoken = known.filter(({ type }) => type === "cluster" || type === "endpoint");
-    if (spoken.length > 0) ofServices.set(id, spoken);
-  }
-  for (const [pod, itsClass] of mesh.classOfPod) {
-    const state = states.get(pod);
-    if (state === undefined || !targets.has(pod)) continue;
-    const namespace = mesh.classes.get(itsClass)?.namespace ?? "";
-    const spoken = ofServices.get(mesh.reachOfNamespace.get(namespace) ?? "") ?? [];
-    const isServer = itsClass === classId;
-    if (spoken.length === 0 && !isServer) continue;
-    const isTaken = ({ type, name, version }: EnvoyResource) => state.resource(type, name)?.acknowledged === version;
-    if (!state.connected || !spoken.every(isTaken) || (isServer && !isMet(ofServers, state))) return false;
+export function modesTaken(compilation: Compilation): ModesTaken {
+  const concerned = new Map<string, readonly Audience[]>();
+  let index: PodIndex | undefined;
+  return (classId, states) => {
+    index ??= indexPods(compilation);
+    const known = concerned.get(classId) ?? audiencesOf(classId, compilation, index);
+    concerned.set(classId, known);
+    return known.every((audience) => isTakenBy(audience, states));
+  };
+}
+
+/** Pods of which the same is waited for. */
+interface Audience {
+  readonly pods: readonly ObjectKey[];
+  readonly has: (state: ProxyState) => boolean;
+  /** Index of the pod that was waited for last. */
+  awaited: number;
+}
+
+function isTakenBy(audience: Audience, states: ProxyStates): boolean {
+  const { pods, has, awaited } = audience;
+  for (let step = 0; step < pods.length; step += 1) {
+    const at = (awaited + step) % pods.length;
+    const state = states.get(pods[at] ?? "");
+    if (state === undefined || (state.connected && has(state))) continue;
+    audience.awaited = at;
+    return false;
   }
   return true;
+}
+
+/** The servers, and the callers by reach, since all of one are sent the same. */
+function audiencesOf(classId: string, compilation: Compilation, index: PodIndex): readonly Audience[] {
+  const { classResources, serviceResources, servicesOfClass } = compilation;
+  const spokenIn = new Map<string, EnvoyResource[]>();
+  for (const service of servicesOfClass.get(classId) ?? []) {
+    const resources = serviceResources.get(service) ?? [];
+    const spoken = resources.filter(({ type }) => type === "cluster" || type === "endpoint");
+    for (const reach of index.reachesOfService.get(service) ?? []) pushAll(spokenIn, reach, spoken);
+  }
+  const ofServers = needOfModes(classResources.get(classId) ?? []);
+  const servers: Audience = {
+    pods: index.podsOfClass.get(classId) ?? [],
+    has: (state) => isMet(ofServers, state),
+    awaited: 0,
+  };
+  const callers = [...spokenIn].map(([reach, spoken]): Audience => {
+    const has = (state: ProxyState): boolean =>
+      spoken.every(({ type, name, version }) => state.resource(type, name)?.acknowledged === version);
+    return { pods: index.podsOfReach.get(reach) ?? [], has, awaited: 0 };
+  });
+  return [servers, ...callers];
+}
+
+/** The pods that are served, by what they have in common. */
+interface PodIndex {
+  readonly podsOfClass: ReadonlyMap<string, readonly ObjectKey[]>;
+  readonly podsOfReach: ReadonlyMap<string, readonly ObjectKey[]>;
+  readonly reachesOfService: ReadonlyMap<ObjectKey, readonly string[]>;
+}
+
+function indexPods({ mesh, targets }: Compilation): PodIndex {
+  const podsOfClass = new Map<string, ObjectKey[]>();
+  const podsOfReach = new Map<string, ObjectKey[]>();
+  for (const [pod, classId] of mesh.classOfPod) {
+    if (!targets.has(pod)) continue;
+    pushAll(podsOfClass, classId, [pod]);
+    const reach = mesh.reachOfNamespace.get(mesh.classes.get(classId)?.namespace ?? "");
+    if (reach !== undefined) pushAll(podsOfReach, reach, [pod]);
+  }
+  const reachesOfService = new Map<ObjectKey, string[]>();
+  for (const { id, services } of mesh.reaches.values()) {
+    for (const service of services) pushAll(reachesOfService, service, [id]);
+  }
+  return { podsOfClass, podsOfReach, reachesOfService };
+}
+
+function pushAll<T>(lists: Map<string, T[]>, key: string, elements: readonly T[]): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [...elements]);
+  else list.push(...elements);
 }
 
 /**

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { ProxyState, ProxyStates } from "../../../src/model/acknowledgement.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
 import { objectStatus } from "../../../src/reconcilers/programmed.ts";
-import { hasTakenModes } from "../../../src/reconcilers/proxies.ts";
+import { modesTaken } from "../../../src/reconcilers/proxies.ts";
 import { clusterOf, meshTLS, pod, service, testSettings } from "../../support/objects.ts";
 import { syncedProxies } from "../../support/proxies.ts";
 
@@ -15,6 +15,7 @@ const objects = [
 ];
 const cluster = clusterOf(objects);
 const compilation = compile(cluster, testSettings);
+const hasTaken = modesTaken(compilation);
 const classId = compilation.mesh.classOfPod.get("shop/cart-1") ?? "";
 
 /** All proxies synced, but for one. */
@@ -36,30 +37,27 @@ const withOld = (type: string) => (state: ProxyState) => ({
 
 describe("a step of a change of mode", () => {
   test("is taken when the servers and all who call them say so", () => {
-    expect(hasTakenModes(classId, compilation, syncedProxies(compilation))).toBe(true);
+    expect(hasTaken(classId, syncedProxies(compilation))).toBe(true);
     for (const [name, type, taken] of [
       ["shop/cart-2", "listener", false],
+      // Before the one that was waited for last.
+      ["shop/cart-1", "listener", false],
       ["shop/web-1", "endpoint", false],
       ["shop/web-1", "cluster", false],
       // What a caller's own inbound side is like says nothing.
       ["shop/web-1", "listener", true],
       ["shop/web-1", "route", true],
     ] as const) {
-      expect([name, type, hasTakenModes(classId, compilation, statesWith(name, withOld(type)))]).toEqual([
-        name,
-        type,
-        taken,
-      ]);
+      expect([name, type, hasTaken(classId, statesWith(name, withOld(type)))]).toEqual([name, type, taken]);
     }
   });
 
   test("waits for a proxy whose stream is gone, and not for one that never had any", () => {
     const gone = statesWith("shop/web-1", (state) => ({ ...state, connected: false }));
-    expect(hasTakenModes(classId, compilation, gone)).toBe(false);
+    expect(hasTaken(classId, gone)).toBe(false);
     expect(
-      hasTakenModes(
+      hasTaken(
         classId,
-        compilation,
         statesWith("shop/web-1", () => undefined),
       ),
     ).toBe(true);
