@@ -4,6 +4,7 @@
  */
 import type { ValueKind } from "./annotation-kinds.ts";
 import { addressBlocks, count, cpu, logLevel, memory, ports, seconds } from "./annotation-kinds.ts";
+import { quote } from "./quote.ts";
 import { keys } from "./sidecar.ts";
 
 /** Before the name of every annotation of ours. */
@@ -151,7 +152,7 @@ export function readAnnotations(
     const value = row.kind.parse(text);
     const problem = value === undefined ? `it must be ${row.kind.form}` : outOfBounds(row, value, namespace, bounds);
     if (value !== undefined) values.set(row.name, value);
-    if (problem !== undefined) problems.push(`annotation ${annotationPrefix}${row.name} is ${shown(text)}: ${problem}`);
+    if (problem !== undefined) problems.push(`annotation ${annotationPrefix}${row.name} is ${quote(text)}: ${problem}`);
   }
   return { values, problems, warnings: unknownAnnotations(annotations) };
 }
@@ -175,7 +176,7 @@ function outOfBounds(
   }
   const ofNamespace = row.kind.parseBound(text);
   if (ofNamespace === undefined)
-    return `annotation ${key} of namespace ${namespace.name} must be ${row.kind.bound}, not ${shown(text)}; correct that first`;
+    return `annotation ${key} of namespace ${namespace.name} must be ${row.kind.bound}, not ${quote(text)}; correct that first`;
   if (row.kind.isWithin(value, ofNamespace)) return undefined;
   return `the bound of namespace ${namespace.name}, ${row.kind.bound}, is ${ofNamespace}`;
 }
@@ -187,7 +188,7 @@ function unknownAnnotations(annotations: Annotations): readonly string[] {
     .filter((key) => key.startsWith(annotationPrefix) && !known.has(key))
     .map((key) => {
       if (key === keys.inject) return `${key} is a label, and has no effect as an annotation`;
-      return `annotation ${shown(key)} has no effect: Heddle does not know it`;
+      return `annotation ${quote(key)} has no effect: Heddle does not know it`;
     });
 }
 
@@ -195,9 +196,4 @@ function rowOf(annotation: PodAnnotation): Row {
   const row: Row | undefined = podAnnotations.find(({ name }) => name === annotation);
   if (row === undefined) throw new Error(`there is no annotation ${annotation}`);
   return row;
-}
-
-/** A user's text in a message, which may be of any length. */
-function shown(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
 }

@@ -7,8 +7,8 @@
  */
 import type { AuthorizationPolicyCondition } from "../api/generated/AuthorizationPolicy.ts";
 import type { RuleCondition } from "../model/mesh.ts";
+import { quote } from "../model/quote.ts";
 import {
-  quote,
   readBlock,
   readHost,
   readPort,

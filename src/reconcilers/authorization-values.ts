@@ -2,10 +2,8 @@
 
 import { parseAddressBlock } from "../model/cidr.ts";
 import type { AddressRange, StringMatch, Values } from "../model/mesh.ts";
+import { quote } from "../model/quote.ts";
 import { InvalidObject } from "./objects.ts";
-
-/** A text of the user's in a message. */
-export const quote = (text: string): string => JSON.stringify(text);
 
 /** `*`, `abc*`, `*abc` or exact. An asterisk elsewhere is refused: it looks like a pattern and would not be one. */
 export function readString(text: string, path: string): StringMatch {

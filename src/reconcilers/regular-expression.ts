@@ -6,6 +6,7 @@
  *   atom     := group | class | escape | character
  *   count    := ("*" | "+" | "?" | "{n}" | "{n,}" | "{n,m}") "?"?
  */
+import { quote } from "../model/quote.ts";
 import { InvalidObject } from "./objects.ts";
 
 /** RE2 repeats no more, groups within groups included. */
@@ -50,7 +51,7 @@ export function demandExpression(field: string, text: string): void {
 }
 
 function refuse({ field, text }: Cursor, what: string): never {
-  throw new InvalidObject(`${field}: ${JSON.stringify(text)} is no RE2 expression that proxies take: ${what}`);
+  throw new InvalidObject(`${field}: ${quote(text)} is no RE2 expression that proxies take: ${what}`);
 }
 
 /** What fits at the cursor, which moves behind it. */

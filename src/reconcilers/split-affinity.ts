@@ -1,6 +1,7 @@
 /** Affinity of a TrafficSplit: what callers are told by. */
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { Affinity } from "../model/mesh.ts";
+import { quote } from "../model/quote.ts";
 import { InvalidObject } from "./objects.ts";
 
 /** RFC 9110 section 5.6.2: what names of headers and of cookies (RFC 6265 section 4.1.1) are made of. */
@@ -26,9 +27,7 @@ export function readAffinity(given: TrafficSplit["spec"]["affinity"]): Affinity 
 
 function demandName(field: string, name: string, unusable: RegExp): void {
   if (!token.test(name) || unusable.test(name.toLowerCase())) {
-    throw new InvalidObject(
-      `${field}: ${JSON.stringify(name)} cannot be used: take a name of letters, digits and \`-\``,
-    );
+    throw new InvalidObject(`${field}: ${quote(name)} cannot be used: take a name of letters, digits and \`-\``);
   }
 }
 
@@ -39,7 +38,7 @@ function readTTL(ttl: string): number {
   const total = (hours * 60 + minutes) * 60 + seconds;
   if (parts === null || total < 1 || total > longestSeconds) {
     const hint = "write a duration from `1s` to `8760h`, such as `1h` or `1h30m`";
-    throw new InvalidObject(`spec.affinity.cookie.ttl: ${JSON.stringify(ttl)}: ${hint}`);
+    throw new InvalidObject(`spec.affinity.cookie.ttl: ${quote(ttl)}: ${hint}`);
   }
   return total;
 }

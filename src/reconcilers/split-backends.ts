@@ -1,6 +1,7 @@
 /** Backends and mirror of a TrafficSplit: what they are on each port of the root. */
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { Mirror, UnavailableReason, WeightedBackend } from "../model/mesh.ts";
+import { quote } from "../model/quote.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { InvalidObject } from "./objects.ts";
@@ -27,7 +28,7 @@ export function readBackends(spec: TrafficSplit["spec"]): readonly Backend[] {
 function demandServiceName(field: string, service: string): void {
   if (/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(service)) return;
   const hint = "name a Service of the same namespace by its bare name";
-  throw new InvalidObject(`${field}: ${JSON.stringify(service)}: ${hint}`);
+  throw new InvalidObject(`${field}: ${quote(service)}: ${hint}`);
 }
 
 /** A mirror as the user wrote it. */

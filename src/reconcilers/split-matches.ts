@@ -1,6 +1,7 @@
 /** Matches of a TrafficSplit: their one spelling, and the order in which they are tried. */
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { RouteMatch } from "../model/mesh.ts";
+import { quote } from "../model/quote.ts";
 import { compare } from "../model/workload.ts";
 import { InvalidObject } from "./objects.ts";
 import { demandExpression } from "./regular-expression.ts";
@@ -15,15 +16,13 @@ export function demandMatches(given: TrafficSplit["spec"]["matches"]): void {
     if (path?.type === "RegularExpression") demandExpression(`${field}.path.value`, path.value);
     else if (path !== undefined) demandPath(`${field}.path.value`, path.value);
     if (method !== undefined && !/^[A-Z][A-Z0-9_-]*$/.test(method)) {
-      throw new InvalidObject(
-        `${field}.method: ${JSON.stringify(method)}: write the method in upper case, such as GET`,
-      );
+      throw new InvalidObject(`${field}.method: ${quote(method)}: write the method in upper case, such as GET`);
     }
     for (const [at, { type, name, value }] of headers.entries()) {
       const header = `${field}.headers[${at}]`;
       if (!token.test(name)) {
         const hint = "write a legal header name of letters, digits and `-`, without `:` or spaces";
-        throw new InvalidObject(`${header}.name: ${JSON.stringify(name)}: ${hint}`);
+        throw new InvalidObject(`${header}.name: ${quote(name)}: ${hint}`);
       }
       if (headers.findIndex((other) => other.name.toLowerCase() === name.toLowerCase()) !== at) {
         throw new InvalidObject(`${header}.name: name each header once; upper and lower case make no difference`);
@@ -31,7 +30,7 @@ export function demandMatches(given: TrafficSplit["spec"]["matches"]): void {
       if (type === "RegularExpression") demandExpression(`${header}.value`, value);
       else if (hasControlCharacter(value) || value.trim() !== value) {
         const hint = "remove control characters, and space at the beginning and the end";
-        throw new InvalidObject(`${header}.value: ${JSON.stringify(value)}: ${hint}`);
+        throw new InvalidObject(`${header}.value: ${quote(value)}: ${hint}`);
       }
     }
   }
@@ -42,11 +41,11 @@ function demandPath(field: string, path: string): void {
   if (!/^\/[!-~]*$/.test(path) || /[?#\\]/.test(path)) {
     const hint =
       "begin it with `/`, and write it in printable ASCII, percent-encoded where needed, without spaces, backslashes, `?` and `#`";
-    throw new InvalidObject(`${field}: ${JSON.stringify(path)}: ${hint}`);
+    throw new InvalidObject(`${field}: ${quote(path)}: ${hint}`);
   }
   if (/\/\/|\/\.\.?(\/|$)|%2[fF]|%5[cC]/.test(path)) {
     const hint = "write it as it is after normalisation, without `//`, `/./`, `/../`, `%2F` and `%5C`";
-    throw new InvalidObject(`${field}: ${JSON.stringify(path)}: ${hint}`);
+    throw new InvalidObject(`${field}: ${quote(path)}: ${hint}`);
   }
 }
 

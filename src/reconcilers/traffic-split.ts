@@ -11,6 +11,7 @@ import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import { validateTrafficSplit } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { Affinity, MeshRoute, ObjectReference, RouteMatch, Routing } from "../model/mesh.ts";
+import { quote } from "../model/quote.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
 import {
   accepted,
@@ -111,13 +112,13 @@ function readRoot(given: string, namespace: string, settings: MeshSettings): Obj
   const domain = rest.join(".");
   if (rest.length > 0 && domain !== "svc" && domain !== `svc.${settings.clusterDomain}`) {
     throw new InvalidObject(
-      `spec.service: ${JSON.stringify(given)} is no name of a Service of this cluster: write \`name\`, ` +
+      `spec.service: ${quote(given)} is no name of a Service of this cluster: write \`name\`, ` +
         `\`name.${namespace}\` or \`name.${namespace}.svc.${settings.clusterDomain}\``,
     );
   }
   if (itsNamespace !== undefined && itsNamespace !== namespace) {
     throw new InvalidObject(
-      `spec.service: ${JSON.stringify(given)} is a Service of namespace ${itsNamespace}; a split acts on Services of ` +
+      `spec.service: ${quote(given)} is a Service of namespace ${itsNamespace}; a split acts on Services of ` +
         `its own namespace, ${namespace}: create it there`,
     );
   }
@@ -188,7 +189,7 @@ function findUnderscores({ matches, affinity }: TrafficSplit["spec"]): readonly 
   return all
     .filter(({ name }) => name.includes("_"))
     .map(({ name, field }) => {
-      const message = `Sidecars that are called answer requests with the header ${JSON.stringify(name)} with 400, for its underscore. Let callers send it with \`-\`, and name that.`;
+      const message = `Sidecars that are called answer requests with the header ${quote(name)} with 400, for its underscore. Let callers send it with \`-\`, and name that.`;
       return { code: "HeaderWithUnderscore", field, message };
     });
 }

@@ -1,8 +1,9 @@
+import { quote } from "../model/quote.ts";
 import { type InjectionNamespace, injectPod } from "./inject.ts";
 import { nameOf } from "./metadata.ts";
 import { podPatch } from "./patch.ts";
 import { PodShapeError, parsePod } from "./pod.ts";
-import { ephemeralRefusal, ephemeralWarnings, quote } from "./reserved.ts";
+import { ephemeralRefusal, ephemeralWarnings } from "./reserved.ts";
 import { type AdmissionDecision, type AdmissionRequest, ReviewError } from "./review.ts";
 import type { InjectionSettings } from "./settings.ts";
 

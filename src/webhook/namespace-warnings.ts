@@ -1,6 +1,6 @@
 import { annotationPrefix, boundSettings, parseBound, podAnnotations } from "../model/annotations.ts";
+import { quote } from "../model/quote.ts";
 import { containers, keys } from "../model/sidecar.ts";
-import { quote } from "./reserved.ts";
 
 /** The metadata of a Namespace, as far as it is the mesh's. */
 export interface NamespaceMetadata {

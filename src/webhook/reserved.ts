@@ -2,6 +2,7 @@
  * What a pod may not do for itself: use Heddle's names, run as the proxy's user, or hold an identity. Each check returns
  * a message for whoever wrote the pod: which field, what is wrong, what to do.
  */
+import { quote } from "../model/quote.ts";
 import { containers, isApplicationPort, keys, proxyUser, secretOfServiceAccount, volumes } from "../model/sidecar.ts";
 import { serviceAccountOf } from "./metadata.ts";
 import type { AdmissionPod, Volume } from "./pod.ts";
@@ -166,10 +167,4 @@ function firstOf<T>(list: readonly T[], check: (element: T, index: number) => st
     if (message !== undefined) return message;
   }
   return undefined;
-}
-
-/** A user's text in a message: names are not validated yet, so it may hold anything and be of any length. */
-export function quote(text: string): string {
-  const longest = 80;
-  return JSON.stringify(text.length > longest ? `${text.slice(0, longest)}...` : text);
 }
