@@ -10,10 +10,12 @@ import { encodeResource } from "./encode.ts";
 import { packed } from "./extension.ts";
 import type {
   FilterChainJson,
+  FilterJson,
   ListenerFilterJson,
 } from "./generated/envoy/config/listener/v3/listener_components_pb.js";
 import type { RouteJson } from "./generated/envoy/config/route/v3/route_components_pb.js";
 import { OriginalDstSchema } from "./generated/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
+import { ConnectionLimitSchema } from "./generated/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import { connectionManager } from "./http.ts";
 import { clusterNames, listenerNames, unavailableCluster, unavailableReasons } from "./names.ts";
 import { probeFilters, probeRoutes } from "./probes.ts";
@@ -96,20 +98,26 @@ export function readinessListener(families: AddressFamilies, probes: readonly Ap
     additionalAddresses: additional.map((other) => ({ address: other })),
     statPrefix: listenerNames.readiness,
     tcpKeepalive,
-    // The kubelet must get its answer while the proxy refuses others.
+    // The kubelet must get its answer while the proxy refuses others; so this listener has a limit of its own.
     ignoreGlobalConnLimit: true,
+    perConnectionBufferLimitBytes: 32_768,
     // Which of the pod's addresses was dialed.
     ...(probes.length === 0 ? {} : { listenerFilters: [originalDestinationFilter] }),
     filterChains: [
       {
         filters: [
+          connectionLimit,
           connectionManager({
             statPrefix: listenerNames.readiness,
+            // A connection has one request at a time, so that what bounds the ones bounds the others.
+            codecType: "HTTP1",
             httpFilters: probeFilters(probes),
             upgradeConfigs: [],
             forwardClientCertDetails: "SANITIZE",
             commonHttpProtocolOptions: { idleTimeout: "60s" },
             requestHeadersTimeout: "10s",
+            requestTimeout: "10s",
+            streamIdleTimeout: "60s",
             routeConfig: {
               name: listenerNames.readiness,
               validateClusters: false,
@@ -123,6 +131,15 @@ export function readinessListener(families: AddressFamilies, probes: readonly Ap
     ],
   });
 }
+
+/**
+ * The kubelet and who scrapes metrics need a handful. It is also what somebody has to keep open to keep them out, so that it
+ * is as much as a sidecar bears.
+ */
+const connectionLimit: FilterJson = {
+  name: "envoy.filters.network.connection_limit",
+  typedConfig: packed(ConnectionLimitSchema, { statPrefix: listenerNames.readiness, maxConnections: "4096" }),
+};
 
 const readinessRoutes: RouteJson[] = [
   { match: { path: "/ready" }, directResponse: { status: 200, body: { inlineString: "ready\n" } } },

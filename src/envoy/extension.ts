@@ -14,6 +14,7 @@ import { RBACSchema as HttpRBACSchema } from "./generated/envoy/extensions/filte
 import { RouterSchema } from "./generated/envoy/extensions/filters/http/router/v3/router_pb.js";
 import { OriginalDstSchema } from "./generated/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js";
 import { TlsInspectorSchema } from "./generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
+import { ConnectionLimitSchema } from "./generated/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import { HttpConnectionManagerSchema } from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { RBACSchema as NetworkRBACSchema } from "./generated/envoy/extensions/filters/network/rbac/v3/rbac_pb.js";
 import { TcpProxySchema } from "./generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
@@ -46,6 +47,7 @@ export const extensionRegistry: Registry = createRegistry(
   OriginalDstSchema,
   TlsInspectorSchema,
   NetworkRBACSchema,
+  ConnectionLimitSchema,
   TcpProxySchema,
   PreviousHostsPredicateSchema,
   RawBufferSchema,

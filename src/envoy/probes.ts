@@ -7,7 +7,8 @@
  *   gRPC          the sidecar asks by itself, each period; the path tells the last answer
  *
  * The application is dialed at the address that the kubelet dialed, never at loopback, from the inbound side's source. Of
- * its answer the status is passed on, and neither a header nor a byte of the body: no policy judges these requests.
+ * its answer the status is passed on, and neither a header nor a byte of the body: no policy judges these requests. Since
+ * anybody may send them, each has an end, and so many are under way at once.
  */
 import type { ApplicationProbe } from "../model/probe.ts";
 import { probePath } from "../model/probe.ts";
@@ -17,6 +18,7 @@ import { socketAddress } from "./address.ts";
 import { httpProtocolOptions, inboundBindConfig } from "./cluster.ts";
 import { encodeResource } from "./encode.ts";
 import { packed } from "./extension.ts";
+import type { CircuitBreakersJson } from "./generated/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import type { ClusterJson } from "./generated/envoy/config/cluster/v3/cluster_pb.js";
 import type { RouteJson, RouteMatchJson } from "./generated/envoy/config/route/v3/route_components_pb.js";
 import { BufferSchema } from "./generated/envoy/extensions/filters/http/buffer/v3/buffer_pb.js";
@@ -33,10 +35,26 @@ import type { EnvoyResource } from "./resource.ts";
 type ForwardedProbe = Exclude<ApplicationProbe, { type: "GRPC" }>;
 type CheckedProbe = Extract<ApplicationProbe, { type: "GRPC" }>;
 
-const isChecked = (probe: ApplicationProbe): probe is CheckedProbe => probe.type === "GRPC";
+/** How long the application may take to answer a probe of which it is not known how long the kubelet waits. */
+const longestProbe = "60s";
 
-/** Probes to one port in one way share a cluster. */
-const forwardCluster = ({ type, port }: ForwardedProbe): string => `probe/${type}/${port}`;
+/** How long it may take over a lifecycle handler: only the kubelet knows when the pod's time is over. */
+const longestHandler = "3600s";
+
+/**
+ * How many requests for one handler may be with the application, and as many again may wait for that. The kubelet needs one.
+ * Whoever wants to take its place must have all of them open at a time, so that they are many, and still few for a server.
+ */
+const underWay = 1024;
+const circuitBreakers: CircuitBreakersJson = {
+  thresholds: [{ maxConnections: underWay, maxPendingRequests: underWay, maxRequests: underWay }],
+};
+
+const isChecked = (probe: ApplicationProbe): probe is CheckedProbe => probe.type === "GRPC";
+const isForwarded = (probe: ApplicationProbe): probe is ForwardedProbe => probe.type !== "GRPC";
+
+/** One for each handler: who keeps one busy takes nothing from the others. */
+const forwardCluster = ({ type, container, kind }: ForwardedProbe): string => `probe/${type}/${container}/${kind}`;
 const checkCluster = ({ container, kind }: CheckedProbe): string => `probe/GRPC/${container}/${kind}`;
 
 /** The clusters of probes that are passed on: the same for all pods of a class. */
@@ -44,21 +62,20 @@ export function forwardClusters(
   probes: readonly ApplicationProbe[],
   families: AddressFamilies,
 ): readonly EnvoyResource[] {
-  const distinct = new Map(
-    probes.flatMap((probe) => (isChecked(probe) ? [] : [[forwardCluster(probe), probe] as const])),
-  );
-  return [...distinct].map(([name, { type, port }]) =>
-    encodeResource("cluster", name, {
+  return probes.filter(isForwarded).map((probe) => {
+    const name = forwardCluster(probe);
+    return encodeResource("cluster", name, {
       name,
       type: "ORIGINAL_DST",
       lbPolicy: "CLUSTER_PROVIDED",
-      originalDstLbConfig: { upstreamPortOverride: port },
-      // The kubelet gives up by its own timeout.
-      connectTimeout: "60s",
+      originalDstLbConfig: { upstreamPortOverride: probe.port },
+      // The route's timeout is the one that counts.
+      connectTimeout: timeoutOf(probe),
+      circuitBreakers,
       upstreamBindConfig: inboundBindConfig(families),
-      ...transport(type),
-    }),
-  );
+      ...transport(probe.type),
+    });
+  });
 }
 
 function transport(type: ForwardedProbe["type"]): Partial<ClusterJson> {
@@ -188,10 +205,16 @@ function exactly({ container, kind }: ApplicationProbe): NonNullable<RouteMatchJ
 
 /** The routes of probes that are passed on. */
 export function probeRoutes(probes: readonly ApplicationProbe[]): RouteJson[] {
-  return probes.flatMap((probe) => (isChecked(probe) ? [] : routesOf(probe)));
+  return probes.filter(isForwarded).flatMap(routesOf);
+}
+
+function timeoutOf({ kind, timeoutSeconds }: ForwardedProbe): string {
+  if (kind === "postStart" || kind === "preStop") return longestHandler;
+  return timeoutSeconds === undefined ? longestProbe : `${timeoutSeconds}s`;
 }
 
 function routesOf(probe: ForwardedProbe): readonly RouteJson[] {
+  const timeout = timeoutOf(probe);
   const route = (authority: string, hostRewrite?: string): RouteJson => ({
     match: {
       path: probePath(probe.container, probe.kind),
@@ -202,8 +225,9 @@ function routesOf(probe: ForwardedProbe): readonly RouteJson[] {
     },
     route: {
       cluster: forwardCluster(probe),
-      // The kubelet gives up by its own timeout.
-      timeout: "0s",
+      timeout,
+      // In the place of the listener's, which would end a long one.
+      idleTimeout: timeout,
       ...("path" in probe ? { prefixRewrite: probe.path } : {}),
       ...(hostRewrite === undefined ? {} : { hostRewrite }),
     },

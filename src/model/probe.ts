@@ -10,12 +10,15 @@ export const handlerKinds = ["startup", "liveness", "readiness", "postStart", "p
 /** One of {@link handlerKinds}. */
 export type HandlerKind = (typeof handlerKinds)[number];
 
-/** What the application is asked for. `exec` and `sleep` stay with the kubelet. */
+/**
+ * What the application is asked for. `exec` and `sleep` stay with the kubelet. `timeoutSeconds` is how long the kubelet waits
+ * for the answer to a probe; lifecycle handlers have none.
+ */
 export type ProbeCheck =
   /** A GET of the path, which begins with a slash and may have a query. Certificates are not checked, as by the kubelet. */
-  | { readonly type: "HTTP" | "HTTPS"; readonly port: number; readonly path: string }
+  | { readonly type: "HTTP" | "HTTPS"; readonly port: number; readonly path: string; readonly timeoutSeconds?: number }
   /** A connection that is opened and closed. */
-  | { readonly type: "TCP"; readonly port: number }
+  | { readonly type: "TCP"; readonly port: number; readonly timeoutSeconds?: number }
   /** grpc.health.v1.Health/Check, each period. Times are in seconds. */
   | {
       readonly type: "GRPC";
@@ -51,12 +54,14 @@ function checkProbe(value: unknown): ApplicationProbe | undefined {
   if (kind === undefined || typeof container !== "string" || !/^[a-z0-9-]{1,63}$/.test(container)) return undefined;
   if (!isApplicationPort(port)) return undefined;
   const of = { container, kind } as const;
+  if (timeoutSeconds !== undefined && !isTime(timeoutSeconds)) return undefined;
+  const time = timeoutSeconds === undefined ? {} : { timeoutSeconds };
   switch (type) {
     case "HTTP":
     case "HTTPS":
-      return isTarget(path) ? { ...of, type, port, path } : undefined;
+      return isTarget(path) ? { ...of, type, port, path, ...time } : undefined;
     case "TCP":
-      return { ...of, type, port };
+      return { ...of, type, port, ...time };
     case "GRPC":
       if (typeof service !== "string" || service.length > probeLimits.serviceLength) return undefined;
       return isTime(periodSeconds) && isTime(timeoutSeconds)

@@ -87,21 +87,27 @@ function targetOf(
   kind: HandlerKind,
   earlier: InjectionRecord,
 ): ProbeCheck | "unknown" | undefined {
+  const { httpGet, tcpSocket, grpc, periodSeconds, timeoutSeconds }: Probe = handler;
+  const time = timeoutSeconds && !isHook(kind) ? { timeoutSeconds: seconds(timeoutSeconds, 1) } : {};
   if (isLed(handler, container, kind)) {
     const known = earlier.probes.find((probe) => probe.container === container.name && probe.kind === kind);
-    return known === undefined ? "unknown" : checkOf(known);
+    return known === undefined ? "unknown" : { ...checkOf(known), ...time };
   }
-  const { httpGet, tcpSocket, grpc, periodSeconds, timeoutSeconds }: Probe = handler;
   const action = httpGet ?? tcpSocket ?? grpc ?? undefined;
   if (action === undefined || ("host" in action && (action.host ?? "") !== "")) return undefined;
   const port = portOf(action.port, container);
   // A name that no port has is for the kubelet to complain of.
   if (!isApplicationPort(port)) return undefined;
   if (httpGet)
-    return { type: httpGet.scheme === "HTTPS" ? "HTTPS" : "HTTP", port, path: requestTarget(httpGet.path ?? "") };
+    return {
+      type: httpGet.scheme === "HTTPS" ? "HTTPS" : "HTTP",
+      port,
+      path: requestTarget(httpGet.path ?? ""),
+      ...time,
+    };
   // Hooks of this kind have never done anything.
   if (isHook(kind)) return undefined;
-  if (tcpSocket) return { type: "TCP", port };
+  if (tcpSocket) return { type: "TCP", port, ...time };
   // What the API server fills in when it is absent or 0.
   return {
     type: "GRPC",

@@ -1,7 +1,8 @@
 /**
  * An application that is probed: `probe-app.ts http|https|tcp|grpc PORT`. It answers until it gets SIGUSR2, and again
  * after the next one. HTTP answers 200 for `GET /healthz?full=1` with the Host that its probe names, or with its own
- * address when HOST is not set, and 418 for all else. The certificate and key of https are in TLS.
+ * address when HOST is not set, never for /hang, after three seconds for /drain, and 418 for all else. The certificate and
+ * key of https are in TLS.
  */
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
@@ -12,6 +13,11 @@ const [kind = "", port = "0"] = process.argv.slice(2);
 
 const answer: RequestListener = ({ method, url, headers, socket }, response) => {
   console.log(`${method} ${url} ${headers.host}`);
+  if (url === "/hang") return;
+  if (url === "/drain") {
+    setTimeout(() => response.end(() => console.log("drained")), 3000);
+    return;
+  }
   const host = process.env["HOST"] ?? `${process.env["POD_IP"]}:${port}`;
   const isExpected = method === "GET" && url === "/healthz?full=1" && headers.host === host;
   response.writeHead(isExpected ? 200 : 418, { "x-secret": "a header", connection: "close" });

@@ -19,6 +19,10 @@ const probes: Readonly<Record<Kind, string>> = {
 };
 const ports: Readonly<Record<Kind, number>> = { http: 8080, host: 8081, https: 8443, tcp: 9000, grpc: 9090 };
 
+/** Handlers that nothing answers. The local kubelet runs neither. */
+const hanging = `livenessProbe: { httpGet: { path: /hang, port: 8081 }, timeoutSeconds: 2 }
+      lifecycle: { postStart: { httpGet: { path: /hang, port: 8081 } } }`;
+
 function container(kind: Kind): string {
   const protocol = kind === "host" ? "http" : kind;
   return `
@@ -32,7 +36,8 @@ function container(kind: Kind): string {
       ports: [{ name: ${kind === "http" ? "web" : kind}, containerPort: ${ports[kind]} }]
       readinessProbe: { ${probes[kind]}, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 2 }
       ${kind === "http" ? `startupProbe: { ${probes[kind]}, periodSeconds: 1 }` : ""}
-      ${kind === "http" ? "lifecycle: { preStop: { httpGet: { path: /drain, port: web } } }" : ""}`;
+      ${kind === "http" ? "lifecycle: { preStop: { httpGet: { path: /drain, port: web } } }" : ""}
+      ${kind === "host" ? hanging : ""}`;
 }
 
 const policy = (mode: string): string => `apiVersion: heddle.dev/v1alpha1
@@ -83,7 +88,7 @@ beforeAll(async () => {
 kind: Pod
 metadata: { name: probed, namespace: shop, labels: { app: probed } }
 spec:
-  terminationGracePeriodSeconds: 10
+  terminationGracePeriodSeconds: 60
   containers:${kinds.map(container).join("")}
 `;
   await mesh().apply(manifest.replace("PEM", JSON.stringify(`${key}\n${certificate}`)));
@@ -167,8 +172,48 @@ describe("probes of an application that nobody may call", () => {
     expect(direct.statuses).not.toHaveProperty("200");
   });
 
-  test("a hook before the end reaches the application", async () => {
+  test("what the application does not answer ends when the kubelet would have given up", async () => {
+    const { podIP } = (await podOf()).status;
+    const url = `http://${podIP}:15020/probe/host/liveness`;
+    const report = await call(mesh(), "visitor", url, { count: 1, fresh: true });
+    expect([report.statuses, report.lastBody]).toEqual([{ 504: 1 }, ""]);
+  });
+
+  test("who keeps all of one handler busy is refused there, and takes nothing from the others", async () => {
+    const { podIP } = (await podOf()).status;
+    const script = `const http = require("node:http");
+      const ask = (path, headers) => http.get({ host: ${JSON.stringify(podIP)}, port: 15020, path, headers, agent: false });
+      const [refused, all] = [[], []];
+      const check = () => {
+        ask("/probe/host/readiness", { host: "shop.example" }).on("response", ({ statusCode }) => {
+          console.log(JSON.stringify([refused, statusCode]));
+          process.exit(0);
+        });
+      };
+      for (let index = 0; index < 2200; index += 1)
+        all.push(ask("/probe/host/postStart").on("error", () => {}).on("response", ({ statusCode }) => {
+          if (refused.push(statusCode) === 60) check();
+        }));`;
+    const [refused, other] = JSON.parse(await runScript(mesh(), "outside", "visitor", script)) as [number[], number];
+    expect(new Set(refused)).toEqual(new Set([503]));
+    expect(other).toBe(200);
+  });
+
+  test("connections to the status port are at most 4,096, and it goes on when they are gone", async () => {
+    const { podIP } = (await podOf()).status;
+    const script = `const net = require("node:net");
+      let closed = 0;
+      for (let index = 0; index < 4200; index += 1)
+        net.connect(15020, ${JSON.stringify(podIP)}).on("error", () => {}).on("close", () => {
+          closed += 1;
+          if (closed === 104) console.log("refused"), process.exit(0);
+        });`;
+    expect((await runScript(mesh(), "outside", "visitor", script)).trim()).toBe("refused");
+    await expectReady(true);
+  });
+
+  test("a hook before the end reaches the application, and is waited for", async () => {
     await mesh().remove("pod", "shop", "probed");
-    expect(mesh().cluster.logs("shop", "probed", "http")).toMatch(/GET \/drain [0-9.]+:8080/);
+    expect(mesh().cluster.logs("shop", "probed", "http")).toMatch(/GET \/drain [0-9.]+:8080\n(.*\n)*drained/);
   });
 });

@@ -31,6 +31,13 @@ describe("a probe is led to the sidecar and put on record", () => {
     ["HTTP with defaults filled in", { httpGet: { path: "/", port: 8080, scheme: "HTTP", host: "" } }, http],
     ["HTTPS", { httpGet: { path: "/", port: 8443, scheme: "HTTPS" } }, { type: "HTTPS", port: 8443, path: "/" }],
     ["TCP", { tcpSocket: { port: "http" } }, { type: "TCP", port: 8080 }],
+    ["HTTP with a time", { httpGet: { path: "/", port: 8080 }, timeoutSeconds: 90 }, { ...http, timeoutSeconds: 90 }],
+    ["HTTP with the default time", { httpGet: { path: "/", port: 8080 }, timeoutSeconds: 0 }, http],
+    [
+      "TCP with a time",
+      { tcpSocket: { port: "http" }, timeoutSeconds: 100_000 },
+      { type: "TCP", port: 8080, timeoutSeconds: 86_400 },
+    ],
     [
       "gRPC",
       { grpc: { port: 9090, service: "shop.Cart" }, periodSeconds: 5 },
@@ -94,6 +101,15 @@ describe("a probe is led to the sidecar and put on record", () => {
       inject(withApp({ readinessProbe: { httpGet: { path, port: 8080 } } })).metadata.annotations?.["heddle.dev/class"];
     expect(classOf("/a")).toBe(classOf("/a"));
     expect(classOf("/a")).not.toBe(classOf("/b"));
+  });
+
+  test("a time that another plugin changes later is the one on record", () => {
+    const once = inject(withApp({ readinessProbe: { tcpSocket: { port: 8080 }, timeoutSeconds: 1 } }));
+    const readinessProbe = { ...appOf(once)?.readinessProbe, timeoutSeconds: 90 };
+    const changed = { ...once, spec: { ...once.spec, containers: [app({ readinessProbe })] } };
+    expect(recordOf(inject(changed))).toEqual([
+      { container: "app", kind: "readiness", type: "TCP", port: 8080, timeoutSeconds: 90 },
+    ]);
   });
 
   test("one that another plugin adds or changes later is led there too", () => {
