@@ -48,7 +48,7 @@ build: node_modules ## The operator as one file: dist/heddle.mjs
 setup: node_modules ## Node.js, packages and programs that the other targets need
 	@tools/packages.sh
 	@$(RUN) node tools/binaries.ts >/dev/null
-	@$(RUN) node tools/cert-manager.ts
+	@$(RUN) node tools/definitions.ts
 
 clean: ## Removes what is built in the tree; the cache stays
 	@rm -rf dist node_modules

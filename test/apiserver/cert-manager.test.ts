@@ -14,7 +14,7 @@ import { decode } from "../../src/identity/renewal.ts";
 import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
 import { binary } from "../../tools/binaries.ts";
-import { type CertManagerFile, certManagerDefinition } from "../../tools/cert-manager.ts";
+import { type CertManagerFile, certManagerDefinition } from "../../tools/definitions.ts";
 import { type BackgroundProcess, freePorts, startProcess, until } from "../../tools/processes.ts";
 import { unownedParts } from "../support/ownership.ts";
 import { base64, eventually, type IdentityWorld, root, startIdentityWorld } from "./identity-support.ts";

@@ -15,7 +15,7 @@ import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
 import { binary } from "../../tools/binaries.ts";
-import { type CertManagerFile, certManagerDefinition } from "../../tools/cert-manager.ts";
+import { type CertManagerFile, certManagerDefinition } from "../../tools/definitions.ts";
 import { type ShownCertificate, shownCertificate } from "../../tools/demo/rotation.ts";
 import { type BackgroundProcess, freePorts, startProcess, until } from "../../tools/processes.ts";
 import { useMesh } from "./mesh.ts";

@@ -1,7 +1,7 @@
 /** Types of cert-manager's API, from the CustomResourceDefinitions of its Go module. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { certManagerDefinition } from "../cert-manager.ts";
+import { certManagerDefinition } from "../definitions.ts";
 import { customResourceOf, type Schema } from "./custom-resources.ts";
 import { typesOf } from "./types.ts";
 

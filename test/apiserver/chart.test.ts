@@ -1,0 +1,361 @@
+/** The chart on a real API server, which has controllers but no node: what it takes, and what Helm leaves behind. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { binary } from "../../tools/binaries.ts";
+import type { ControlPlane } from "../../tools/control-plane.ts";
+import { prometheusDefinition } from "../../tools/definitions.ts";
+import { collect, freePorts, startProcess, until } from "../../tools/processes.ts";
+import { startApiServer } from "../support/api-server.ts";
+import { chart, helm, objectsOf, render, valueSets } from "../support/chart.ts";
+import { eventually } from "./operator-world.ts";
+
+const namespace = "heddle-system";
+const install = resolve(chart, "../../install.yaml");
+const main = resolve(chart, "../../src/main.ts");
+const definitions = ["authorizationpolicies", "meshtls", "trafficsplits"].map((plural) => `${plural}.heddle.dev`);
+
+let server: ControlPlane;
+let files: string;
+
+async function tryKubectl(args: readonly string[], input?: string): ReturnType<typeof collect> {
+  const environment = { ...process.env, KUBECONFIG: server.kubeconfig };
+  return collect(await binary("kubectl"), args, input === undefined ? { environment } : { environment, input });
+}
+
+async function kubectl(args: readonly string[], input?: string): Promise<string> {
+  const { status, stdout, stderr } = await tryKubectl(args, input);
+  if (status !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+const createNamespace = (name: string, security: string): Promise<string> =>
+  kubectl(
+    ["apply", "-f", "-"],
+    `{apiVersion: v1, kind: Namespace, metadata: {name: ${name}, labels: {pod-security.kubernetes.io/enforce: ${security}}}}`,
+  );
+
+beforeAll(async () => {
+  server = await startApiServer({ controllers: true });
+  files = mkdtempSync(join(tmpdir(), "heddle-test-chart-"));
+  // Too large for the annotation of a client-side apply.
+  for (const plural of ["podmonitors", "prometheusrules"] as const)
+    await kubectl(["apply", "--server-side", "-f", "-"], await prometheusDefinition(plural));
+  await createNamespace(namespace, "restricted");
+  await createNamespace("heddle-host", "privileged");
+  for (const each of [namespace, "heddle-host"])
+    await until(
+      "its ServiceAccount",
+      async () => (await tryKubectl(["get", "sa", "default", "-n", each])).status === 0,
+      {
+        timeout: 30_000,
+      },
+    );
+  const served = async () => (await tryKubectl(["get", "podmonitors,prometheusrules", "-A"])).status === 0;
+  await until("the Prometheus operator's kinds to be served", served, { timeout: 30_000 });
+});
+
+afterAll(async () => {
+  await server.stop();
+  rmSync(files, { recursive: true, force: true });
+});
+
+// A machine with other work takes its time for so many programs.
+const patient = { timeout: 180_000 };
+
+describe("a server-side dry run with strict validation", patient, () => {
+  const dryRun = (text: string) =>
+    tryKubectl(["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"], text);
+
+  test.each(Object.entries(valueSets))(
+    "takes every object of '%s', and its pod by Pod Security",
+    async (name, values) => {
+      const into = name === "host network" ? "heddle-host" : namespace;
+      const rendered = await render(values, into);
+      const objects = objectsOf(rendered);
+      const { template } = objects.find(({ kind }) => kind === "Deployment").spec;
+      // The Deployment is refused nothing by Pod Security: its pods are.
+      const { serviceAccountName: _, ...spec } = template.spec;
+      const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "as-templated", namespace: into }, spec };
+      const { status, stdout, stderr } = await dryRun(`${rendered}---\n${stringify(pod)}`);
+      expect(stderr).toBe("");
+      expect(status).toBe(0);
+      expect(stdout.trim().split("\n")).toHaveLength(objects.length + 1);
+    },
+  );
+
+  test("refuses a field that is none, also in what the Prometheus operator reads", async () => {
+    const rendered = await render(valueSets["everything"]);
+    for (const [field, wrong] of [
+      ["maxUnavailable: 1\n  selector", "maxUnavailabel: 1\n  selector"],
+      ["podMetricsEndpoints:", "podMetricEndpoints:"],
+      ["expr: absent", "exp: absent"],
+    ] as const) {
+      expect(rendered).toContain(field);
+      const { status, stderr } = await dryRun(rendered.replace(field, wrong));
+      expect(status).not.toBe(0);
+      expect(stderr).toMatch(/unknown field|field not declared in schema/);
+    }
+  });
+});
+
+/** An object of a release as it is compared: what controllers write into its status is theirs. */
+interface Present {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly resourceVersion: string;
+    readonly generation?: number;
+    readonly managedFields: readonly { readonly manager: string; readonly subresource?: string }[];
+  };
+}
+
+/** The versions of all objects of a rendered chart; of what a controller writes to, only of what is Helm's. */
+async function versionsOf(rendered: string): Promise<ReadonlyMap<string, string>> {
+  const list = JSON.parse(await kubectl(["get", "--show-managed-fields", "-o", "json", "-f", "-"], rendered)) as {
+    readonly items: readonly Present[];
+  };
+  return new Map(
+    list.items.map(({ kind, metadata }) => {
+      const { generation, managedFields, resourceVersion } = metadata;
+      const written = ["Deployment", "PodDisruptionBudget", "ValidatingAdmissionPolicy"].includes(kind);
+      const own = managedFields.filter(({ manager }) => manager === "helm");
+      return [`${kind} ${metadata.name}`, written ? JSON.stringify([generation, own]) : resourceVersion];
+    }),
+  );
+}
+
+/** What `helm template` without the test, which is no object of the release. */
+async function renderRelease(values: object = {}): Promise<string> {
+  const { stdout } = await helm(["template", "heddle", chart, "--namespace", namespace, "--skip-tests"], values);
+  return stdout;
+}
+
+async function runHelm(verb: "install" | "upgrade", values: object = {}): Promise<string> {
+  const { status, stdout, stderr } = await helm(
+    [verb, "heddle", chart, "--namespace", namespace],
+    values,
+    server.kubeconfig,
+  );
+  if (status !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+async function plainHelm(...args: readonly string[]): Promise<string> {
+  const environment = { ...process.env, KUBECONFIG: server.kubeconfig };
+  const { status, stdout, stderr } = await collect(await binary("helm"), [...args, "--namespace", namespace], {
+    environment,
+  });
+  if (status !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+/** Objects of every kind that have a label, by `kind/name`. */
+async function labelled(selector: string): Promise<readonly string[]> {
+  const kinds = (await kubectl(["api-resources", "--verbs=list", "-o", "name"])).trim().split("\n");
+  const found = await kubectl(["get", kinds.join(","), "-A", "-l", selector, "-o", "name", "--ignore-not-found"]);
+  return found.split("\n").filter((line) => line !== "");
+}
+
+/** The caBundle of every webhook of Heddle's. */
+async function bundles(): Promise<readonly string[]> {
+  const configurations = ["mutatingwebhookconfiguration/heddle", "validatingwebhookconfiguration/heddle"];
+  const path = "{range .items[*].webhooks[*]}[{.clientConfig.caBundle}]{end}";
+  const text = await kubectl(["get", ...configurations, "-o", `jsonpath=${path}`]);
+  return [...text.matchAll(/\[([^\]]*)\]/g)].map(([, bundle = ""]) => bundle);
+}
+
+/** Runs the operator with the rights of its ServiceAccount, which are the chart's. */
+async function startOperator(): Promise<{ stop(): Promise<void>; readonly log: () => string }> {
+  const token = (await kubectl(["create", "token", "heddle", "-n", namespace])).trim();
+  const kubeconfig = join(files, "operator.kubeconfig");
+  const cluster = {
+    server: server.url,
+    "certificate-authority-data": Buffer.from(server.authority).toString("base64"),
+  };
+  const content = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "test", cluster }],
+    users: [{ name: "operator", user: { token } }],
+    contexts: [{ name: "test", context: { cluster: "test", user: "operator" } }],
+    "current-context": "test",
+  };
+  writeFileSync(kubeconfig, stringify(content), { mode: 0o600 });
+  const [xds = 0, webhook = 0, health = 0] = await freePorts(3);
+  const flags = [`--xds-port=${xds}`, `--webhook-port=${webhook}`, `--health-port=${health}`, "--drain-grace=0s"];
+  const logFile = join(files, "operator.log");
+  const operator = startProcess("operator", process.execPath, [main, `--kubeconfig=${kubeconfig}`, ...flags], {
+    logFile,
+  });
+  const ready = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
+  await until("the operator to be ready", ready, { timeout: 30_000, process: operator });
+  return { stop: () => operator.stop("SIGTERM"), log: () => readFileSync(logFile, "utf8") };
+}
+
+const objectOfUser = `apiVersion: heddle.dev/v1alpha1
+kind: MeshTLS
+metadata: {name: kept, namespace: ${namespace}}
+spec: {selector: {matchLabels: {app: kept}}, mode: Strict}
+`;
+
+describe("Helm", patient, () => {
+  let operator: Awaited<ReturnType<typeof startOperator>> | undefined;
+  afterAll(() => operator?.stop());
+
+  test("installs it; the operator starts with the rights that it brings, and writes every caBundle", async () => {
+    const notes = await runHelm("install");
+    expect(notes).toContain("kubectl label namespace NAMESPACE heddle.dev/inject=enabled");
+    expect(await bundles()).toEqual(["", "", "", "", ""]);
+    operator = await startOperator();
+    await eventually(async () => (await bundles()).every((bundle) => bundle.startsWith("LS0t")), 30_000).toBe(true);
+    await kubectl(["apply", "-f", "-"], objectOfUser);
+    const wait = ["wait", "meshtls.heddle.dev/kept", "-n", namespace, "--for=condition=Ready", "--timeout=30s"];
+    await kubectl(wait);
+    expect(operator.log()).not.toMatch(/forbidden/i);
+  });
+
+  test("upgrades to the same without a change, by anybody's measure", async () => {
+    const rendered = await renderRelease();
+    const settled = "{.metadata.generation} {.status.observedGeneration}";
+    await eventually(async () => {
+      const text = await kubectl(["get", "deployment", "heddle", "-n", namespace, "-o", `jsonpath=${settled}`]);
+      return new Set(text.split(" ")).size;
+    }).toBe(1);
+    const before = await versionsOf(rendered);
+    expect(before.size).toBe(objectsOf(rendered).length);
+    await runHelm("upgrade");
+    expect(await versionsOf(rendered)).toEqual(before);
+    // What Argo CD and Flux ask.
+    const diff = await tryKubectl(["diff", "--server-side", "--field-manager=other", "-f", "-"], rendered);
+    expect(diff).toEqual({ status: 0, stdout: "", stderr: "" });
+  });
+
+  test("takes another manager's apply of the same without a conflict, and the caBundle stays", async () => {
+    const rendered = await renderRelease();
+    await kubectl(["apply", "--server-side", "--field-manager=other", "-f", "-"], rendered);
+    await runHelm("upgrade");
+    expect((await bundles()).every((bundle) => bundle.startsWith("LS0t"))).toBe(true);
+  });
+
+  test("upgrades to other values and rolls back; the caBundle stays through both", async () => {
+    const argsOf = () =>
+      kubectl([...["get", "deployment", "heddle", "-n", namespace], "-o", "jsonpath={..containers[0].args}"]);
+    const inForce = await bundles();
+    await runHelm("upgrade", { settings: { "log-level": "debug" } });
+    expect(await argsOf()).toBe('["--log-level=debug"]');
+    expect(await bundles()).toEqual(inForce);
+    await plainHelm("rollback", "heddle", "1");
+    expect(await argsOf()).toBe("");
+    expect(await bundles()).toEqual(inForce);
+  });
+
+  test("puts back what somebody has taken out of a definition", async () => {
+    const columns = () =>
+      kubectl([
+        "get",
+        "crd",
+        "meshtls.heddle.dev",
+        "-o",
+        "jsonpath={.spec.versions[0].additionalPrinterColumns[*].name}",
+      ]);
+    const before = await columns();
+    const patch = '[{"op":"remove","path":"/spec/versions/0/additionalPrinterColumns/0"}]';
+    await kubectl(["patch", "crd", "meshtls.heddle.dev", "--type=json", "--patch", patch]);
+    expect(await columns()).not.toBe(before);
+    // Another manager had applied it as well, and so holds the fields.
+    await plainHelm("upgrade", "heddle", chart, "--force-conflicts");
+    expect(await columns()).toBe(before);
+  });
+
+  test("uninstalls it: definitions and their objects stay, and one command removes what the operator has made", async () => {
+    await operator?.stop();
+    operator = undefined;
+    await plainHelm("uninstall", "heddle");
+    const kept = definitions.map((name) => `customresourcedefinition.apiextensions.k8s.io/${name}`);
+    await eventually(async () => (await labelled("app.kubernetes.io/instance=heddle")).toSorted(), 60_000).toEqual(
+      kept,
+    );
+    expect(await kubectl(["get", "meshtls.heddle.dev", "-n", namespace, "-o", "name"])).toBe(
+      "meshtls.heddle.dev/kept\n",
+    );
+    const ours = "app.kubernetes.io/managed-by=heddle";
+    expect(await labelled(ours)).toEqual(
+      expect.arrayContaining(["secret/heddle-ca", "secret/heddle-webhook", "lease.coordination.k8s.io/heddle"]),
+    );
+    await kubectl(["delete", "configmaps,secrets,leases", "-A", "-l", ours]);
+    expect(await labelled(ours)).toEqual([]);
+    const left = await kubectl(["get", "configmaps,secrets,leases,serviceaccounts", "-n", namespace, "-o", "name"]);
+    expect(left.trim().split("\n")).toEqual(["configmap/kube-root-ca.crt", "serviceaccount/default"]);
+  });
+
+  test("adopts kept definitions when it is installed again, and removes them where they are not to stay", async () => {
+    await runHelm("install", { crds: { keep: false } });
+    expect(await kubectl(["get", "meshtls.heddle.dev", "-n", namespace, "-o", "name"])).toContain("kept");
+    await plainHelm("uninstall", "heddle");
+    await eventually(() => labelled("app.kubernetes.io/instance=heddle"), 60_000).toEqual([]);
+  });
+});
+
+test(
+  "kubectl installs it by install.yaml, and removes all but definitions by the documented command",
+  patient,
+  async () => {
+    await kubectl(["apply", "--server-side", "-f", install]);
+    expect(await labelled("app.kubernetes.io/part-of=heddle,app.kubernetes.io/component=operator")).toContain(
+      "deployment.apps/heddle",
+    );
+    await kubectl(["apply", "-f", install]);
+    const bundle = Buffer.from("as the operator writes it").toString("base64");
+    const configurations = objectsOf(readFileSync(install, "utf8")).filter(({ kind }) =>
+      /WebhookConfiguration$/.test(kind),
+    );
+    for (const { apiVersion, kind, metadata, webhooks } of configurations) {
+      const only = webhooks.map(({ name }: { name: string }) => ({ name, clientConfig: { caBundle: bundle } }));
+      const text = stringify({ apiVersion, kind, metadata: { name: metadata.name }, webhooks: only });
+      await kubectl(["apply", "--server-side", "--field-manager=heddle", "-f", "-"], text);
+    }
+    expect(await bundles()).toEqual(Array(5).fill(bundle));
+    // What a person asks.
+    expect(await tryKubectl(["diff", "-f", install])).toEqual({ status: 0, stdout: "", stderr: "" });
+    const docs = readFileSync(resolve(chart, "../../docs/tasks/install.md"), "utf8");
+    const [command = ""] = /kubectl delete -f install\.yaml [^`]*/.exec(docs) ?? [];
+    const args = command.split(/\s+/).slice(1);
+    expect(args).toContain("-l");
+    await kubectl(args.map((argument) => (argument === "install.yaml" ? install : argument)));
+    const kept = definitions.map((name) => `customresourcedefinition.apiextensions.k8s.io/${name}`);
+    await eventually(async () => (await labelled("app.kubernetes.io/part-of=heddle")).toSorted(), 60_000).toEqual(kept);
+  },
+);
+
+describe("the cluster's roles", patient, () => {
+  const kinds = ["trafficsplits", "authorizationpolicies", "meshtls"] as const;
+  const can = async (role: string, verb: string, plural: string): Promise<string> => {
+    const args = ["auth", "can-i", verb, `${plural}.heddle.dev`, "-n", "shop", `--as=${role}`];
+    return (await tryKubectl(args)).stdout.trim();
+  };
+
+  beforeAll(async () => {
+    await createNamespace("shop", "privileged");
+    await kubectl(["apply", "--server-side", "-f", "-"], (await renderRelease()).replaceAll(namespace, "shop"));
+    for (const role of ["view", "edit", "admin"])
+      await kubectl(["create", "rolebinding", role, "-n", "shop", `--clusterrole=${role}`, `--user=${role}`]);
+    const aggregated = async () => (await can("admin", "create", "meshtls")) === "yes";
+    await until("the roles to be aggregated", aggregated, { timeout: 30_000 });
+  });
+
+  test.each([
+    ["view", "list", ["yes", "yes", "yes"]],
+    ["view", "update", ["no", "no", "no"]],
+    ["edit", "list", ["yes", "yes", "yes"]],
+    ["edit", "update", ["yes", "no", "no"]],
+    ["edit", "deletecollection", ["yes", "no", "no"]],
+    ["admin", "update", ["yes", "yes", "yes"]],
+    ["admin", "delete", ["yes", "yes", "yes"]],
+  ] as const)("%s: %s of splits, policies, MeshTLS", async (role, verb, allowed) => {
+    expect(await Promise.all(kinds.map((plural) => can(role, verb, plural)))).toEqual(allowed);
+  });
+});
