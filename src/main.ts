@@ -15,6 +15,7 @@ import {
 import { createObservations, type Observation } from "./controllers/observations.ts";
 import { createPublisher } from "./controllers/publisher.ts";
 import { createStatusWriter } from "./controllers/status-writer.ts";
+import { createUninjectedController } from "./controllers/uninjected.ts";
 import { watches } from "./controllers/watches.ts";
 import {
   createWebhookBundle,
@@ -89,6 +90,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     onChange: (changes) => onChange(changes),
     onProgress: () => {
       missing.look();
+      uninjected.look();
       if (!state.compiled) mesh.dirty();
     },
   });
@@ -182,6 +184,12 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     statusWriter,
   });
   xds.onChange(() => mesh.acknowledged());
+  const uninjected = createUninjectedController({
+    ...writer,
+    observed,
+    isSynced: () => observations.isSynced("Pod") && observations.isSynced("Namespace"),
+    rootNamespace: settings.mesh.rootNamespace,
+  });
 
   const election = createLeaderElection({
     client,
@@ -193,6 +201,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       metrics.leader.set(1);
       for (const loop of [identities, publisher, statusWriter, bundle]) loop.resync();
       missing.look();
+      uninjected.look();
     },
     onStopped: () => {
       logger.info({ replica: settings.replica }, "this replica does not lead any more");
@@ -209,6 +218,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       else if (isStatusKind(kind)) statusWriter.observe(kind, key);
     }
     if (changes.some((change) => change.compiled)) mesh.dirty();
+    if (changes.some(({ kind, compiled }) => compiled && (kind === "Pod" || kind === "Namespace"))) uninjected.look();
   }
   /** The port of ADS opens once there is something complete to serve and a certificate to serve it with. */
   async function serve(): Promise<void> {
@@ -224,6 +234,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     for (const [certificate, expiration] of Object.entries(expirations()))
       if (expiration === undefined) metrics.certificateExpiration.remove({ certificate });
       else metrics.certificateExpiration.set({ certificate }, expiration);
+    metrics.podsWithoutSidecar.reset();
+    for (const [name, count] of uninjected.counts) metrics.podsWithoutSidecar.set({ workload_namespace: name }, count);
   });
   const health = createHealthServer(
     // What admission needs. A replica that has not compiled yet takes no proxies: that port is closed.
@@ -253,6 +265,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       // 3. What nobody sees.
       await released;
       await observations.stop();
+      uninjected.stop();
       await mesh.stop();
       await Promise.all([publisher.stop(), statusWriter.stop(), identities.stop(), bundle.stop()]);
       await events.stop(1000);

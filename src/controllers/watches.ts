@@ -16,6 +16,7 @@ import type {
 import { isRecord } from "../identity/authority-secret.ts";
 import { namespaceBoundKeys } from "../model/annotations.ts";
 import { drainArguments } from "../model/drain.ts";
+import { exemptingParts } from "../model/exemptions.ts";
 import { recordVariable } from "../model/injection-record.ts";
 import { containers, keys, manager, volumes } from "../model/sidecar.ts";
 import { webhookConfiguration, webhookConfigurationKinds } from "./webhook-bundle.ts";
@@ -79,6 +80,7 @@ function ownKind(kind: "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS"): Watc
 
 function trimPod(object: KubernetesObject): Pod {
   const { apiVersion, kind, metadata, spec, status } = object as Pod;
+  const exempting = exemptingParts({ metadata, spec });
   const container = ({ name, ports, restartPolicy, env, args }: Pod["spec"]["containers"][number]) => ({
     name,
     ...(name === containers.proxy
@@ -98,8 +100,9 @@ function trimPod(object: KubernetesObject): Pod {
   return {
     apiVersion,
     kind,
-    metadata: trimMeta(metadata, { labels: true }),
+    metadata: trimMeta({ ...metadata, annotations: exempting.annotations }, { labels: true, annotations: "all" }),
     spec: {
+      ...exempting.spec,
       ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
       ...(spec.hostNetwork === undefined ? {} : { hostNetwork: spec.hostNetwork }),
       containers: spec.containers.map(container),

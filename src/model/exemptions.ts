@@ -33,7 +33,11 @@ export interface Exemption {
 
 const mirrorAnnotation = "kubernetes.io/config.mirror";
 const osLabel = "kubernetes.io/os";
+const windows = "windows";
 const optedOut = "disabled";
+
+const isOfWindows = ({ os, nodeSelector }: ExemptiblePod["spec"]): boolean =>
+  os?.name === windows || nodeSelector?.[osLabel] === windows;
 
 /** Pods that cannot have a sidecar, and pods that ask for none. */
 const all: readonly Exemption[] = [
@@ -53,10 +57,10 @@ const all: readonly Exemption[] = [
   },
   {
     name: "not-windows",
-    expression: `object.spec.?os.?name.orValue('') != 'windows' && object.spec.?nodeSelector['${osLabel}'].orValue('') != 'windows'`,
+    expression: `object.spec.?os.?name.orValue('') != '${windows}' && object.spec.?nodeSelector['${osLabel}'].orValue('') != '${windows}'`,
     reason: "it runs on Windows",
     isAbsolute: true,
-    applies: (pod) => pod.spec.os?.name === "windows" || pod.spec.nodeSelector?.[osLabel] === "windows",
+    applies: ({ spec }) => isOfWindows(spec),
   },
   {
     name: "not-opted-out",
@@ -76,6 +80,21 @@ export const injected = {
 /** The exemptions in a namespace: where injection is enforced, no pod may opt out. */
 export function exemptionsOf(namespace: { readonly enforced: boolean }): readonly Exemption[] {
   return all.filter(({ isAbsolute }) => isAbsolute || !namespace.enforced);
+}
+
+/**
+ * What of a pod the exemptions look at besides its labels and whether it uses the node's network, in as few words as say it:
+ * for whoever keeps many pods.
+ */
+export function exemptingParts({ metadata, spec }: ExemptiblePod): {
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: Pick<ExemptiblePod["spec"], "os">;
+} {
+  const mirror = metadata.annotations?.[mirrorAnnotation];
+  return {
+    annotations: mirror === undefined ? {} : { [mirrorAnnotation]: mirror },
+    spec: isOfWindows(spec) ? { os: { name: windows } } : {},
+  };
 }
 
 /** Whether the pod asks for no sidecar. */

@@ -1,6 +1,7 @@
 /**
  * What the operator counts about itself: the one table, from which the metrics, their types and docs/reference/metrics.md
- * are made. Names follow Prometheus' conventions. A label takes one of a fixed few words, never a user's text.
+ * are made. Names follow Prometheus' conventions. A label takes one of a fixed few words, or of a bounded number of names of
+ * namespaces; never another text of a user's.
  */
 
 /** Seconds: from half a millisecond, which most take, to where something is wrong. */
@@ -111,6 +112,14 @@ export const metricTable = {
     labels: ["outcome"],
     values: "outcome: as above",
     buckets: fast,
+  },
+  podsWithoutSidecar: {
+    type: "gauge",
+    name: "heddle_pods_without_sidecar",
+    help: "Pods that should have a sidecar and have none. Every replica counts all of them.",
+    // Prometheus itself calls the namespace of what it scrapes `namespace`.
+    labels: ["workload_namespace"],
+    values: "workload_namespace: the 100 with the most such pods; the others together with an empty name",
   },
   certificateExpiration: {
     type: "gauge",

@@ -11,7 +11,7 @@ import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { KubernetesObject, Secret } from "../../src/api/kubernetes.ts";
 import { decode } from "../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
-import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
 import { containers, keys } from "../../src/model/sidecar.ts";
 import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import { metricTable } from "../../src/ops/metric-table.ts";
@@ -249,6 +249,27 @@ describe("the operator", () => {
     await server.restart();
     await expect.poll(restarts, { timeout: 20_000 }).toBeGreaterThan(before);
     await until("the API server to answer", () => client.list(kinds.Secret), { timeout: 20_000 });
+  });
+
+  test("pods without a sidecar are counted, and told of in events of the pod and of its namespace", async () => {
+    const pods = () =>
+      metrics().then((text) => sampleOf(text, 'heddle_pods_without_sidecar{workload_namespace="shop"}'));
+    expect(await pods()).toBeUndefined();
+    const spec = { serviceAccountName: "cart", containers: [{ name: "app", image: "app" }] };
+    for (const name of ["left-out-1", "left-out-2"])
+      await client.create(kinds.Pod, { metadata: { name, namespace: "shop" }, spec } as ObjectToWrite);
+    await expect.poll(pods, { timeout: 20_000 }).toBe(2);
+    const told = async (): Promise<readonly string[]> => {
+      const { items } = await client.list(kinds.Event);
+      return (items as readonly KubernetesEvent[])
+        .filter(({ reason }) => reason === "NoSidecar")
+        .map(({ metadata, regarding }) => `${metadata.namespace}: ${regarding.kind} ${regarding.name}`)
+        .toSorted();
+    };
+    await expect.poll(told, { timeout: 20_000 }).toContain("shop: Pod left-out-1");
+    await expect.poll(told, { timeout: 20_000 }).toContain("default: Namespace shop");
+    await client.delete(kinds.Pod, { namespace: "shop", name: "left-out-2" });
+    await expect.poll(pods, { timeout: 20_000 }).toBe(1);
   });
 
   test("no metric of the reference stays at zero", async () => {
