@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { binary } from "../binaries.ts";
 import type { ClusterAccess } from "../cluster.ts";
 import { repository } from "../demo/mesh.ts";
-import { run } from "../processes.ts";
+import { type CommandResult, collect } from "../processes.ts";
 import { imageTag } from "./images.ts";
 
 const namespace = "heddle-system";
@@ -15,7 +15,25 @@ const values = {
   "settings.proxy-drain-time": "2s",
 };
 
-/** Installs the chart; resolves when Helm finds everything ready. Fails with Helm's message, or after three minutes. */
+/** Runs Helm on a cluster, in the operator's namespace; does not fail by its exit code. */
+export async function helmOn(cluster: ClusterAccess, ...args: readonly string[]): Promise<CommandResult> {
+  const environment = { ...process.env, KUBECONFIG: cluster.kubeconfig };
+  return collect(await binary("helm"), [...args, "--namespace", namespace], { environment });
+}
+
+/** Installs or upgrades by the chart; resolves when Helm finds everything ready. Fails with Helm's message, or after three minutes. */
+export async function applyChart(
+  cluster: ClusterAccess,
+  verb: "install" | "upgrade",
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const set = Object.entries({ ...values, ...more }).flatMap(([name, value]) => ["--set-string", `${name}=${value}`]);
+  const chart = join(repository, "charts/heddle");
+  const { status, stderr } = await helmOn(cluster, verb, "heddle", chart, "--wait", "--timeout=3m", ...set);
+  if (status !== 0) throw new Error(`helm ${verb}: ${stderr}`);
+}
+
+/** Installs the chart in a new namespace; resolves when it is ready. */
 export async function installChart(cluster: ClusterAccess): Promise<void> {
   // As strict as a namespace can be: nothing of the operator asks for more.
   const restricted = `apiVersion: v1
@@ -24,9 +42,5 @@ metadata: {name: ${namespace}, labels: {pod-security.kubernetes.io/enforce: rest
 `;
   const applied = await cluster.kubectl(["apply", "-f", "-"], restricted);
   if (applied.status !== 0) throw new Error(applied.stderr);
-  const flags = ["--namespace", namespace, "--create-namespace", "--wait", "--timeout=3m"];
-  const set = Object.entries(values).flatMap(([name, value]) => ["--set-string", `${name}=${value}`]);
-  const environment = { ...process.env, KUBECONFIG: cluster.kubeconfig };
-  const chart = join(repository, "charts/heddle");
-  await run(await binary("helm"), ["install", "heddle", chart, ...flags, ...set], { environment });
+  await applyChart(cluster, "install");
 }
