@@ -83,6 +83,11 @@ const certificate = (name: string, labels: object = {}) => ({
     issuerRef: { name: "mesh", kind: "ClusterIssuer" },
   },
 });
+/** Somebody's own. */
+const mine = {
+  ...certificate("cart"),
+  spec: { secretName: "cart", dnsNames: ["cart.example.com"], issuerRef: { name: "mesh", kind: "ClusterIssuer" } },
+};
 const record: Target = ["configmap", "heddle-cart-0123456789", "-n", "shop"];
 const identity: Target = ["secret", "heddle-identity-cart", "-n", "shop"];
 const authority: Target = ["secret", "heddle-ca", "-n", "heddle-system"];
@@ -274,6 +279,14 @@ describe("the operator's objects", () => {
     ["a ConfigMap by the name of a reach", configMap("heddle-reach-0123456789")],
     ["an identity", secret("heddle-identity-visitor")],
     ["a Certificate for one", certificate("heddle-identity-visitor")],
+    [
+      "a Certificate that has cert-manager write one",
+      { ...mine, spec: { ...mine.spec, secretName: "heddle-identity-cart" } },
+    ],
+    [
+      "a Certificate whose Secret is labelled as the operator's",
+      { ...mine, spec: { ...mine.spec, secretTemplate: { labels: ours } } },
+    ],
     ["the authority", secret("heddle-ca", {}, "heddle-system")],
     ["the webhook's certificate", secret("heddle-webhook", {}, "heddle-system")],
   ])("nobody is there first with %s", async (_, object) => {
@@ -286,7 +299,7 @@ describe("the operator's objects", () => {
     ["a ConfigMap of Helm's", configMap("notes", { [keys.managedBy]: "Helm" })],
     ["a Secret with another name", secret("heddle-password")],
     ["a Secret by the name of the authority, elsewhere", secret("heddle-ca")],
-    ["a Certificate of its own", certificate("cart")],
+    ["a Certificate of its own", mine],
   ])("everybody may have %s", async (_, object) => {
     expect(await tries.create(users.clerk, object)).toBe("taken");
   });
@@ -358,6 +371,29 @@ describe("among real controllers", () => {
       await controller.stop();
     }
   }, 120_000);
+
+  test("a kubelet makes mirrors of its static pods, and writes and ends its pods", async () => {
+    const node = { apiVersion: "v1", kind: "Node", metadata: { name: "node" } };
+    await admin(["create", "-f", "-"], node);
+    const asNode = (args: readonly string[], input?: object) =>
+      kubectl("system:node:node", ["--as-group=system:nodes", ...args], input);
+    const pod = (name: string, annotations: object) => ({
+      ...{ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop", annotations } },
+      spec: { nodeName: "node", hostNetwork: true, containers: [{ name: "app", image: "app" }] },
+    });
+    const mirror = pod("mirror", { "kubernetes.io/config.mirror": "x", "kubernetes.io/config.hash": "x" });
+    const spec = { ...mirror.spec, hostNetwork: false };
+    expect(await asNode(["create", "-f", "-"], { ...mirror, spec })).toBe("taken");
+    const made = await client.get(kinds.Pod, { namespace: "shop", name: "mirror" });
+    const running = { ...made, status: { phase: "Running" } };
+    const path = "/api/v1/namespaces/shop/pods/mirror/status";
+    expect(await asNode(["replace", "--raw", path, "-f", "-"], running)).toBe("taken");
+    const target = ["pod", "mirror", "-n", "shop"];
+    expect(await asNode(["delete", ...target, "--grace-period=0", "--force"])).toBe("taken");
+    // Any other pod that it made would have to have a sidecar.
+    const own = { ...pod("own", {}), spec };
+    expect(await asNode(["create", "-f", "-"], own)).toContain("Pod own has no sidecar");
+  });
 
   test("the garbage collector deletes what belongs to an object that is gone", async () => {
     const owner = await client.create(kinds.ConfigMap, configMap("owner", {}, "gone") as ObjectToWrite);
