@@ -9,6 +9,7 @@ import {
   certificatesOf,
   configMapsOf,
   createMeshController,
+  podsOf,
   secretsOf,
   statusKinds,
 } from "./controllers/mesh-controller.ts";
@@ -29,6 +30,7 @@ import { createKubeClient } from "./kube/client.ts";
 import { createEventRecorder } from "./kube/events.ts";
 import { createLeaderElection } from "./kube/lease.ts";
 import type { ObjectReference } from "./model/mesh.ts";
+import { replicasOf } from "./model/replica.ts";
 import { keys, manager } from "./model/sidecar.ts";
 import { sleep, systemClock } from "./ops/clock.ts";
 import { createHealthServer } from "./ops/health.ts";
@@ -41,6 +43,7 @@ import { createInjectionHandlers } from "./webhook/handler.ts";
 import { createWebhookServer } from "./webhook/server.ts";
 import { defaultInjectionSettings } from "./webhook/settings.ts";
 import { createWarningsHandlers } from "./webhook/warn.ts";
+import { createReplicas } from "./xds/replicas.ts";
 import { createXdsServer } from "./xds/server.ts";
 
 /** All of draining but its grace, in milliseconds: after it the operator ends, whatever is left. */
@@ -119,6 +122,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       ended: (reason) => metrics.endedStreams.inc({ reason }),
     },
   });
+  const replicas = createReplicas({ local: xds, port: settings.xdsPort, clock, random: Math.random, logger });
   const bundle = createWebhookBundle({
     ...writer,
     client,
@@ -133,7 +137,9 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     certificateTTL: settings.certificateTTL,
     renewAfter: settings.renewAfter,
     onOwnCredentials: ({ certificate, key, root }) => {
-      xds.setCredentials({ cert: certificate, key, ca: root });
+      const credentials = { cert: certificate, key, ca: root };
+      xds.setCredentials(credentials);
+      replicas.setCredentials(credentials);
       const own = readCertificate(certificate);
       if (own !== undefined) metrics.certificateExpiration.set({ certificate: "operator" }, own.notAfter / 1000);
       state.credentials = true;
@@ -174,16 +180,17 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     metrics,
     publish: (targets) => {
       xds.publish(targets);
+      replicas.retain((pod) => targets.has(pod));
       state.compiled = true;
       void serve();
     },
-    states: () => xds.states,
+    states: () => replicas.states,
     listeningSince: () => listeningSince,
     publisher,
     identities,
     statusWriter,
   });
-  xds.onChange(() => mesh.acknowledged());
+  replicas.onChange(() => mesh.acknowledged());
   const uninjected = createUninjectedController({
     ...writer,
     observed,
@@ -217,6 +224,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       else if (isWebhookConfiguration(kind)) bundle.observe(kind);
       else if (isStatusKind(kind)) statusWriter.observe(kind, key);
     }
+    if (changes.some(({ kind, key }) => kind === "Pod" && key.startsWith(`${settings.mesh.rootNamespace}/`)))
+      replicas.setReplicas(replicasOf(podsOf(observed), settings.mesh, settings.replica));
     if (changes.some((change) => change.compiled)) mesh.dirty();
     if (changes.some(({ kind, compiled }) => compiled && (kind === "Pod" || kind === "Namespace"))) uninjected.look();
   }
@@ -231,6 +240,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   }
   const expirations = createExpirations(() => secretsOf(observed), settings.mesh.rootNamespace);
   metrics.beforeScrape(() => {
+    metrics.unreachableReplicas.set(replicas.unreachable.length);
     for (const [certificate, expiration] of Object.entries(expirations()))
       if (expiration === undefined) metrics.certificateExpiration.remove({ certificate });
       else metrics.certificateExpiration.set({ certificate }, expiration);
@@ -261,6 +271,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       const released = election.stop();
       await sleep(clock, grace);
       // 2. No new connections; sidecars are told to go elsewhere, and reviews under way are answered.
+      replicas.stop();
       await Promise.all([webhook.close(), xds.close(drainTime)]);
       // 3. What nobody sees.
       await released;

@@ -241,5 +241,7 @@ export const configMapsOf = (observed: Observed) => observed("ConfigMap") as Rea
 /** See {@link configMapsOf}. */
 export const secretsOf = (observed: Observed) => observed("Secret") as ReadonlyMap<ObjectKey, Secret>;
 /** See {@link configMapsOf}. */
+export const podsOf = (observed: Observed) => observed("Pod") as ReadonlyMap<ObjectKey, Pod>;
+/** See {@link configMapsOf}. */
 export const certificatesOf = (observed: Observed) =>
   observed("Certificate") as ReadonlyMap<ObjectKey, Certificate & KubernetesObject>;

@@ -77,6 +77,12 @@ export const metricTable = {
     help: "Sidecars with an authorised, open stream to this replica.",
     labels: [],
   },
+  unreachableReplicas: {
+    type: "gauge",
+    name: "heddle_replicas_unreachable",
+    help: "Other replicas of the operator that do not tell this one of their sidecars. Those count as disconnected meanwhile.",
+    labels: [],
+  },
   responses: {
     type: "counter",
     name: "heddle_xds_responses_total",

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { isIPv4, isIPv6 } from "node:net";
 
 /**
@@ -14,6 +15,9 @@ export function onlyURI(certificate: Uint8Array): string | undefined {
     throw error;
   }
 }
+
+/** {@link onlyURI} of a certificate in PEM. */
+export const identityOf = (certificate: string): string | undefined => onlyURI(new X509Certificate(certificate).raw);
 
 /** One form for all spellings of an address: IPv4-mapped IPv6 as IPv4, IPv6 as RFC 5952 has it; undefined if it is none. */
 export function normalizeAddress(address: string): string | undefined {

@@ -1,4 +1,4 @@
-import { constants as cryptoConstants } from "node:crypto";
+import { constants as cryptoConstants, randomUUID } from "node:crypto";
 import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { DeltaDiscoveryRequest } from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
@@ -9,7 +9,9 @@ import { admit, type NamedPod, parseNodeId } from "./admission.ts";
 import { type ConnectionLimits, watchConnections } from "./connections.ts";
 import { encodeStatusMessage } from "./frames.ts";
 import { createLedger, type StatesListener } from "./ledger.ts";
+import { identityOf } from "./peer.ts";
 import { createResourceIndex } from "./references.ts";
+import { createReplicaFeed } from "./replica-feed.ts";
 import { Session } from "./session.ts";
 import { AdsStream, type StreamEvents, type StreamLimits } from "./stream.ts";
 import type { GrpcStatus, XdsMetrics } from "./types.ts";
@@ -93,6 +95,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const metrics = options.metrics ?? { streams() {}, response() {}, refusal() {}, ended() {} };
   const index = createResourceIndex();
   const ledger = createLedger(now, (run) => setImmediate(run));
+  const replicaFeed = createReplicaFeed(ledger, randomUUID(), now);
+  let ownIdentity: string | undefined;
   const all = new Set<AdsStream>();
   const waiting = new Map<AdsStream, Waiting>();
   const open = new Map<string, AdsStream>();
@@ -205,6 +209,13 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     http2.on("error", () => http2.close());
     const connection = connections.of(http2.session);
     if (connection === undefined) return http2.close();
+    const path = headers[":path"];
+    if (path !== undefined && replicaFeed.isPoll(path)) {
+      if (ownIdentity !== undefined && connection.peer.identity === ownIdentity) return replicaFeed.serve(http2, path);
+      metrics.ended("identity");
+      logger.warn({ address: connection.peer.address }, "a poll of replicas by somebody else was refused");
+      return http2.respond({ ":status": 403 }, { endStream: true });
+    }
     const refusal = judge(headers, all.size >= limits.streams, closing);
     if (refusal !== undefined) {
       metrics.ended(refusal.reason);
@@ -270,6 +281,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
     setCredentials: (credentials) => {
       server.setSecureContext({ ...tls, key: credentials.key, cert: credentials.cert, ca: credentials.ca });
+      ownIdentity = identityOf(credentials.cert);
       hasCredentials = true;
     },
     publish: (next) => {
@@ -297,6 +309,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     onChange: ledger.onChange,
     close: (graceMs) => {
       closing = true;
+      replicaFeed.close();
       for (const stream of [...all]) stream.end(grpcStatus.unavailable, "the server is shutting down");
       return new Promise((resolve) => {
         const cut = setTimeout(connections.destroy, graceMs);

@@ -47,7 +47,7 @@ export interface ServerWorld {
   readonly server: XdsServer;
   readonly sent: readonly { readonly type: string; readonly bytes: number }[];
   /** Starts a server with other limits in its place. */
-  start(limits?: Partial<XdsLimits>): Promise<void>;
+  start(limits?: Partial<XdsLimits>, port?: number): Promise<void>;
   client(options?: Partial<ClientOptions>, headers?: Record<string, string>): TestClient;
 }
 
@@ -60,7 +60,7 @@ export function useServer(): ServerWorld {
   let errors: string[];
   let sent: { type: string; bytes: number }[];
   const clients: TestClient[] = [];
-  async function start(limits: Partial<XdsLimits> = {}): Promise<void> {
+  async function start(limits: Partial<XdsLimits> = {}, port = 0): Promise<void> {
     errors = [];
     sent = [];
     server = createXdsServer({
@@ -74,7 +74,7 @@ export function useServer(): ServerWorld {
       limits: { admissionMs: 300, ...limits },
     });
     server.setCredentials({ ...serverPair, ca: ca.ca });
-    await server.listen(0, "127.0.0.1");
+    await server.listen(port, "127.0.0.1");
   }
 
   function client(options: Partial<ClientOptions> = {}, headers: Record<string, string> = {}): TestClient {
