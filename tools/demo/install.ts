@@ -35,10 +35,13 @@ export async function startMesh(log: (line: string) => void): Promise<Mesh> {
   return mesh;
 }
 
-/** The manifest with a short drain time, so that nobody waits half a minute for connections to end. */
+/**
+ * The manifest with a short drain time, so that nobody waits half a minute for connections to end, and with one replica:
+ * the machine has to run the cluster and its applications too.
+ */
 function hurried(manifest: string): string {
   const setting = "\n            - { name: HEDDLE_PROXY_DRAIN_TIME, value: 2s }";
-  return manifest.replace(/^ {10}env:$/m, (env) => env + setting);
+  return manifest.replace(/^ {10}env:$/m, (env) => env + setting).replace(/^ {2}replicas: 2$/m, "  replicas: 1");
 }
 
 /** Installs Heddle as a user without Helm would; resolves when the operator is ready. */
