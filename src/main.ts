@@ -162,6 +162,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       },
     },
     onFaults: () => mesh.dirty(),
+    onRestoring: () => mesh.acknowledged(),
   });
   const publisher = createPublisher({
     ...writer,

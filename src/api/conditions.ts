@@ -48,7 +48,7 @@ export const reasons = {
   NoProxies: "The object concerns no running proxy.",
   Pending: "Some proxies have not acknowledged it yet.",
   Draining: "Every proxy has acknowledged it; connections that were open before are ended within the drain time.",
-  ForeignEdit: "Somebody has changed a ConfigMap that records the object; it is being put back.",
+  ForeignEdit: "Somebody has changed what the operator wrote for the object; it is being put back.",
   Rejected: "A proxy refused the configuration; the message is Envoy's.",
   ProxiesDisconnected: "A Ready proxy has no stream to the operator for 30 seconds; what it has is unknown.",
   NotAccepted: "What the object says is in no proxy until it is accepted.",

@@ -31,7 +31,7 @@ import { type MeshSettings, type ObjectKey, objectKey } from "../model/snapshot.
 import { compare, spiffeId } from "../model/workload.ts";
 import { objectFields } from "../ops/logger.ts";
 import { type CertificateWatch, createCertificateIssuer } from "./certificates.ts";
-import { createRepairs } from "./repairs.ts";
+import { createRestorations } from "./restorations.ts";
 import { createSecretWriter, type SecretContent } from "./secret-writer.ts";
 import { createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
@@ -57,6 +57,8 @@ export interface IdentityController {
   resync(): void;
   /** What cannot be used, sorted by key. */
   readonly faults: readonly IdentityFault[];
+  /** The Secrets of identities, or their Certificates, that somebody has changed and that are not put back yet, in words. */
+  readonly restoring: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -88,6 +90,8 @@ export function createIdentityController(
     readonly certificates: CertificateWatch;
     /** {@link IdentityController.faults} are others than before. */
     readonly onFaults: () => void;
+    /** {@link IdentityController.restoring} is another than before. */
+    readonly onRestoring: () => void;
   },
 ): IdentityController {
   const { settings, clock } = options;
@@ -110,7 +114,15 @@ export function createIdentityController(
   const faults = new Map<ObjectKey, IdentityFault>();
 
   const timers = createKeyedTimers(clock, (key) => queue.add(key));
-  const repairs = createRepairs(clock);
+  const restorations = createRestorations({
+    ...options,
+    retry: (key) => queue.add(key),
+    onChange: options.onRestoring,
+  });
+  /** Who and by which root the certificate of a Secret was for that was written, or seen to be good. */
+  const established = new Map<ObjectKey, string>();
+  /** The version that was written over: as long as the watch shows it, it has not seen the write. */
+  const replaced = new Map<ObjectKey, string | undefined>();
   const setFault = (key: ObjectKey, fault: Omit<IdentityFault, "key"> | undefined): void => {
     const before = faults.get(key);
     if (before?.message === fault?.message) return;
@@ -125,7 +137,7 @@ export function createIdentityController(
   const setForeign = (key: ObjectKey, message: string | undefined): void =>
     setFault(key, message === undefined ? undefined : { kind: "Secret", message });
   const writer = createSecretWriter({ ...options, onForeign: setForeign });
-  const issuer = createCertificateIssuer({ ...options, watch: options.certificates, repairs, timers });
+  const issuer = createCertificateIssuer({ ...options, watch: options.certificates, restorations, timers });
   const life = (): number => wanted?.plan.certificateTTL ?? options.certificateTTL;
   const slack = (): number => Math.min(longestSlack, life() / 10);
   const validity = () => ({ notBefore: clock.now() - slack(), notAfter: clock.now() + life() });
@@ -264,24 +276,30 @@ export function createIdentityController(
     }
     setFault(key, undefined);
     const decision = decideRenewal(secret, expected, clock.now());
+    const meant = JSON.stringify([names, keys.certificate, keys.bundle]);
     if (!decision.issue) {
+      established.set(key, meant);
+      restorations.end(key);
       timers.at(key, decision.lookAgainAt);
       return "done";
     }
-    if (!options.isLeader()) return "done";
+    const { resourceVersion } = secret.metadata;
+    if (!options.isLeader() || replaced.get(key) === resourceVersion) return "done";
     if (decision.reason !== "Expiring" && decision.reason !== "LivesTooLong") {
-      const wait = repairs.wait(key);
-      if (wait > 0) {
-        timers.after(key, wait);
-        return "done";
-      }
+      // Whoever begins to lead, and with another root, finds what was right before: that is nobody's edit.
+      if (established.get(key) === meant && !restorations.begin(key)) return "done";
       const note = `What was in this Secret could not be used (${decision.reason}); a new certificate is issued.`;
       options.record(secret, { type: "Warning", reason: "IdentityReplaced", action: "Issue", note });
     }
     options.logger.info({ ...objectFields(key, "Secret"), reason: decision.reason }, "certificate issued");
     // These cannot be changed: the Secret goes first, and its end brings a new one.
-    if (decision.reason === "WrongType" || decision.reason === "Immutable") return writer.remove(secret);
-    return writer.replace(secret, await issue());
+    const isFixed = decision.reason === "WrongType" || decision.reason === "Immutable";
+    const outcome = isFixed ? await writer.remove(secret) : await writer.replace(secret, await issue());
+    if (outcome === "done") {
+      established.set(key, meant);
+      replaced.set(key, resourceVersion);
+    }
+    return outcome;
   };
 
   /**
@@ -301,6 +319,9 @@ export function createIdentityController(
   };
 
   const collect = async (key: ObjectKey): Promise<Outcome> => {
+    restorations.end(key);
+    established.delete(key);
+    replaced.delete(key);
     const secret = options.observed().get(key);
     const name = secret?.metadata.name ?? "";
     const certificate = options.certificates.observed().get(key);
@@ -385,8 +406,14 @@ export function createIdentityController(
     get faults() {
       return [...faults.values()].sort((a, b) => compare(a.key, b.key));
     },
+    get restoring() {
+      const kind = wanted?.plan.provider.kind === "CertManager" ? "Certificate" : "Secret";
+      // The webhook's is no identity.
+      return [...restorations.open].filter((key) => key !== webhookKey).map((key) => `${kind} ${key}`);
+    },
     stop: () => {
       timers.stop();
+      restorations.stop();
       return queue.stop();
     },
   };

@@ -24,7 +24,7 @@ import type { Clock, Timer } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
-import { planIdentities } from "../reconcilers/identity.ts";
+import { isMeshWide, planIdentities } from "../reconcilers/identity.ts";
 import { nextDeadline, objectStatus } from "../reconcilers/programmed.ts";
 import { hasLiveListeners, type ModesTaken, modesTaken } from "../reconcilers/proxies.ts";
 import { advanceDrains, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
@@ -156,7 +156,8 @@ export function createMeshController(options: {
     const states = options.states();
     const [now, monotonic] = [clock.now(), clock.monotonic()];
     const listening = options.listeningSince() ?? now;
-    const restoring = originsOf(options.publisher.restoring);
+    const restoring = recordsOfOrigins(options.publisher.restoring);
+    const [identity] = options.identities.restoring;
     drains = advanceDrains(drains, current, (pod) => hasLiveListeners(pod, current, states), drainTime, monotonic);
     options.statusWriter.setStatuses(
       current.decisions.map((decision) => ({
@@ -167,7 +168,8 @@ export function createMeshController(options: {
           states,
           now,
           listening,
-          restoring.has(nameOf(decision.object)),
+          restoring.get(nameOf(decision.object)) ??
+            (isMeshWide(decision.object, options.settings) ? identity : undefined),
           new Set(drains.get(versionOf(decision.object))?.keys()),
         ),
       })),
@@ -211,12 +213,15 @@ export function createMeshController(options: {
 const nameOf = ({ kind, namespace, name }: Pick<ObjectReference, "kind" | "namespace" | "name">): string =>
   `${kind} ${namespace}/${name}`;
 
-/** The objects that these ConfigMaps record. */
-function originsOf(outputs: readonly DesiredObject[]): ReadonlySet<string> {
-  const lists = outputs.map(
-    ({ metadata }) => JSON.parse(metadata.annotations[keys.origins] ?? "[]") as ObjectReference[],
+/** By the object that they record: one of these ConfigMaps, in words. */
+function recordsOfOrigins(outputs: readonly DesiredObject[]): ReadonlyMap<string, string> {
+  return new Map(
+    outputs.flatMap(({ metadata }) => {
+      const origins = JSON.parse(metadata.annotations[keys.origins] ?? "[]") as ObjectReference[];
+      const record = `ConfigMap ${metadata.namespace}/${metadata.name}`;
+      return origins.map((origin) => [nameOf(origin), record] as const);
+    }),
   );
-  return new Set(lists.flat().map(nameOf));
 }
 
 /** What the watch has for a compile. The watch keeps each kind's objects apart, so that each map holds what its type says. */

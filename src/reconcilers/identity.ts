@@ -17,7 +17,7 @@ import {
   type IdentityPlan,
   type IdentityProvider,
 } from "../model/identity.ts";
-import type { WorkloadIdentity } from "../model/mesh.ts";
+import type { ObjectReference, WorkloadIdentity } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { demandShape, InvalidObject, namespaceOf } from "./objects.ts";
 import { findWorkloads, neededIdentities } from "./workloads.ts";
@@ -57,8 +57,7 @@ export function decideIdentity(
   const fixed = authority === undefined || wanted === undefined ? undefined : fixedOf(wanted, authority);
   const unavailable = faultsOf(snapshot.identityFaults ?? []);
   const judge = (decision: StatusDecision): StatusDecision => {
-    const { kind, namespace, name } = decision.object;
-    if (kind !== "MeshTLS" || namespace !== settings.rootNamespace || name !== meshWide) return decision;
+    if (!isMeshWide(decision.object, settings)) return decision;
     return {
       ...decision,
       ...(fixed === undefined || decision.accepted.status !== "True" ? {} : { accepted: fixed }),
@@ -66,6 +65,11 @@ export function decideIdentity(
     };
   };
   return { plan, judge };
+}
+
+/** Whether an object is the one that speaks of identities, and of which it is said how they are. */
+export function isMeshWide({ kind, namespace, name }: ObjectReference, settings: MeshSettings): boolean {
+  return kind === "MeshTLS" && namespace === settings.rootNamespace && name === meshWide;
 }
 
 /**

@@ -49,8 +49,8 @@ const findingFieldLimit = 1024;
 
 /**
  * The status of an object. `listeningSince` is when this operator began to listen: a pod that never connected counts as
- * disconnected 30 seconds after it. `restoring` says that a record of the object was changed by somebody else and is not
- * put back yet; `draining` are pods with connections that were open before it took access away. Times are milliseconds since
+ * disconnected 30 seconds after it. `restoring` names what the operator wrote for the object, if somebody else has
+ * changed it and it is not put back yet; `draining` are pods with connections that were open before it took access away. Times are milliseconds since
  * the epoch.
  */
 export function objectStatus(
@@ -59,7 +59,7 @@ export function objectStatus(
   states: ProxyStates,
   now: number,
   listeningSince: number = now,
-  restoring = false,
+  restoring?: string,
   draining?: ReadonlySet<ObjectKey>,
 ): ObjectStatus {
   const counts = hasEffect(decision)
@@ -142,10 +142,10 @@ function judgeProgrammed(decision: StatusDecision, counts: ProxyCounts): Verdict
   return { status: "True", reason: "Programmed", message: `${total} of ${total} proxies have acknowledged it.` };
 }
 
-/** Sidecars that start take their bootstrap from the record, so as long as it is not ours nobody knows what they start with. */
-function judgeRecord(programmed: Verdict, restoring: boolean): Verdict {
-  if (!restoring || programmed.status === "False") return programmed;
-  const message = "Somebody has changed or deleted a ConfigMap of the operator that records it; it is being put back.";
+/** Sidecars take their bootstrap and their identity from it, so as long as it is not ours nobody knows what they have. */
+function judgeRecord(programmed: Verdict, restoring: string | undefined): Verdict {
+  if (restoring === undefined || programmed.status === "False") return programmed;
+  const message = `Somebody has changed or deleted ${restoring}, which the operator wrote for it; it is being put back.`;
   return { status: "False", reason: "ForeignEdit", message };
 }
 

@@ -185,6 +185,18 @@ describe("the provider CertManager", () => {
       return { duration, dnsNames };
     };
     await eventually(parts).toEqual({ duration: "0h0m45s", dnsNames: undefined });
+    // Who goes on is put back ever more slowly; the message of what is False names what is not back.
+    await expect
+      .poll(
+        async () => {
+          if ((await parts()).dnsNames === undefined)
+            await world.client.apply(kinds.Certificate, change, { fieldManager: "somebody" });
+          return (await world.condition("Programmed"))?.message;
+        },
+        { timeout: 90_000 },
+      )
+      .toContain("Certificate shop/heddle-identity-cart");
+    await expect.poll(parts, { timeout: 90_000 }).toEqual({ duration: "0h0m45s", dnsNames: undefined });
     await eventually(async () => {
       const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
       return (items as readonly KubernetesEvent[])
@@ -194,7 +206,7 @@ describe("the provider CertManager", () => {
     expect(unownedParts(await certificateOf("cart"))).toEqual([]);
     await world.client.delete(kinds.Certificate, { name: "heddle-identity-cart", namespace: "shop" });
     await eventually(parts).toEqual({ duration: "0h0m45s", dnsNames: undefined });
-  });
+  }, 240_000);
 
   test("a Secret that is emptied is mended by cert-manager", async () => {
     await world.overwrite("heddle-identity-cart", { "tls.crt": "", "tls.key": "" });

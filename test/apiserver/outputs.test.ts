@@ -131,6 +131,53 @@ describe("a record that somebody changes", () => {
   });
 });
 
+test("a Secret of an identity that somebody goes on changing makes Programmed of the mesh-wide MeshTLS False until it is back", async () => {
+  await world.createPod("shop/edited-identity-1", { app: "edited-identity", address: "10.1.3.1", ready: false });
+  const mesh = { namespace: "heddle-system", name: "default" };
+  await world.client.create(kinds.MeshTLS, { metadata: mesh, spec: { mode: "Permissive" } } as ObjectToWrite);
+  const meshTLS = () => world.client.get(kinds.MeshTLS, mesh);
+  const at = { namespace: "shop", name: "heddle-identity-edited-identity" };
+  const certificate = async () => (await world.client.get(kinds.Secret, at)).data?.["tls.crt"] ?? "";
+  await eventually(certificate).not.toBe("");
+  await eventually(async () => conditionOf(await meshTLS(), "Programmed")).toBe("True NoProxies");
+  // The first edit is put back at once, the next ones later each time.
+  let meanwhile: unknown;
+  await eventually(async () => {
+    if ((await certificate()) !== "")
+      await world.client.apply(kinds.Secret, { metadata: at, data: { "tls.crt": "" } } as ObjectToWrite, {
+        fieldManager: "somebody",
+      });
+    meanwhile = await meshTLS();
+    return conditionOf(meanwhile, "Programmed");
+  }, 60_000).toBe("False ForeignEdit");
+  expect(conditionsOf(meanwhile).find(({ type }) => type === "Programmed")?.message).toContain(
+    "Secret shop/heddle-identity-edited-identity",
+  );
+  expect(conditionOf(meanwhile, "Reconciling")).toBe("True ForeignEdit");
+  await eventually(certificate, 60_000).not.toBe("");
+  await eventually(async () => conditionOf(await meshTLS(), "Ready")).toBe("True Ready");
+  await world.client.delete(kinds.MeshTLS, mesh);
+}, 150_000);
+
+test("somebody else's ConfigMap under a name that the operator needs is left alone and told of; ours is made when it is gone", async () => {
+  await replica.stop();
+  const name = configMapOfClass(
+    await world.createPod("shop/occupied-1", { app: "occupied", address: "10.1.3.2", ready: false }),
+  );
+  const theirs = { metadata: { name, namespace: "shop", labels: { own: "yes" } }, data: { own: "data" } };
+  const made = await world.client.create(kinds.ConfigMap, theirs as ObjectToWrite);
+  replica = await world.startReplica();
+  await eventually(async () => {
+    const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
+    return items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason);
+  }, 30_000).toContain("ForeignConfigMap");
+  expect(await configMap(name)).toEqual(made);
+  await world.client.delete(kinds.ConfigMap, { namespace: "shop", name });
+  // The operator asks again within half a minute.
+  await eventually(async () => (await configMap(name)).metadata.labels, 60_000).toEqual({ [keys.managedBy]: manager });
+  expect((await configMap(name)).data).not.toHaveProperty("own");
+}, 120_000);
+
 test("a status that somebody else writes is put back, and a condition that they add is taken away", async () => {
   await createPolicy("honest", "nobody");
   await eventually(async () => conditionOf(await policy("honest"), "Ready")).toBe("True Ready");

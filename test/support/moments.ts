@@ -24,7 +24,7 @@ export function momentsOf(compilation: Compilation): readonly Moment[] {
     readonly moment: string;
     readonly states: ProxyStates;
     readonly listeningSince?: number;
-    readonly restoring?: boolean;
+    readonly restoring?: string;
     readonly draining?: ReadonlySet<ObjectKey>;
   }[] = [
     { moment: "nobody is connected yet", states: new Map() },
@@ -32,7 +32,7 @@ export function momentsOf(compilation: Compilation): readonly Moment[] {
     { moment: "acknowledged", states: synced },
     { moment: "refused", states: each(synced, refusing) },
     { moment: "gone for long", states: new Map(), listeningSince: now - disconnectedAfter },
-    { moment: "a record is changed by others", states: synced, restoring: true },
+    { moment: "a record is changed by others", states: synced, restoring: "ConfigMap shop/heddle-cart" },
     { moment: "open connections are to end", states: synced, draining: new Set(synced.keys()) },
   ];
   return moments.flatMap(({ moment, states, listeningSince, restoring, draining }) =>

@@ -62,7 +62,7 @@ function setUp(
       restoring: [],
       stop: async () => {},
     },
-    identities: { setIdentities() {}, observe() {}, resync() {}, faults: [], stop: async () => {} },
+    identities: { setIdentities() {}, observe() {}, resync() {}, faults: [], restoring: [], stop: async () => {} },
     statusWriter: {
       setStatuses: ([first]) => {
         calls.push("status");
