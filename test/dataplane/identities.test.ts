@@ -1,11 +1,14 @@
-/** Which certificates a real sidecar takes from its callers. */
+/** Which certificates a real sidecar takes from its callers, and from the servers that it calls. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import { type Authority, createRoot, openAuthority } from "../../src/identity/authority.ts";
 import { decode } from "../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import { runScript } from "../../tools/demo/rotation.ts";
+import type { Running } from "../../tools/processes.ts";
+import { failuresOf } from "./failures.ts";
 import { useMesh } from "./mesh.ts";
+import { call, expectStatus } from "./support.ts";
 
 const mesh = useMesh();
 const minute = 60_000;
@@ -68,5 +71,73 @@ describe("a server's sidecar", () => {
     ["none", () => undefined],
   ])("gives no byte to a caller with %s", async (_, credentials) => {
     expect(await ask(await credentials())).toMatch(/^error /);
+  });
+});
+
+describe("a client's sidecar", () => {
+  const own = "spiffe://cluster.local/ns/shop/sa/default";
+  const shown: readonly (readonly [what: string, port: number, () => ReturnType<typeof issue>])[] = [
+    ["has expired", 8441, () => issue(authority, own, -2 * minute, -minute)],
+    ["is not valid yet", 8442, () => issue(authority, own, 30 * minute, 60 * minute)],
+    ["is of another root with all the same names", 8443, () => issue(stranger, own, -minute, minute)],
+    ["is another ServiceAccount's", 8444, () => issue(authority, frontend, -minute, minute)],
+  ];
+  const valid = 8440;
+  let servers: Running | undefined;
+
+  // A pod of the mesh whose sidecar is gone round: its ports are answered by servers with certificates of our making.
+  beforeAll(async () => {
+    const ports = [valid, ...shown.map(([, port]) => port)];
+    await mesh().apply(`apiVersion: v1
+kind: Pod
+metadata: { name: impostor, namespace: shop, labels: { app: impostor } }
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{ name: app, image: heddle-demo-app:dev, args: [serve, "8080"] }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: impostor, namespace: shop }
+spec: { selector: { app: impostor }, ports: [${ports.map((port) => `{ name: http-${port}, port: ${port} }`).join()}] }
+`);
+    const ready = ["wait", "pod", "-n", "shop", "impostor", "--for=condition=Ready", "--timeout=60s"];
+    expect((await mesh().cluster.kubectl(ready)).stderr).toBe("");
+    const flush = await mesh().cluster.exec("shop", "impostor", undefined, ["iptables", "-t", "nat", "--flush"]);
+    expect(flush.status, flush.stderr).toBe(0);
+    const certificates = await Promise.all([
+      issue(authority, own, -minute, 10 * minute),
+      ...shown.map(([, , make]) => make()),
+    ]);
+    const script = `
+      const given = ${JSON.stringify(certificates.map((pair, index) => ({ ...pair, port: ports[index] })))};
+      const body = JSON.stringify({ server: "impostor", peer: "none" });
+      const listening = given.map(({ cert, key, port }) => new Promise((resolve) => {
+        const options = { cert, key, ALPNProtocols: ["heddle"] };
+        require("node:https").createServer(options, (_, answer) => answer.end(body)).listen(port, resolve);
+      }));
+      Promise.all(listening).then(() => console.error("listening"));
+      process.stdin.resume().on("end", () => process.exit());`;
+    servers = mesh().cluster.start("shop", "impostor", undefined, [process.execPath, "-e", script]);
+    await servers.firstNote;
+    await mesh().settle();
+  }, 120_000);
+
+  afterAll(async () => {
+    servers?.endInput();
+    await mesh().remove("pod", "shop", "impostor");
+    await mesh().remove("service", "shop", "impostor");
+  });
+
+  test("calls a server with a valid certificate", async () => {
+    const { servers: names } = await expectStatus(mesh(), "frontend", `http://impostor.shop:${valid}/`, 200, {
+      count: 3,
+    });
+    expect(names).toEqual({ impostor: 3 });
+  });
+
+  test.each(shown)("sends nothing to a server whose certificate %s", async (_, port) => {
+    const { statuses } = await call(mesh(), "frontend", `http://impostor.shop:${port}/`, { count: 3 });
+    expect(statuses).toEqual({ 503: 3 });
+    expect(await failuresOf(mesh(), "frontend", `impostor.shop:${port}`)).toContain("CERTIFICATE_VERIFY_FAILED");
   });
 });

@@ -1,7 +1,14 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
+import type { Secret } from "../../src/api/kubernetes.ts";
+import { readCertificate } from "../../src/identity/certificate.ts";
+import { decode } from "../../src/identity/renewal.ts";
+import { createKubeClient } from "../../src/kube/client.ts";
+import { secretOfServiceAccount } from "../../src/model/sidecar.ts";
+import { restartOperator, setOperator, shortLife, shownCertificate } from "../../tools/demo/rotation.ts";
+import { failuresOf } from "./failures.ts";
 import { useMesh } from "./mesh.ts";
-import { expectRefused, expectStatus } from "./support.ts";
+import { call, expectRefused, expectStatus } from "./support.ts";
 
 const mesh = useMesh();
 const cart = "http://cart.shop/cart";
@@ -14,6 +21,24 @@ const configuration = ["mutatingwebhookconfiguration", "heddle"] as const;
 /** A JSON patch that sets it for both webhooks of injection. */
 const failurePolicy = (value: string): string =>
   JSON.stringify([0, 1].map((index) => ({ op: "replace", path: `/webhooks/${index}/failurePolicy`, value })));
+
+const server = (name: string): string => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name}, namespace: shop }
+spec:
+  selector: { matchLabels: { app: ${name} } }
+  template:
+    metadata: { labels: { app: ${name} } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - { name: app, image: heddle-demo-app:dev, args: [serve, "8080"], ports: [{ name: http, containerPort: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: shop }
+spec: { selector: { app: ${name} }, ports: [{ name: http, port: 80, targetPort: http }] }
+`;
 
 async function scale(replicas: number): Promise<void> {
   const operator = ["-n", "heddle-system", "-l", "app.kubernetes.io/name=heddle"];
@@ -80,4 +105,44 @@ describe("without the operator", () => {
       await scale(1);
     }
   });
+
+  test("callers whose identities have expired meanwhile are refused, not let through in plaintext; once it is back all is well", async () => {
+    const client = createKubeClient({ kubeconfig: mesh().cluster.kubeconfig });
+    const expiryOf = async (serviceAccount: string): Promise<number> => {
+      const name = secretOfServiceAccount(serviceAccount);
+      const secret: Secret = await client.get(kinds.Secret, { namespace: "shop", name });
+      return readCertificate(decode(secret, "tls.crt"))?.notAfter ?? Number.POSITIVE_INFINITY;
+    };
+    const waitFor = (what: string, check: () => Promise<boolean>) => mesh().cluster.waitFor(what, check, 90_000);
+    // Nobody has called it, so that no connection goes on from before.
+    const late = "http://late.shop/";
+    await mesh().apply(server("late"));
+    await mesh().waitDeployments("shop", 90);
+    await mesh().settle();
+    await restartOperator(mesh(), shortLife);
+    await waitFor(
+      "a certificate of a short life in use",
+      async () => (await shownCertificate(mesh(), "late")).seconds < 60,
+    );
+    await setOperator(mesh(), { replicas: 0, flags: [shortLife] });
+    const operator = ["-n", "heddle-system", "-l", "app.kubernetes.io/name=heddle"];
+    await mesh().cluster.kubectl(["wait", "pod", ...operator, "--for=delete", "--timeout=60s"]);
+    const ends = Math.max(await expiryOf("frontend"), await expiryOf("default"));
+    await waitFor("the ends of both certificates", async () => Date.now() > ends + 1000);
+    const { statuses } = await call(mesh(), "frontend", late, { count: 3 }).finally(() => restartOperator(mesh()));
+    expect(statuses).toEqual({ 503: 3 });
+
+    expect(await failuresOf(mesh(), "frontend", "late.shop")).toContain("CERTIFICATE_VERIFY_FAILED");
+    await waitFor("calls to be answered", async () => {
+      const report = await call(mesh(), "frontend", late, { count: 3 });
+      return report.statuses["200"] === 3;
+    });
+    // Streams are open again as well.
+    await mesh().settle();
+    const { peers } = await expectStatus(mesh(), "frontend", late, 200, { count: 3 });
+    expect(peers).toEqual({ "spiffe://cluster.local/ns/shop/sa/frontend": 3 });
+    await mesh().remove("deployment", "shop", "late");
+    await mesh().remove("service", "shop", "late");
+    client.close();
+  }, 240_000);
 });
