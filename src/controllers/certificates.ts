@@ -23,7 +23,7 @@ import type { IdentityFault, IssuerReference } from "../model/identity.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
 import { objectFields } from "../ops/logger.ts";
-import type { Restorations } from "./restorations.ts";
+import type { ForeignEdits } from "./foreign-edits.ts";
 import type { KeyedTimers } from "./timers.ts";
 import type { Outcome } from "./work-queue.ts";
 import { retryConflicts, type WriterOptions } from "./writer.ts";
@@ -58,16 +58,12 @@ export function createCertificateIssuer(
   options: WriterOptions & {
     readonly client: KubeClient;
     readonly watch: CertificateWatch;
-    readonly restorations: Restorations;
+    readonly edits: ForeignEdits;
     /** By which a key comes again. */
     readonly timers: KeyedTimers;
   },
 ): CertificateIssuer {
-  const { client, watch, clock } = options;
-  /** What was written, or seen to be there as it was wanted: anything else is somebody's edit. */
-  const established = new Map<ObjectKey, string>();
-  /** The version that was written over: as long as the watch shows it, it has not seen the write. */
-  const replaced = new Map<ObjectKey, string | undefined>();
+  const { client, watch, clock, edits } = options;
 
   /** Nothing of ours is seen: a Certificate is made, unless somebody else's object has the name. */
   const create = async (key: ObjectKey, desired: Certificate) => {
@@ -120,9 +116,10 @@ export function createCertificateIssuer(
       if (observed === undefined) return options.isLeader() ? create(key, desired) : { outcome: "done" };
       if (!asksFor(observed, desired)) {
         if (!options.isLeader()) return { outcome: "done" };
-        if (replaced.get(key) === observed.metadata.resourceVersion) return { outcome: "done" };
-        if (established.get(key) === JSON.stringify(desired)) {
-          if (!options.restorations.begin(key)) return { outcome: "done" };
+        if (edits.isBehind(key, observed.metadata.resourceVersion)) return { outcome: "done" };
+        const edit = edits.judge(key, JSON.stringify(desired));
+        if (edit === "later") return { outcome: "done" };
+        if (edit === "now") {
           const note =
             "Somebody has changed this Certificate, by which an identity of the mesh is issued; it is put back.";
           options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
@@ -138,14 +135,10 @@ export function createCertificateIssuer(
         };
         const body = { ...desired, metadata } as unknown as ObjectToWrite;
         const outcome = await retryConflicts(options, "Certificate", () => client.replace(kinds.Certificate, body));
-        if (outcome === "done") {
-          established.set(key, JSON.stringify(desired));
-          replaced.set(key, resourceVersion);
-        }
+        if (outcome === "done") edits.written(key, JSON.stringify(desired), resourceVersion);
         return { outcome };
       }
-      established.set(key, JSON.stringify(desired));
-      options.restorations.end(key);
+      edits.settled(key, JSON.stringify(desired));
       const waits = waitingFor(observed);
       const problem = secret === undefined ? undefined : problemOfIdentity(secret, uri, clock.now(), operator);
       // One that is replaced goes on to be used meanwhile. No watch tells when it has expired.
@@ -160,8 +153,7 @@ export function createCertificateIssuer(
     },
     remove: async (key) => {
       const observed = watch.observed().get(key);
-      established.delete(key);
-      replaced.delete(key);
+      edits.forget(key);
       if (observed === undefined || !options.isLeader()) return "done";
       const { name, namespace = "", uid = "", resourceVersion = "" } = observed.metadata;
       return retryConflicts(options, "Certificate", () =>

@@ -12,14 +12,15 @@
  */
 
 import type { Secret } from "../api/kubernetes.ts";
-import { type Authority, createRoot, type KeyPair, openAuthority, type SubjectNames } from "../identity/authority.ts";
+import { type Authority, type KeyPair, openAuthority, type SubjectNames } from "../identity/authority.ts";
 import {
   type AuthorityKeys,
+  createAuthorityKeys,
   decideAuthority,
+  hasRecord,
   issuedSecrets,
   ownSecrets,
   recordAnnotations,
-  trustDomainURI,
 } from "../identity/authority-secret.ts";
 import { problemOfIdentity } from "../identity/cert-manager.ts";
 import { decideRenewal, decode, type ExpectedCertificate, spreadRenewal } from "../identity/renewal.ts";
@@ -31,7 +32,7 @@ import { type MeshSettings, type ObjectKey, objectKey } from "../model/snapshot.
 import { compare, spiffeId } from "../model/workload.ts";
 import { objectFields } from "../ops/logger.ts";
 import { type CertificateWatch, createCertificateIssuer } from "./certificates.ts";
-import { createRestorations } from "./restorations.ts";
+import { createForeignEdits } from "./foreign-edits.ts";
 import { createSecretWriter, type SecretContent } from "./secret-writer.ts";
 import { createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
@@ -114,15 +115,7 @@ export function createIdentityController(
   const faults = new Map<ObjectKey, IdentityFault>();
 
   const timers = createKeyedTimers(clock, (key) => queue.add(key));
-  const restorations = createRestorations({
-    ...options,
-    retry: (key) => queue.add(key),
-    onChange: options.onRestoring,
-  });
-  /** Who and by which root the certificate of a Secret was for that was written, or seen to be good. */
-  const established = new Map<ObjectKey, string>();
-  /** The version that was written over: as long as the watch shows it, it has not seen the write. */
-  const replaced = new Map<ObjectKey, string | undefined>();
+  const edits = createForeignEdits({ ...options, retry: (key) => queue.add(key), onChange: options.onRestoring });
   const setFault = (key: ObjectKey, fault: Omit<IdentityFault, "key"> | undefined): void => {
     const before = faults.get(key);
     if (before?.message === fault?.message) return;
@@ -137,9 +130,10 @@ export function createIdentityController(
   const setForeign = (key: ObjectKey, message: string | undefined): void =>
     setFault(key, message === undefined ? undefined : { kind: "Secret", message });
   const writer = createSecretWriter({ ...options, onForeign: setForeign });
-  const issuer = createCertificateIssuer({ ...options, watch: options.certificates, restorations, timers });
+  const issuer = createCertificateIssuer({ ...options, watch: options.certificates, edits, timers });
   const life = (): number => wanted?.plan.certificateTTL ?? options.certificateTTL;
   const slack = (): number => Math.min(longestSlack, life() / 10);
+  const validityOfRoot = () => ({ notBefore: clock.now() - longestSlack, notAfter: clock.now() + rootLife });
   const validity = () => ({ notBefore: clock.now() - slack(), notAfter: clock.now() + life() });
 
   /** Opens the authority that is there; the leader makes one only when nobody has trusted one. */
@@ -156,7 +150,7 @@ export function createIdentityController(
         return "done";
       case "create":
         if (!options.isLeader()) return "done";
-        return writer.create(authorityKey, () => createAuthority(plan, annotations), isOurs);
+        return writer.create(authorityKey, () => createAuthorityKeys(plan, validityOfRoot(), annotations), isOurs);
       case "restore": {
         const held = opened?.keys;
         if (!options.isLeader() || held === undefined) return "done";
@@ -173,15 +167,6 @@ export function createIdentityController(
           return writer.replace(secret, { ...decision.keys, annotations });
         return open(secret, decision.keys);
     }
-  };
-
-  const createAuthority = async (plan: IdentityPlan, annotations: Readonly<Record<string, string>>) => {
-    const { certificate, key } = await createRoot(
-      `Heddle ${plan.trustDomain}`.slice(0, 64),
-      { notBefore: clock.now() - longestSlack, notAfter: clock.now() + rootLife },
-      trustDomainURI(plan.trustDomain),
-    );
-    return { certificate, key, bundle: certificate, annotations };
   };
 
   const refuse = (secret: Secret | undefined, problem: string): Outcome => {
@@ -278,16 +263,13 @@ export function createIdentityController(
     const decision = decideRenewal(secret, expected, clock.now());
     const meant = JSON.stringify([names, keys.certificate, keys.bundle]);
     if (!decision.issue) {
-      established.set(key, meant);
-      restorations.end(key);
+      edits.settled(key, meant);
       timers.at(key, decision.lookAgainAt);
       return "done";
     }
-    const { resourceVersion } = secret.metadata;
-    if (!options.isLeader() || replaced.get(key) === resourceVersion) return "done";
+    if (!options.isLeader() || edits.isBehind(key, secret.metadata.resourceVersion)) return "done";
     if (decision.reason !== "Expiring" && decision.reason !== "LivesTooLong") {
-      // Whoever begins to lead, and with another root, finds what was right before: that is nobody's edit.
-      if (established.get(key) === meant && !restorations.begin(key)) return "done";
+      if (edits.judge(key, meant) === "later") return "done";
       const note = `What was in this Secret could not be used (${decision.reason}); a new certificate is issued.`;
       options.record(secret, { type: "Warning", reason: "IdentityReplaced", action: "Issue", note });
     }
@@ -295,10 +277,7 @@ export function createIdentityController(
     // These cannot be changed: the Secret goes first, and its end brings a new one.
     const isFixed = decision.reason === "WrongType" || decision.reason === "Immutable";
     const outcome = isFixed ? await writer.remove(secret) : await writer.replace(secret, await issue());
-    if (outcome === "done") {
-      established.set(key, meant);
-      replaced.set(key, resourceVersion);
-    }
+    if (outcome === "done") edits.written(key, meant, secret.metadata.resourceVersion);
     return outcome;
   };
 
@@ -319,9 +298,7 @@ export function createIdentityController(
   };
 
   const collect = async (key: ObjectKey): Promise<Outcome> => {
-    restorations.end(key);
-    established.delete(key);
-    replaced.delete(key);
+    edits.forget(key);
     const secret = options.observed().get(key);
     const name = secret?.metadata.name ?? "";
     const certificate = options.certificates.observed().get(key);
@@ -409,15 +386,12 @@ export function createIdentityController(
     get restoring() {
       const kind = wanted?.plan.provider.kind === "CertManager" ? "Certificate" : "Secret";
       // The webhook's is no identity.
-      return [...restorations.open].filter((key) => key !== webhookKey).map((key) => `${kind} ${key}`);
+      return [...edits.open].filter((key) => key !== webhookKey).map((key) => `${kind} ${key}`);
     },
     stop: () => {
       timers.stop();
-      restorations.stop();
+      edits.stop();
       return queue.stop();
     },
   };
 }
-
-const hasRecord = (secret: Secret, annotations: Readonly<Record<string, string>>): boolean =>
-  Object.entries(annotations).every(([key, value]) => secret.metadata.annotations?.[key] === value);

@@ -12,6 +12,7 @@ import type { Secret } from "../api/kubernetes.ts";
 import type { AuthorityRecord, IdentityPlan, IdentityProvider } from "../model/identity.ts";
 import { keys, manager, secretOfServiceAccount } from "../model/sidecar.ts";
 import type { ObjectKey } from "../model/snapshot.ts";
+import { createRoot, type Validity } from "./authority.ts";
 import { belongsTogether, isInBundle, readCertificate } from "./certificate.ts";
 import { decode } from "./renewal.ts";
 
@@ -53,7 +54,7 @@ interface Input {
 }
 
 /** The SPIFFE ID of a trust domain. */
-export const trustDomainURI = (trustDomain: string): string => `spiffe://${trustDomain}`;
+const trustDomainURI = (trustDomain: string): string => `spiffe://${trustDomain}`;
 
 /** Annotations that record what is fixed. */
 export const recordAnnotations = ({ trustDomain, provider }: AuthorityRecord): Readonly<Record<string, string>> => ({
@@ -78,6 +79,21 @@ export function readAuthorityRecord(
     annotated(webhook, trustDomainKey);
   const provider = parseProvider(annotated(authority, providerKey)) ?? parseProvider(annotated(webhook, providerKey));
   return trustDomain === undefined ? undefined : { trustDomain, provider: provider ?? { kind: "BuiltIn" } };
+}
+
+/** Whether a Secret has all of these annotations. */
+export const hasRecord = (secret: Secret, annotations: Readonly<Record<string, string>>): boolean =>
+  Object.entries(annotations).every(([key, value]) => secret.metadata.annotations?.[key] === value);
+
+/** A new authority, which signs itself, with the annotations of its Secret. */
+export async function createAuthorityKeys(
+  { trustDomain }: AuthorityRecord,
+  life: Validity,
+  annotations: Readonly<Record<string, string>>,
+): Promise<AuthorityKeys & { readonly annotations: Readonly<Record<string, string>> }> {
+  const name = `Heddle ${trustDomain}`.slice(0, 64);
+  const { certificate, key } = await createRoot(name, life, trustDomainURI(trustDomain));
+  return { certificate, key, bundle: certificate, annotations };
 }
 
 /** Whether a Secret is one of those that {@link readAuthorityRecord} reads. */
