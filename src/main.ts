@@ -3,7 +3,7 @@
  */
 
 import { createExpirations } from "./controllers/expirations.ts";
-import { createIdentityController } from "./controllers/identity-controller.ts";
+import { type Credentials, createIdentityController } from "./controllers/identity-controller.ts";
 import { createMissingKinds } from "./controllers/knowledge.ts";
 import {
   certificatesOf,
@@ -26,6 +26,7 @@ import {
 } from "./controllers/webhook-bundle.ts";
 import type { WriterOptions } from "./controllers/writer.ts";
 import { readCertificate } from "./identity/certificate.ts";
+import { createCertificateFolder } from "./identity/certificate-folder.ts";
 import { createKubeClient } from "./kube/client.ts";
 import { createEventRecorder } from "./kube/events.ts";
 import { createLeaderElection } from "./kube/lease.ts";
@@ -128,6 +129,22 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     client,
     observed: (kind) => observed(kind).get(webhookConfiguration) as WebhookConfiguration | undefined,
   });
+  const setWebhookCredentials = ({ certificate, key, root }: Credentials): void => {
+    webhook.setCertificate({ certificate, key });
+    bundle.setRoot(root);
+    state.webhookReady = true;
+  };
+  /** Where somebody else keeps the webhook's certificate: the operator then only writes its root into the caBundle. */
+  const folder =
+    settings.webhookCertificate === undefined
+      ? undefined
+      : createCertificateFolder({
+          directory: settings.webhookCertificate,
+          name: `heddle.${settings.mesh.rootNamespace}.svc`,
+          clock,
+          onCertificate: setWebhookCredentials,
+          onProblem: (problem) => logger.error({}, `the webhook's certificate cannot be used: ${problem}`),
+        });
   let certificatesDemanded = false;
   const identities = createIdentityController({
     ...writer,
@@ -145,10 +162,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       state.credentials = true;
       void serve();
     },
-    onWebhookCredentials: ({ certificate, key, root }) => {
-      webhook.setCertificate({ certificate, key });
-      bundle.setRoot(root);
-      state.webhookReady = true;
+    onWebhookCredentials: (credentials) => {
+      if (folder === undefined) setWebhookCredentials(credentials);
     },
     certificates: {
       observed: () => certificatesOf(observed),
@@ -242,7 +257,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const expirations = createExpirations(() => secretsOf(observed), settings.mesh.rootNamespace);
   metrics.beforeScrape(() => {
     metrics.unreachableReplicas.set(replicas.unreachable.length);
-    for (const [certificate, expiration] of Object.entries(expirations()))
+    const own = folder === undefined ? {} : { webhook: seconds(folder.expiration) };
+    for (const [certificate, expiration] of Object.entries({ ...expirations(), ...own }))
       if (expiration === undefined) metrics.certificateExpiration.remove({ certificate });
       else metrics.certificateExpiration.set({ certificate }, expiration);
     metrics.podsWithoutSidecar.reset();
@@ -261,6 +277,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     start: async () => {
       await health.listen(settings.healthPort);
       await webhook.listen(settings.webhookPort);
+      folder?.start();
       election.start();
       observations.start();
     },
@@ -276,6 +293,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       await Promise.all([webhook.close(), xds.close(drainTime)]);
       // 3. What nobody sees.
       await released;
+      folder?.stop();
       await observations.stop();
       uninjected.stop();
       await mesh.stop();
@@ -286,6 +304,9 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     },
   };
 }
+
+const seconds = (milliseconds: number | undefined): number | undefined =>
+  milliseconds === undefined ? undefined : milliseconds / 1000;
 
 const isStatusKind = (kind: string): kind is ObjectReference["kind"] =>
   statusKinds.some((candidate) => candidate === kind);

@@ -40,6 +40,11 @@ const fixedOptions = [
   },
   { name: "xds-port", fallback: String(ports.xds), help: "port of the delta ADS server" },
   { name: "webhook-port", fallback: String(ports.webhook), help: "port of the admission webhook" },
+  {
+    name: "webhook-certificate",
+    fallback: "",
+    help: "folder with tls.crt, tls.key and ca.crt for the webhook (default: the operator makes its own)",
+  },
   { name: "health-port", fallback: "8080", help: "port of /healthz, /readyz and /metrics" },
   { name: "proxy-image", fallback: "heddle-proxy:dev", help: "image of the sidecar" },
   { name: "certificate-ttl", fallback: "24h", help: "life of a workload's certificate, such as 24h or 10m" },

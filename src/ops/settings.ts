@@ -16,6 +16,8 @@ export interface Settings {
   readonly xdsPort: number;
   readonly webhookPort: number;
   readonly healthPort: number;
+  /** Folder of the webhook's certificate; absent: the operator makes its own. */
+  readonly webhookCertificate?: string;
   /** Image of the sidecar and of the redirect. */
   readonly proxyImage: string;
   /** Life of a workload's certificate, in milliseconds. */
@@ -99,6 +101,7 @@ export function parseSettings(
   if (accessLog === undefined)
     throw new SettingsError(`--access-log must be one of ${accessLogSettings.join(", ")}, not ${said("access-log")}`);
   const kubeconfig = text("kubeconfig");
+  const webhookCertificate = text("webhook-certificate");
   return {
     mesh: {
       rootNamespace: namespace,
@@ -109,6 +112,7 @@ export function parseSettings(
       accessLog,
     },
     ...(kubeconfig === "" ? {} : { kubeconfig }),
+    ...(webhookCertificate === "" ? {} : { webhookCertificate }),
     replica: present("replica"),
     logLevel: level,
     xdsPort,

@@ -1,12 +1,14 @@
 /** The chart on a real API server, which has controllers but no node: what it takes, and what Helm leaves behind. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { createRoot, openAuthority } from "../../src/identity/authority.ts";
 import { binary } from "../../tools/binaries.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
-import { prometheusDefinition } from "../../tools/definitions.ts";
+import { certManagerDefinition, prometheusDefinition } from "../../tools/definitions.ts";
 import { collect, freePorts, startProcess, until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
 import { chart, helm, objectsOf, render, valueSets } from "../support/chart.ts";
@@ -43,6 +45,7 @@ beforeAll(async () => {
   // Too large for the annotation of a client-side apply.
   for (const plural of ["podmonitors", "prometheusrules"] as const)
     await kubectl(["apply", "--server-side", "-f", "-"], await prometheusDefinition(plural));
+  await kubectl(["apply", "--server-side", "-f", "-"], await certManagerDefinition("certificates"));
   await createNamespace(namespace, "restricted");
   await createNamespace("heddle-host", "privileged");
   for (const each of [namespace, "heddle-host"])
@@ -53,8 +56,8 @@ beforeAll(async () => {
         timeout: 30_000,
       },
     );
-  const served = async () => (await tryKubectl(["get", "podmonitors,prometheusrules", "-A"])).status === 0;
-  await until("the Prometheus operator's kinds to be served", served, { timeout: 30_000 });
+  const served = async () => (await tryKubectl(["get", "podmonitors,prometheusrules,certificates", "-A"])).status === 0;
+  await until("the kinds of others to be served", served, { timeout: 30_000 });
 });
 
 afterAll(async () => {
@@ -86,12 +89,13 @@ describe("a server-side dry run with strict validation", patient, () => {
     },
   );
 
-  test("refuses a field that is none, also in what the Prometheus operator reads", async () => {
+  test("refuses a field that is none, also in what others read", async () => {
     const rendered = await render(valueSets["everything"]);
     for (const [field, wrong] of [
       ["maxUnavailable: 1\n  selector", "maxUnavailabel: 1\n  selector"],
       ["podMetricsEndpoints:", "podMetricEndpoints:"],
       ["expr: absent", "exp: absent"],
+      ["dnsNames:", "dnsName:"],
     ] as const) {
       expect(rendered).toContain(field);
       const { status, stderr } = await dryRun(rendered.replace(field, wrong));
@@ -169,7 +173,13 @@ async function bundles(): Promise<readonly string[]> {
 }
 
 /** Runs the operator with the rights of its ServiceAccount, which are the chart's. */
-async function startOperator(): Promise<{ stop(): Promise<void>; readonly log: () => string }> {
+async function startOperator(...more: readonly string[]): Promise<{
+  stop(): Promise<void>;
+  readonly log: () => string;
+  /** Of the webhook. */
+  readonly port: number;
+  metrics(): Promise<string>;
+}> {
   const token = (await kubectl(["create", "token", "heddle", "-n", namespace])).trim();
   const kubeconfig = join(files, "operator.kubeconfig");
   const cluster = {
@@ -186,14 +196,21 @@ async function startOperator(): Promise<{ stop(): Promise<void>; readonly log: (
   };
   writeFileSync(kubeconfig, stringify(content), { mode: 0o600 });
   const [xds = 0, webhook = 0, health = 0] = await freePorts(3);
-  const flags = [`--xds-port=${xds}`, `--webhook-port=${webhook}`, `--health-port=${health}`, "--drain-grace=0s"];
+  const flags = [
+    `--xds-port=${xds}`,
+    `--webhook-port=${webhook}`,
+    `--health-port=${health}`,
+    "--drain-grace=0s",
+    ...more,
+  ];
   const logFile = join(files, "operator.log");
   const operator = startProcess("operator", process.execPath, [main, `--kubeconfig=${kubeconfig}`, ...flags], {
     logFile,
   });
+  const metrics = async () => (await fetch(`http://127.0.0.1:${health}/metrics`)).text();
   const ready = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
   await until("the operator to be ready", ready, { timeout: 30_000, process: operator });
-  return { stop: () => operator.stop("SIGTERM"), log: () => readFileSync(logFile, "utf8") };
+  return { stop: () => operator.stop("SIGTERM"), log: () => readFileSync(logFile, "utf8"), port: webhook, metrics };
 }
 
 const objectOfUser = `apiVersion: heddle.dev/v1alpha1
@@ -251,6 +268,35 @@ describe("Helm", patient, () => {
     await plainHelm("rollback", "heddle", "1");
     expect(await argsOf()).toBe("");
     expect(await bundles()).toEqual(inForce);
+  });
+
+  test("with a certificate of somebody else's, its root is in every caBundle, and then the operator's own is again", async () => {
+    const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 };
+    const root = await createRoot("corporate", validity);
+    const issued = await (await openAuthority(root)).issue({ dns: [`heddle.${namespace}.svc`] }, validity);
+    const folder = join(files, "certificate");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "tls.crt"), issued.certificate);
+    writeFileSync(join(folder, "tls.key"), issued.key);
+    writeFileSync(join(folder, "ca.crt"), root.certificate);
+    const before = await bundles();
+    await operator?.stop();
+    operator = await startOperator(`--webhook-certificate=${folder}`);
+    const given = Buffer.from(root.certificate).toString("base64");
+    await eventually(async () => new Set(await bundles()), 30_000).toEqual(new Set([given]));
+    const { port } = operator;
+    const trusted = await new Promise((resolve, reject) => {
+      const socket = connect({ host: "127.0.0.1", port, servername: `heddle.${namespace}.svc`, ca: root.certificate });
+      socket.once("secureConnect", () => resolve(socket.authorized)).once("error", reject);
+      socket.once("secureConnect", () => socket.destroy());
+    });
+    expect(trusted).toBe(true);
+    const expiration = Math.floor(validity.notAfter / 1000);
+    expect(await operator.metrics()).toContain(`{certificate="webhook"} ${expiration}\n`);
+
+    await operator.stop();
+    operator = await startOperator();
+    await eventually(bundles, 30_000).toEqual(before);
   });
 
   test("puts back what somebody has taken out of a definition", async () => {

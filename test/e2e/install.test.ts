@@ -12,7 +12,7 @@ async function kubectl(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-const podOf = (): Promise<string> =>
+const podsOf = (): Promise<string> =>
   kubectl("get", "pods", "-n", namespace, "-l", "app.kubernetes.io/component=operator", "-o", "name");
 
 const bundlesOf = (): Promise<string> =>
@@ -23,6 +23,7 @@ test("helm test reaches the operator by its Service, and says so when there is n
   expect(there.status, there.stdout + there.stderr).toBe(0);
   expect(there.stdout.match(/^ok: /gm)).toHaveLength(3);
 
+  const replicas = await kubectl("get", "deployment", "heddle", "-n", namespace, "-o", "jsonpath={.spec.replicas}");
   await kubectl("scale", "deployment", "heddle", "-n", namespace, "--replicas=0");
   try {
     await kubectl(
@@ -39,15 +40,15 @@ test("helm test reaches the operator by its Service, and says so when there is n
     expect(gone.status).not.toBe(0);
     expect(gone.stdout.match(/^FAILED: /gm)).toHaveLength(3);
   } finally {
-    await kubectl("scale", "deployment", "heddle", "-n", namespace, "--replicas=1");
+    await kubectl("scale", "deployment", "heddle", "-n", namespace, `--replicas=${replicas}`);
     await mesh().waitDeployments(namespace);
   }
 });
 
 test("an upgrade to the same replaces no operator; one to other settings does, and is rolled back", async () => {
-  const [pod, bundles] = [await podOf(), await bundlesOf()];
+  const [pods, bundles] = [await podsOf(), await bundlesOf()];
   await applyChart(mesh().cluster, "upgrade");
-  expect(await podOf()).toBe(pod);
+  expect(await podsOf()).toBe(pods);
   await applyChart(mesh().cluster, "upgrade", { "settings.log-level": "debug" });
   expect(await kubectl("get", "deployment", "heddle", "-n", namespace, "-o", "yaml")).toContain("--log-level=debug");
   const back = await helmOn(mesh().cluster, "rollback", "heddle", "1", "--wait", "--timeout=3m");

@@ -28,6 +28,7 @@ export const valueSets: Readonly<Record<string, object>> = {
         ],
       },
     },
+    webhook: { certificate: { issuerRef: { kind: "ClusterIssuer", name: "internal" } } },
     networkPolicy: { enabled: true },
     monitoring: {
       podMonitor: { enabled: true, labels: { release: "prometheus" } },
@@ -37,7 +38,10 @@ export const valueSets: Readonly<Record<string, object>> = {
     global: { imageRegistry: "not.ours.example.com" },
   },
   "host network": {
-    webhook: { hostNetwork: true, securePort: 9443, failurePolicy: "Ignore" },
+    webhook: {
+      ...{ hostNetwork: true, securePort: 9443, failurePolicy: "Ignore" },
+      certificate: { secretName: "webhook-tls" },
+    },
     healthPort: 9080,
     xdsPort: 19010,
   },

@@ -39,3 +39,10 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
+
+{{/* Name of the Secret with the webhook's certificate; empty where the operator makes it. */}}
+{{- define "heddle.webhookSecret" -}}
+{{- with .Values.webhook.certificate -}}
+{{ .secretName | default (.issuerRef | empty | ternary "" "heddle-webhook-tls") }}
+{{- end }}
+{{- end }}
