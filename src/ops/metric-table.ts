@@ -102,7 +102,8 @@ export const metricTable = {
     name: "heddle_xds_streams_ended_total",
     help: "Streams that were not admitted, or ended by the operator.",
     labels: ["reason"],
-    values: "reason: address, closing, expired, full, gone, identity, protocol, replaced, silent, tls, unknown",
+    values:
+      "reason: address, closing, expired, full, gone, identity, protocol, replaced, silent, tls, unknown, version",
   },
   reviews: {
     type: "counter",

@@ -1,5 +1,6 @@
 /** The one table of options: flags, environment, the file, defaults, help and docs/reference/settings.md are all made from it. */
 import { boundSettings } from "../model/annotations.ts";
+import { minimumProxyVersion, proxyVersionText } from "../model/proxy-version.ts";
 import { ports } from "../model/sidecar.ts";
 import { accessLogSettings } from "../model/snapshot.ts";
 import { logLevels } from "./logger.ts";
@@ -47,6 +48,11 @@ const fixedOptions = [
   },
   { name: "health-port", fallback: "8080", help: "port of /healthz, /readyz and /metrics" },
   { name: "proxy-image", fallback: "heddle-proxy:dev", help: "image of the sidecar" },
+  {
+    name: "proxy-version",
+    fallback: "1.40.0",
+    help: `version of Envoy in that image, ${proxyVersionText(minimumProxyVersion)} or newer`,
+  },
   { name: "certificate-ttl", fallback: "24h", help: "life of a workload's certificate, such as 24h or 10m" },
   {
     name: "proxy-drain-time",

@@ -1,5 +1,6 @@
 import type { AnnotationBounds, PodAnnotation } from "../model/annotations.ts";
 import { boundSettings, parseBound } from "../model/annotations.ts";
+import { isSupportedProxy, minimumProxyVersion, parseProxyVersion, proxyVersionText } from "../model/proxy-version.ts";
 import { accessLogSettings, type MeshSettings } from "../model/snapshot.ts";
 import { type LogLevel, logLevels } from "./logger.ts";
 import { type OptionName, options, variableOf } from "./options.ts";
@@ -100,6 +101,7 @@ export function parseSettings(
   const accessLog = accessLogSettings.find((candidate) => candidate === text("access-log"));
   if (accessLog === undefined)
     throw new SettingsError(`--access-log must be one of ${accessLogSettings.join(", ")}, not ${said("access-log")}`);
+  requireProxyVersion(text("proxy-version"), said("proxy-version"));
   const kubeconfig = text("kubeconfig");
   const webhookCertificate = text("webhook-certificate");
   return {
@@ -137,6 +139,17 @@ function readBound(name: string, annotation: PodAnnotation, { text, origin }: Se
     if (error instanceof RangeError) throw new SettingsError(`--${name} ${error.message}${origin}`);
     throw error;
   }
+}
+
+/** Nothing else is made of it: what a sidecar really runs, it says itself when it asks for its configuration. */
+function requireProxyVersion(text: string, said: string): void {
+  const version = parseProxyVersion(text);
+  if (version === undefined)
+    throw new SettingsError(`--proxy-version must be a version of Envoy such as 1.40.0, not ${said}`);
+  if (!isSupportedProxy(version))
+    throw new SettingsError(
+      `--proxy-version must be ${proxyVersionText(minimumProxyVersion)} or newer, not ${said}: policies can be bypassed in an older Envoy; build the image of --proxy-image on a newer one, and say its version`,
+    );
 }
 
 function parseAddress(text: string, said: string): { host: string; port: number } {

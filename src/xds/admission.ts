@@ -1,4 +1,6 @@
+import type { Node } from "../envoy/generated/envoy/config/core/v3/base_pb.js";
 import type { ProxyTarget } from "../envoy/resource.ts";
+import { isSupportedProxy, minimumProxyVersion, proxyVersionText } from "../model/proxy-version.ts";
 import { normalizeAddress } from "./peer.ts";
 import { grpcStatus, StreamError } from "./types.ts";
 
@@ -24,6 +26,22 @@ export function parseNodeId(id: string): NamedPod {
     throw new StreamError(grpcStatus.invalidArgument, "protocol", "the node id must be namespace/name/uid of the pod");
   }
   return { pod: `${namespace}/${name}`, uid };
+}
+
+/**
+ * Refuses a proxy that is too old to enforce policies, or does not say what it is. Envoy says its version in the node of its
+ * first request, whatever its bootstrap has there. Who lies about it harms what it guards itself only.
+ */
+export function requireVersion(pod: string, agent: Node["userAgentVersionType"] | undefined): void {
+  const told = agent?.case === "userAgentBuildVersion" ? agent.value.version : undefined;
+  const version = told && ([told.majorNumber, told.minorNumber, told.patch] as const);
+  if (version !== undefined && isSupportedProxy(version)) return;
+  const what = version === undefined ? "a proxy that does not tell its version" : `Envoy ${proxyVersionText(version)}`;
+  throw new StreamError(
+    grpcStatus.failedPrecondition,
+    "version",
+    `pod ${pod} runs ${what}, and is sent nothing: Heddle needs Envoy ${proxyVersionText(minimumProxyVersion)} or newer; see that the image of its container heddle-proxy has it, and create the pod anew`,
+  );
 }
 
 /**

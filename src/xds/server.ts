@@ -5,7 +5,7 @@ import type { DeltaDiscoveryRequest } from "../envoy/generated/envoy/service/dis
 import type { ProxyTarget } from "../envoy/resource.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import { type Logger, objectFields } from "../ops/logger.ts";
-import { admit, type NamedPod, parseNodeId } from "./admission.ts";
+import { admit, type NamedPod, parseNodeId, requireVersion } from "./admission.ts";
 import { type ConnectionLimits, watchConnections } from "./connections.ts";
 import { encodeStatusMessage } from "./frames.ts";
 import { createLedger, type StatesListener } from "./ledger.ts";
@@ -174,6 +174,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const events: StreamEvents = {
     first: (stream, request: DeltaDiscoveryRequest) => {
       const named = parseNodeId(request.node?.id ?? "");
+      requireVersion(named.pod, request.node?.userAgentVersionType);
       if (tryAdmit(stream, named)) return;
       wait(stream, named, limits.admissionMs, `pod ${named.pod} with uid ${named.uid} is not known here`);
     },

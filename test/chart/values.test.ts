@@ -44,8 +44,8 @@ test("the schema is closed wherever names are ours", () => {
 
 test("settings are those of the operator that no other value decides", () => {
   const decided = new Set([
-    ...["namespace", "service-account", "replica", "kubeconfig", "proxy-image", "webhook-certificate"],
-    ...["xds-address", "xds-port", "webhook-port", "health-port"],
+    ...["namespace", "service-account", "replica", "kubeconfig", "proxy-image", "proxy-version"],
+    ...["webhook-certificate", "xds-address", "xds-port", "webhook-port", "health-port"],
   ]);
   const free = options.map(({ name }) => name).filter((name) => !decided.has(name));
   expect(Object.keys(schema.properties?.["settings"]?.properties ?? {}).toSorted()).toEqual(free.toSorted());
@@ -54,6 +54,19 @@ test("settings are those of the operator that no other value decides", () => {
 test("the chart is of Heddle's version", () => {
   const { version: own, appVersion } = parse(readFileSync(join(chart, "Chart.yaml"), "utf8")) as Record<string, string>;
   expect({ own, appVersion }).toEqual({ own: version, appVersion: version });
+});
+
+test("the proxy's version is the one that its Dockerfile builds on, and the one that the operator takes it for", () => {
+  const dockerfile = readFileSync(join(chart, "../../images/proxy/Dockerfile"), "utf8");
+  const { proxy } = parse(text) as { readonly proxy: { readonly version: string } };
+  expect(options.find(({ name }) => name === "proxy-version")?.fallback).toBe(proxy.version);
+  expect(dockerfile).toContain(`ARG BASE=envoyproxy/envoy:v${proxy.version}\n`);
+});
+
+test("the oldest proxy that Heddle takes renders", async () => {
+  const { status, stdout } = await helm(["template", "heddle", chart], { proxy: { version: "1.39.2" } });
+  expect(status).toBe(0);
+  expect(stdout).toContain('{ name: HEDDLE_PROXY_VERSION, value: "1.39.2" }');
 });
 
 describe("Helm refuses, and names it:", () => {
@@ -89,6 +102,8 @@ describe("Helm refuses, and names it:", () => {
       { webhook: { securePort: 70_000 } },
       /at '\/webhook\/securePort': maximum: got 70,000, want 65,535/,
     ],
+    ["a proxy that is too old", { proxy: { version: "1.39.1" } }, /proxy\.version is 1\.39\.1: .* 1\.39\.2 or newer/],
+    ["a version that is none", { proxy: { version: "1.40" } }, /at '\/proxy\/version'.*does not match pattern/],
     ["half a digest", { image: { digest: "sha256:abc" } }, /at '\/image\/digest'.*does not match pattern/],
     ["text for a boolean", { crds: { keep: "no" } }, /at '\/crds\/keep': got string, want boolean/],
     [

@@ -48,6 +48,19 @@ export function framed(message: Uint8Array, compressed = 0): Buffer {
 export const encodeRequest = (request: MessageInitShape<typeof DeltaDiscoveryRequestSchema>): Buffer =>
   framed(toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, request)));
 
+/** What Envoy says of itself in its first request. */
+export const nodeOf = (id: string, version: readonly [number, number, number] = [1, 40, 0]) => {
+  const [majorNumber, minorNumber, patch] = version;
+  return {
+    id,
+    userAgentName: "envoy",
+    userAgentVersionType: {
+      case: "userAgentBuildVersion" as const,
+      value: { version: { majorNumber, minorNumber, patch } },
+    },
+  };
+};
+
 export class TestClient {
   readonly session: ClientHttp2Session;
   readonly stream: ClientHttp2Stream;
@@ -107,7 +120,7 @@ export class TestClient {
       encodeRequest({
         typeUrl: typeUrls[type],
         resourceNamesSubscribe: [...names],
-        ...(node !== undefined && { node: { id: node } }),
+        ...(node !== undefined && { node: nodeOf(node) }),
       }),
     );
   }

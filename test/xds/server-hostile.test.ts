@@ -2,7 +2,7 @@ import { type AddressInfo, connect as connectTCP, createServer, type Socket } fr
 import { connect as connectTLS } from "node:tls";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { EnvoyResource } from "../../src/envoy/resource.ts";
-import { encodeRequest, framed, methodPath, until } from "./client.ts";
+import { encodeRequest, framed, methodPath, nodeOf, until } from "./client.ts";
 import { cluster, node, targetOf, targets, useServer } from "./server-world.ts";
 
 const world = useServer();
@@ -14,7 +14,7 @@ describe("what may not be", () => {
     ["a compressed message", framed(Buffer.from("x"), 1), "12"],
     ["a message over the limit", Buffer.from([0, 0xff, 0xff, 0xff, 0xff]), "8"],
     ["what is no request", framed(Buffer.from([0x0a, 0xff, 0xff, 0xff])), "3"],
-    ["an unknown type", encodeRequest({ node: { id: node }, typeUrl: "type.googleapis.com/x" }), "3"],
+    ["an unknown type", encodeRequest({ node: nodeOf(node), typeUrl: "type.googleapis.com/x" }), "3"],
   ])("%s ends the stream", async (_what, bytes, status) => {
     const proxy = world.client();
     proxy.stream.write(bytes);
@@ -30,7 +30,7 @@ describe("what may not be", () => {
 
   test("a request that comes byte by byte is understood", async () => {
     const proxy = world.client();
-    const bytes = encodeRequest({ node: { id: node }, typeUrl: "type.googleapis.com/envoy.config.cluster.v3.Cluster" });
+    const bytes = encodeRequest({ node: nodeOf(node), typeUrl: "type.googleapis.com/envoy.config.cluster.v3.Cluster" });
     for (const byte of bytes) {
       await new Promise((resolve) => proxy.stream.write(Buffer.from([byte]), resolve));
       // The server has taken the byte when it has answered the ping behind it.

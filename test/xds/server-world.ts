@@ -46,6 +46,8 @@ export interface ServerWorld {
   readonly clientPair: Pair;
   readonly server: XdsServer;
   readonly sent: readonly { readonly type: string; readonly bytes: number }[];
+  /** Why streams were ended. */
+  readonly ended: readonly string[];
   /** Starts a server with other limits in its place. */
   start(limits?: Partial<XdsLimits>, port?: number): Promise<void>;
   client(options?: Partial<ClientOptions>, headers?: Record<string, string>): TestClient;
@@ -59,17 +61,19 @@ export function useServer(): ServerWorld {
   let server: XdsServer;
   let errors: string[];
   let sent: { type: string; bytes: number }[];
+  let ended: string[];
   const clients: TestClient[] = [];
   async function start(limits: Partial<XdsLimits> = {}, port = 0): Promise<void> {
     errors = [];
     sent = [];
+    ended = [];
     server = createXdsServer({
       logger: { ...silent, error: (fields, message) => errors.push(`${message} ${String(fields["error"])}`) },
       metrics: {
         streams() {},
         response: (type, _resources, bytes) => sent.push({ type, bytes }),
         refusal() {},
-        ended() {},
+        ended: (reason) => ended.push(reason),
       },
       limits: { admissionMs: 300, ...limits },
     });
@@ -112,6 +116,9 @@ export function useServer(): ServerWorld {
     },
     get sent() {
       return sent;
+    },
+    get ended() {
+      return ended;
     },
     start,
     client,

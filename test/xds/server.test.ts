@@ -1,7 +1,8 @@
 import { connect as connectTLS } from "node:tls";
 import { describe, expect, test } from "vitest";
+import { typeUrls } from "../../src/envoy/resource.ts";
 import { createTestCA, rawURIs } from "./certificates.ts";
-import { until } from "./client.ts";
+import { encodeRequest, nodeOf, until } from "./client.ts";
 import { cluster, identity, node, other, targetOf, targets, useServer } from "./server-world.ts";
 
 const world = useServer();
@@ -208,6 +209,34 @@ describe("admission", () => {
     const late = world.client();
     late.subscribe("cluster", [], id);
     expect(await late.ended()).toBe("14");
+  });
+
+  test.each([
+    ["1.39.1", nodeOf(node, [1, 39, 1]), "Envoy 1.39.1"],
+    ["0.99.99", nodeOf(node, [0, 99, 99]), "Envoy 0.99.99"],
+    ["no version", { id: node }, "a proxy that does not tell its version"],
+    [
+      "a version that is not Envoy's",
+      { id: node, userAgentVersionType: { case: "userAgentVersion" as const, value: "9.9.9" } },
+      "a proxy that does not tell its version",
+    ],
+  ])("a proxy of %s is told why it is sent nothing", async (_what, told, message) => {
+    world.server.publish(targets(targetOf([cluster("a")])));
+    const proxy = world.client();
+    proxy.stream.write(encodeRequest({ node: told, typeUrl: typeUrls.cluster }));
+    expect(await proxy.ended()).toBe("9");
+    expect(proxy.message).toContain(`pod shop/cart-1 runs ${message}, and is sent nothing`);
+    expect(proxy.message).toContain("Heddle needs Envoy 1.39.2 or newer");
+    expect(proxy.responses).toEqual([]);
+    expect(world.server.states.get("shop/cart-1")?.connected).not.toBe(true);
+    expect(world.ended).toEqual(["version"]);
+  });
+
+  test("the oldest proxy that may be is served", async () => {
+    world.server.publish(targets(targetOf([cluster("a")])));
+    const proxy = world.client();
+    proxy.stream.write(encodeRequest({ node: nodeOf(node, [1, 39, 2]), typeUrl: typeUrls.cluster }));
+    await proxy.next(1);
   });
 
   test("what waits is judged when its pod appears", async () => {

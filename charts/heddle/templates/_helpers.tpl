@@ -25,6 +25,14 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 {{- end }}
 
+{{/* The version of Envoy that sidecars run. */}}
+{{- define "heddle.proxyVersion" -}}
+{{- if semverCompare "<1.39.2" .Values.proxy.version -}}
+{{ fail (printf "proxy.version is %s: Heddle needs Envoy 1.39.2 or newer, since policies can be bypassed in an older one; take a proxy.image that has it" .Values.proxy.version) }}
+{{- end -}}
+{{ .Values.proxy.version }}
+{{- end }}
+
 {{/* What the Pod Security level "restricted" asks of a pod. */}}
 {{- define "heddle.podSecurityContext" -}}
 runAsNonRoot: true

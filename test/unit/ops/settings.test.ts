@@ -49,6 +49,10 @@ test.each([
   [["--health-port", "15010"], "--health-port must not be the port of --xds-port too: '15010'"],
   [["--replica="], "--replica must not be empty"],
   [["--proxy-image="], "--proxy-image must not be empty"],
+  [["--proxy-version=1.40"], "--proxy-version must be a version of Envoy such as 1.40.0, not '1.40'"],
+  [["--proxy-version=v1.40.0"], "--proxy-version must be a version of Envoy such as 1.40.0, not 'v1.40.0'"],
+  [["--proxy-version=1.39.1"], "--proxy-version must be 1.39.2 or newer, not '1.39.1': policies can be bypassed"],
+  [["--proxy-version=0.99.99"], "--proxy-version must be 1.39.2 or newer, not '0.99.99'"],
   [["--drain-grace", "-1s"], "Option '--drain-grace' argument is ambiguous"],
   [["--unknown"], "Unknown option '--unknown'"],
 ])("%j is refused", (flags, message) => {
