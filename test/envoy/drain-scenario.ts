@@ -52,10 +52,12 @@ function open(port: number, isMesh: boolean): Open {
   return {
     ask: async (bytes) => {
       if (isClosed || socket.destroyed) return "closed";
-      const answer = once(socket, "data").then(([text]) => String(text));
-      const end = once(socket, "close").then(() => "closed");
+      const closed = (): string => "closed";
+      // Either is refused by an error of the socket, such as EPIPE where the end is on its way while we write.
+      const answer = once(socket, "data").then(([text]) => String(text), closed);
+      const end = once(socket, "close").then(closed, closed);
       socket.write(bytes);
-      return Promise.race([answer.catch(() => "closed"), end, delay(20_000, "silence", { ref: false })]);
+      return Promise.race([answer, end, delay(20_000, "silence", { ref: false })]);
     },
   };
 }
