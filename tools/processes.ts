@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { constants } from "node:os";
+import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** A child process that runs in the background. */
@@ -87,8 +88,12 @@ export interface Running {
   readonly result: Promise<CommandResult>;
   /** Resolves when it has written something to its standard error, or has ended. */
   readonly firstNote: Promise<void>;
+  /** Writes to its standard input. */
+  write(text: string): void;
   /** Ends its standard input, after `text`. */
   endInput(text?: string): void;
+  /** Calls `listener` with each whole line that it writes to its standard output from now on. */
+  onLine(listener: (line: string) => void): void;
 }
 
 /** Starts a program whose standard input stays open. */
@@ -109,7 +114,9 @@ export function start(command: string, args: readonly string[], options: Omit<Co
       child.stderr.once("data", () => resolve());
       child.once("close", () => resolve());
     }),
+    write: (input) => void child.stdin.write(input),
     endInput: (input = "") => void child.stdin.end(input),
+    onLine: (listener) => void createInterface({ input: child.stdout }).on("line", listener),
     result: new Promise((resolve, reject) => {
       child.once("error", (error) => reject(new Error(`${command} cannot be run: ${error.message}`)));
       child.once("close", (code, signal) => {

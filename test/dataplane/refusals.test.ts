@@ -70,7 +70,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const name of ["large", "beside"]) await mesh().remove(splits, "shop", name);
-  await mesh().remove("namespace", "default", "refusing");
+  await mesh().removeNamespace("refusing");
   await mesh().settle();
 }, 60_000);
 

@@ -58,7 +58,7 @@ const scaleCart = (replicas: number) =>
 
 describe("rotation", () => {
   test("certificates of sidecars are replaced under load, and no request fails", async () => {
-    await restart("--certificate-ttl=30s");
+    await restart("--certificate-ttl=10s");
     const loads = [
       await mesh().load("shop", "frontend", url, { rate: 50 }),
       await mesh().load("shop", "frontend", url, { rate: 20, fresh: true }),
@@ -142,7 +142,7 @@ describe("the webhook's certificate", () => {
     until("another certificate", async () => (await certificate()) !== before, { timeout: 60_000 });
 
   test("is rotated, emptied and deleted, and the operator restarts, while pods are admitted", async () => {
-    await restart("--certificate-ttl=30s");
+    await restart("--certificate-ttl=10s");
     const load = admissions();
     await changed(await certificate());
     const beforeEmpty = await certificate();

@@ -9,12 +9,15 @@
  *   node app.ts call URL [--count N] [--header name:value] [--method M] [--rate R] [--each] [--return-cookies]
  *                                                 prints one line of JSON with what came back; # in a header's value
  *                                                 is the number of the request
+ *   node app.ts call-all                          makes each call that a line of its standard input asks for, with the
+ *                                                 settings as JSON
  *   node app.ts watch URL --header x-pod:NAME     calls until standard input ends, then prints the same line
  */
 import { readFileSync } from "node:fs";
 import { Agent, createServer, type IncomingMessage, request } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { createConnection, createServer as createTcpServer } from "node:net";
+import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
 /** What a run of the client saw. */
@@ -46,19 +49,38 @@ export interface CallReport {
   readonly cookies?: Readonly<Record<string, number>>;
 }
 
+/** What to call, and how. */
+export interface CallSettings {
+  readonly url: string;
+  /** GET, unless said otherwise. */
+  readonly method?: string | undefined;
+  /** `#` in a value is the number of the request. A header of several values is sent in as many lines. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  /** Absent: one. */
+  readonly count?: number | undefined;
+  /** Calls per second; absent: as fast as eight callers go. */
+  readonly rate?: number | undefined;
+  /** A new connection for each call. */
+  readonly fresh?: boolean | undefined;
+  /** Tells which server answered each call. */
+  readonly each?: boolean | undefined;
+  /** Makes each call again with the cookie that it was given. */
+  readonly returnCookies?: boolean | undefined;
+}
+
+/** The same with nothing left open. */
 interface CallOptions {
   readonly url: string;
   readonly method: string;
-  /** A header of several values is sent in as many lines. */
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly count: number;
-  /** Calls per second; 0 is as fast as eight callers go. */
+  /** 0: as fast as eight callers go. */
   readonly rate: number;
-  /** Ends the run early when it settles. */
-  readonly until?: Promise<void>;
   readonly fresh: boolean;
   readonly each: boolean;
   readonly returnCookies: boolean;
+  /** Ends the run early when it settles. */
+  readonly until?: Promise<void>;
   /** Called when answers have begun to come. */
   readonly onFirst?: () => void;
 }
@@ -192,6 +214,22 @@ function numbered(options: CallOptions, turn: number): CallOptions {
 const serverOf = ({ status, body }: Answer): string =>
   status === 200 ? (JSON.parse(body) as { server: string }).server : String(status);
 
+const optionsOf = (settings: CallSettings): CallOptions => ({
+  url: settings.url,
+  method: settings.method ?? "GET",
+  headers: Object.fromEntries(
+    Object.entries(settings.headers ?? {}).map(([name, value]) => [
+      name,
+      typeof value === "string" ? value : [...value],
+    ]),
+  ),
+  count: settings.count ?? 1,
+  rate: settings.rate ?? 0,
+  fresh: settings.fresh ?? false,
+  each: settings.each ?? false,
+  returnCookies: settings.returnCookies ?? false,
+});
+
 /** Calls until `count` is reached or `until` settles. */
 async function call(options: CallOptions): Promise<CallReport> {
   const tally = (): Map<string, number> => new Map();
@@ -280,18 +318,37 @@ function once(action: () => void): () => void {
   };
 }
 
+/** The same, until standard input ends. */
+const watching = (options: CallOptions): CallOptions => ({
+  ...options,
+  count: Number.MAX_SAFE_INTEGER,
+  until: new Promise<void>((resolve) => process.stdin.resume().once("end", resolve)),
+  onFirst: once(() => console.error("answers come")),
+});
+
+/** Makes the call of each line, side by side; answers each with its number. */
+function callAll(): void {
+  createInterface({ input: process.stdin }).on("line", (line) => {
+    const { id, ...settings } = JSON.parse(line) as CallSettings & { readonly id: number };
+    call(optionsOf(settings)).then(
+      (report) => console.log(JSON.stringify({ id, report })),
+      (error: Error) => console.log(JSON.stringify({ id, error: error.message })),
+    );
+  });
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       count: { type: "string" },
       header: { type: "string", multiple: true },
-      method: { type: "string", default: "GET" },
-      rate: { type: "string", default: "0" },
-      fresh: { type: "boolean", default: false },
-      each: { type: "boolean", default: false },
+      method: { type: "string" },
+      rate: { type: "string" },
+      fresh: { type: "boolean" },
+      each: { type: "boolean" },
       greet: { type: "boolean", default: false },
-      "return-cookies": { type: "boolean", default: false },
+      "return-cookies": { type: "boolean" },
     },
   });
   const [command, argument] = positionals;
@@ -300,6 +357,7 @@ async function main(): Promise<void> {
   if (command === "serve") return serveHttp(Number(argument));
   if (command === "serve-http2") return serveHttp2(Number(argument));
   if (command === "serve-tcp") return serveTcp(Number(argument), values.greet);
+  if (command === "call-all") return callAll();
   if ((command !== "call" && command !== "watch") || argument === undefined) {
     console.error(readFileSync(import.meta.filename, "utf8").split("*/")[0]);
     process.exit(2);
@@ -310,19 +368,17 @@ async function main(): Promise<void> {
     const name = header.slice(0, colon);
     headers[name] = [...(headers[name] ?? []), header.slice(colon + 1)];
   }
-  const until =
-    command === "watch" ? new Promise<void>((resolve) => process.stdin.resume().once("end", resolve)) : undefined;
-  const report = await call({
+  const settings = optionsOf({
     url: argument,
     method: values.method,
     headers,
-    count: values.count === undefined ? (command === "watch" ? Number.MAX_SAFE_INTEGER : 1) : Number(values.count),
-    rate: Number(values.rate),
+    count: values.count === undefined ? undefined : Number(values.count),
+    rate: values.rate === undefined ? undefined : Number(values.rate),
     fresh: values.fresh,
     each: values.each,
     returnCookies: values["return-cookies"],
-    ...(until === undefined ? {} : { until, onFirst: once(() => console.error("answers come")) }),
   });
+  const report = await call(command === "watch" ? watching(settings) : settings);
   console.log(JSON.stringify(report));
 }
 

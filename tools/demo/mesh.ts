@@ -8,26 +8,14 @@ import { parseAllDocuments } from "yaml";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { Cluster, ClusterAccess, Running } from "../cluster.ts";
-import type { CallReport } from "./app.ts";
+import type { CallReport, CallSettings } from "./app.ts";
+import { type Callers, createCallers } from "./callers.ts";
 
 /** Root of the repository. */
 export const repository = resolve(import.meta.dirname, "../..");
 
 /** How to call from a pod. */
-export interface CallOptions {
-  readonly count?: number;
-  readonly method?: string;
-  /** `#` in a value is the number of the request. A header with several values is sent in as many lines. */
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  /** Tells which server answered each request. */
-  readonly each?: boolean;
-  /** Makes each request again with the cookie that it was given. */
-  readonly returnCookies?: boolean;
-  /** Requests per second; absent: as fast as eight callers go. */
-  readonly rate?: number;
-  /** A new connection for each request. */
-  readonly fresh?: boolean;
-}
+export type CallOptions = Omit<CallSettings, "url">;
 
 /** A load that runs until it is told to end. */
 export interface Load {
@@ -58,11 +46,13 @@ type OwnKind = "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS";
 export class Mesh<Access extends ClusterAccess = Cluster> {
   readonly cluster: Access;
   readonly #client: KubeClient;
+  readonly #callers: Callers;
   #settled = 0;
 
   constructor(cluster: Access) {
     this.cluster = cluster;
     this.#client = createKubeClient({ kubeconfig: cluster.kubeconfig });
+    this.#callers = createCallers(cluster);
   }
 
   /** `kubectl apply -f` of a file of the repository, or of YAML text. Throws kubectl's message. */
@@ -83,6 +73,12 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
       "--ignore-not-found",
       "--timeout=30s",
     ]);
+    if (result.status !== 0) throw new Error(result.stderr.trim());
+  }
+
+  /** `kubectl delete namespace`, which goes on by itself: emptying one takes the namespace controller half a minute. */
+  async removeNamespace(name: string): Promise<void> {
+    const result = await this.cluster.kubectl(["delete", "namespace", name, "--ignore-not-found", "--wait=false"]);
     if (result.status !== 0) throw new Error(result.stderr.trim());
   }
 
@@ -189,36 +185,22 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
 
   /** Name of the one Ready pod of a Deployment. */
   async podOf(namespace: string, deployment: string): Promise<string> {
-    const result = await this.cluster.kubectl(["get", "pods", "-n", namespace, "-o", "json"]);
-    const { items } = JSON.parse(result.stdout) as {
-      items: {
-        metadata: { name: string; deletionTimestamp?: string };
-        status?: { conditions?: { type: string; status: string }[] };
-      }[];
-    };
+    const { items } = await this.#client.list(kinds.Pod, { namespace });
     const pod = items.find(
       ({ metadata, status }) =>
-        metadata.name.startsWith(`${deployment}-`) &&
+        metadata?.name?.startsWith(`${deployment}-`) &&
         metadata.deletionTimestamp === undefined &&
         /^[^-]+-[^-]+$/.test(metadata.name.slice(deployment.length + 1)) &&
         status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True"),
     );
-    if (pod === undefined) throw new Error(`no Ready pod of Deployment ${namespace}/${deployment}`);
+    if (pod?.metadata?.name === undefined) throw new Error(`no Ready pod of Deployment ${namespace}/${deployment}`);
     return pod.metadata.name;
   }
 
   /** Calls a URL from the application container of a Deployment's pod. */
   async call(namespace: string, deployment: string, url: string, options: CallOptions = {}): Promise<CallReport> {
     const pod = await this.podOf(namespace, deployment);
-    const result = await this.cluster.exec(namespace, pod, "app", [
-      "node",
-      "/app/tools/demo/app.ts",
-      "call",
-      url,
-      ...flags(options),
-    ]);
-    if (result.status !== 0) throw new Error(`the client in ${namespace}/${pod} failed: ${result.stderr}`);
-    return JSON.parse(result.stdout) as CallReport;
+    return this.#callers.call(namespace, pod, { url, ...options });
   }
 
   /** Starts a steady load from a pod; resolves when its first answer has come. */
