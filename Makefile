@@ -18,7 +18,7 @@ demo: root setup build ## Every scene on a mesh of this one machine; KEEP=1 leav
 	@$(RUN) tools/outer-namespace.sh $(if $(filter 1,$(KEEP)),$(FORWARD)) -- node tools/demo/demo.ts
 
 test: root setup build ## All tests but those that need kind
-	@$(RUN) tools/outer-namespace.sh --scratch -- vitest run --project='!e2e' $(VITEST)
+	@$(RUN) node tools/test.ts $(VITEST)
 
 e2e: build ## Scenes on a real kubelet in a kind cluster; KEEP=1 leaves it running
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts $(VITEST)

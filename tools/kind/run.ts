@@ -13,6 +13,7 @@ import { cacheDirectory } from "../binaries/cache.ts";
 import { binary } from "../binaries.ts";
 import { expose } from "../expose.ts";
 import { type BackgroundProcess, collect, endOf } from "../processes.ts";
+import { reportArguments, reportsFolder } from "../reports.ts";
 import { createCluster, exportLogs, loadImages, removeCluster } from "./cluster.ts";
 import { daemonAddress, startDaemon } from "./docker.ts";
 import { buildHeddleImages, heddleImages, makeBases } from "./images.ts";
@@ -118,7 +119,7 @@ async function prepareImages(made: boolean, log: (line: string) => void): Promis
 
 async function runTests(kubeconfig: string, vitestArguments: readonly string[], signal: AbortSignal): Promise<boolean> {
   const environment = { ...process.env, HEDDLE_E2E_KUBECONFIG: kubeconfig };
-  const command = ["run", "--project", "e2e", ...vitestArguments];
+  const command = ["run", "--project", "e2e", ...reportArguments(reportsFolder(), "e2e"), ...vitestArguments];
   const child = spawn("vitest", command, { cwd: repository, stdio: "inherit", env: environment, signal });
   return (await endOf(child)) === "exit code 0";
 }

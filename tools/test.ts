@@ -1,0 +1,52 @@
+/**
+ * `make test`: all tests but those that need kind, in two runs of vitest side by side. One has the mesh of the data-plane
+ * tests, which are mostly waiting; each has network namespaces of its own (outer-namespace.sh). Arguments are vitest's.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { endOf } from "./processes.ts";
+import { countTests, reportArguments, reportsFolder } from "./reports.ts";
+
+const runs: readonly (readonly string[])[] = [["dataplane"], ["unit", "apiserver", "node"]];
+
+/** The whole lines that both write, as they come. */
+function tell(child: ChildProcess): void {
+  if (child.stdout !== null) createInterface({ input: child.stdout }).on("line", (line) => console.log(line));
+  if (child.stderr !== null) createInterface({ input: child.stderr }).on("line", (line) => console.error(line));
+}
+
+function startRun(projects: readonly string[], reports: string, vitestArguments: readonly string[]): ChildProcess {
+  const namespace = [join(import.meta.dirname, "outer-namespace.sh"), "--scratch", "--"];
+  const chosen = projects.map((project) => `--project=${project}`);
+  const report = reportArguments(reports, projects.join("-"));
+  const vitest = ["vitest", "run", "--passWithNoTests", ...chosen, ...report, ...vitestArguments];
+  const colours = process.stdout.isTTY ? { FORCE_COLOR: "1" } : {};
+  const child = spawn("bash", [...namespace, ...vitest], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...colours },
+  });
+  tell(child);
+  return child;
+}
+
+async function main(vitestArguments: readonly string[]): Promise<number> {
+  const given = reportsFolder();
+  const reports = given ?? mkdtempSync(join(tmpdir(), "heddle-reports-"));
+  const start = performance.now();
+  const children = runs.map((projects) => startRun(projects, reports, vitestArguments));
+  // Ctrl-C reaches them too; each is to end in its own way.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => children.map((child) => child.kill("SIGTERM")));
+  await Promise.all(children.map(endOf));
+  const { passed, failed } = countTests(reports);
+  if (given === undefined) rmSync(reports, { recursive: true });
+  const seconds = Math.round((performance.now() - start) / 1000);
+  console.log(`${passed} passed, ${failed} failed in ${seconds} s`);
+  if (passed + failed === 0) console.error("No test was found.");
+  return passed > 0 && children.every((child) => child.exitCode === 0) ? 0 : 1;
+}
+
+process.exit(await main(process.argv.slice(2)));
