@@ -102,7 +102,7 @@ beforeAll(async () => {
       expect((await conditionsOf(name))["Established"]).toBe("True");
       expect((await call("GET", collection(kindNamed(kind)))).code).toBe(200);
     };
-    await vi.waitFor(established, { timeout: 20_000 });
+    await vi.waitFor(established, { timeout: 60_000 });
   }
   const created = await Promise.all(samples.map(async (sample) => [sample, await create(sample)] as const));
   for (const [sample, answer] of created) answers.set(sample, answer);

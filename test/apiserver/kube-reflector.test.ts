@@ -24,7 +24,7 @@ import {
   viaPort,
 } from "./kube-support.ts";
 
-const deadline = { timeout: 20_000, interval: 20 };
+const deadline = { timeout: 60_000, interval: 20 };
 
 interface Following {
   readonly reflector: Reflector;

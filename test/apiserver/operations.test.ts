@@ -68,7 +68,7 @@ async function startOperator(): Promise<void> {
     stream?.on("data", (chunk: Buffer) => {
       output += chunk.toString();
     });
-  await until("the operator to be ready", async () => (await health("/readyz")).ok, { timeout: 20_000 });
+  await until("the operator to be ready", async () => (await health("/readyz")).ok, { timeout: 60_000 });
 }
 
 afterAll(async () => {
@@ -247,8 +247,8 @@ describe("the operator", () => {
         .reduce((sum, count) => sum + count, 0);
     const before = await restarts();
     await server.restart();
-    await expect.poll(restarts, { timeout: 20_000 }).toBeGreaterThan(before);
-    await until("the API server to answer", () => client.list(kinds.Secret), { timeout: 20_000 });
+    await expect.poll(restarts, { timeout: 60_000 }).toBeGreaterThan(before);
+    await until("the API server to answer", () => client.list(kinds.Secret), { timeout: 60_000 });
   });
 
   test("pods without a sidecar are counted, and told of in events of the pod and of its namespace", async () => {
@@ -297,7 +297,7 @@ describe("the operator", () => {
 
   test("its output is JSON, line by line, and has no key, certificate or token in it", async () => {
     await createInjectedPod("keys-1", "keys");
-    await until("the identity of keys", () => secret("heddle-identity-keys", "shop"), { timeout: 20_000 });
+    await until("the identity of keys", () => secret("heddle-identity-keys", "shop"), { timeout: 60_000 });
     // What cannot be used is spoken of, without what it says.
     await client.apply(
       kinds.Secret,
@@ -337,7 +337,7 @@ describe("the operator", () => {
     const load = agents.map(async (agent) => {
       while (endpoints) answers.push(await review(authority, agent, `review-${count++}`));
     });
-    await until("reviews", () => answers.length > 20, { timeout: 20_000 });
+    await until("reviews", () => answers.length > 20, { timeout: 60_000 });
     const ended = once(operator, "exit");
     operator.kill("SIGTERM");
     await until("not ready", async () => (await health("/readyz")).status === 503, { timeout: 5_000, interval: 10 });

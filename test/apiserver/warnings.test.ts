@@ -72,7 +72,7 @@ beforeAll(async () => {
     await apply(`first-${attempt}`, { action: "DENY", rules: [{}] });
     return asked > 0;
   };
-  await until("the webhook to be asked", isAsked, { timeout: 20_000 });
+  await until("the webhook to be asked", isAsked, { timeout: 60_000 });
 });
 
 afterAll(async () => {

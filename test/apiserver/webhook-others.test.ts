@@ -185,6 +185,6 @@ test("a namespace with a Pod Security Standard refuses the redirect, by its name
   await client.create(kinds.Namespace, { metadata: { name: "baseline", labels } });
   const serviceAccount = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
   const find = () => client.get(serviceAccount, { namespace: "baseline", name: "default" });
-  await until("its ServiceAccount", find, { timeout: 20_000 });
+  await until("its ServiceAccount", find, { timeout: 60_000 });
   await expect(admission.create("baseline", "cart")).rejects.toThrow(/PodSecurity.*heddle-redirect.*NET_ADMIN/);
 });

@@ -90,11 +90,11 @@ test("a quota counts the sidecar", async () => {
   };
   const spec = { hard: { "requests.memory": "100Gi" }, scopes: ["NotBestEffort"] };
   await admission.client.create(quotas, { metadata: name, spec } as ObjectToWrite);
-  const before = await until("the quota to be counted", used, { timeout: 20_000 });
+  const before = await until("the quota to be counted", used, { timeout: 60_000 });
   const resources = { requests: { memory: "1Gi" } };
   await admission.create("shop", "counted", { spec: { containers: [{ ...app, resources }] } });
   const mebibytes = (quantity: string) => Number.parseInt(quantity, 10) * (quantity.endsWith("Gi") ? 1024 : 1);
   await expect
-    .poll(async () => mebibytes((await used()) ?? "") - mebibytes(before), { timeout: 20_000 })
+    .poll(async () => mebibytes((await used()) ?? "") - mebibytes(before), { timeout: 60_000 })
     .toBe(1024 + 64);
 });

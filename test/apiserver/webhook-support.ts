@@ -139,7 +139,7 @@ export async function startAdmission(
     const labels = inject === undefined ? {} : { labels: { [keys.inject]: inject } };
     await client.create(kinds.Namespace, { metadata: { name, ...labels } });
     const find = () => client.get(serviceAccount, { namespace: name, name: "default" });
-    await until(`the default ServiceAccount of ${name}`, find, { timeout: 20_000 });
+    await until(`the default ServiceAccount of ${name}`, find, { timeout: 60_000 });
   }
   const create: Admission["create"] = (namespace, name, changes) =>
     client.create(kinds.Pod, podToWrite(namespace, name, changes)) as Promise<PodDetails>;
@@ -166,7 +166,7 @@ export async function startAdmission(
 
   // The API server takes a new configuration within a second or so.
   const first = async () => isInjected(await create("shop", `first-${Date.now()}`));
-  await until("the webhook to be asked", first, { timeout: 20_000 });
+  await until("the webhook to be asked", first, { timeout: 60_000 });
   return {
     client,
     kubeconfig: server.kubeconfig,

@@ -29,7 +29,7 @@ export interface LoadResult {
 }
 
 /** How long a configuration may take to become active, in milliseconds. */
-const deadline = 10_000;
+const deadline = 30_000;
 const pollInterval = 25;
 
 /** Path of the Envoy to test with. */
