@@ -4,8 +4,8 @@
  * of all bodies together.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { type Body, type BodyBudget, createBodyBudget, readBody } from "./body.ts";
@@ -88,6 +88,7 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
     },
   );
   server.maxConnections = limits.connections;
+  const unanswered = watchUnanswered(server);
   server.on("tlsClientError", (error) => options.logger.debug({ error }, "TLS handshake of the webhook failed"));
 
   return {
@@ -109,8 +110,10 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
     drain: () => {
       draining = true;
     },
-    close: () =>
-      new Promise((resolve) => {
+    close: async () => {
+      // Whoever has just connected is about to ask: to close on it now would lose a review.
+      await unanswered.none(limits.requestTime);
+      await new Promise<void>((resolve) => {
         // Node.js watches over no request any more once it closes: one that never comes would be waited for.
         const late = setTimeout(() => server.closeAllConnections(), limits.requestTime + limits.answerTime);
         server.close(() => {
@@ -118,6 +121,39 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
           resolve();
         });
         server.closeIdleConnections();
+      });
+    },
+  };
+}
+
+/** Watches the connections over which nothing was answered yet, those in their handshake included. */
+function watchUnanswered(server: Server): { none(milliseconds: number): Promise<void> } {
+  const open = new Set<string>();
+  let onNone: (() => void) | undefined;
+  // The socket that was accepted and the one that speaks TLS are two objects of one peer.
+  const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+  const settle = (peer: string): void => {
+    open.delete(peer);
+    if (open.size === 0) onNone?.();
+  };
+  server.on("connection", (socket: Socket) => {
+    const peer = peerOf(socket);
+    open.add(peer);
+    socket.once("close", () => settle(peer));
+  });
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const peer = peerOf(socket);
+    response.once("close", () => settle(peer));
+  });
+  return {
+    none: (milliseconds) =>
+      new Promise((resolve) => {
+        if (open.size === 0) return resolve();
+        const late = setTimeout(resolve, milliseconds);
+        onNone = () => {
+          clearTimeout(late);
+          resolve();
+        };
       }),
   };
 }

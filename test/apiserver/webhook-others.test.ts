@@ -61,9 +61,9 @@ test("before and after other plugins: ours start first, every probe is led, and 
   }
   expect(pod.spec.containers[0]?.readinessProbe).toMatchObject({ periodSeconds: 7 });
   expect(readRecord(pod.spec.initContainers).probes).toEqual([
-    { container: "app", kind: "readiness", type: "HTTP", port: 8080, path: "/healthz" },
-    { container: "a-before", kind: "readiness", type: "TCP", port: 7000 },
-    { container: "z-after", kind: "readiness", type: "TCP", port: 7000 },
+    { container: "app", kind: "readiness", type: "HTTP", port: 8080, path: "/healthz", timeoutSeconds: 1 },
+    { container: "a-before", kind: "readiness", type: "TCP", port: 7000, timeoutSeconds: 1 },
+    { container: "z-after", kind: "readiness", type: "TCP", port: 7000, timeoutSeconds: 1 },
   ]);
   const classId = workloadClassId(workloadTraits(pod, "shop"));
   expect(pod.metadata.annotations?.[keys.class]).toBe(classId);

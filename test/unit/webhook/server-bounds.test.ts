@@ -169,6 +169,20 @@ test("closing waits for the answer that was begun", async () => {
   await expect(call(port, { body: review() })).rejects.toThrow("ECONNREFUSED");
 });
 
+test("who has just connected is answered before all is closed", async () => {
+  const { port, server } = await startWithCertificate();
+  const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  sockets.push(socket);
+  await once(socket, "secureConnect");
+  server.drain();
+  const closed = server.close();
+  const body = review();
+  socket.write(`POST /inject HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const [answer] = await once(socket, "data");
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /);
+  await closed;
+});
+
 test("close does not wait for a connection that says nothing, or not all", async () => {
   const { port, server } = await startWithCertificate({ requestTime: 100, answerTime: 100 });
   for (const text of ["", "POST /inject HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n123"]) {
