@@ -3,6 +3,9 @@ import { defineConfig } from "vitest/config";
 /** No module keeps anything, so the files of a worker share them: that halves the work of loading them. */
 const isolate = false;
 
+/** All files share one mesh, in one process. */
+const oneMesh = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 180_000 };
+
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export.
 export default defineConfig({
   test: {
@@ -35,7 +38,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      // The last two change the network that they run in, and so come one after another.
+      // The next three change the network that they run in, so no two of them may share one.
       {
         test: {
           name: "node",
@@ -51,12 +54,19 @@ export default defineConfig({
         test: {
           name: "dataplane",
           isolate,
-          include: ["test/dataplane/**/*.test.ts"],
+          include: ["test/dataplane/*.test.ts"],
           sequence: { groupOrder: 2 },
-          // All files share one mesh, in one process.
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
+          ...oneMesh,
+        },
+      },
+      // What happens to a mesh while its operator, its network and its identities come and go.
+      {
+        test: {
+          name: "dataplane-operator",
+          isolate,
+          include: ["test/dataplane/operator/*.test.ts"],
+          sequence: { groupOrder: 3 },
+          ...oneMesh,
         },
       },
       // On a kind cluster, which `make e2e` makes.

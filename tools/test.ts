@@ -1,6 +1,6 @@
 /**
- * `make test`: all tests but those that need kind, in two runs of vitest side by side. One has the mesh of the data-plane
- * tests, which are mostly waiting; each has network namespaces of its own (outer-namespace.sh). Arguments are vitest's.
+ * `make test`: all tests but those that need kind, in runs of vitest side by side, since much of the time of each is
+ * waiting. Each has network namespaces of its own (outer-namespace.sh), two of them a mesh. Arguments are vitest's.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 import { endOf } from "./processes.ts";
 import { countTests, reportArguments, reportsFolder } from "./reports.ts";
 
-const runs: readonly (readonly string[])[] = [["dataplane"], ["unit", "apiserver", "node"]];
+const runs: readonly (readonly string[])[] = [["dataplane"], ["dataplane-operator"], ["unit", "apiserver", "node"]];
 
 /** The whole lines that both write, as they come. */
 function tell(child: ChildProcess): void {

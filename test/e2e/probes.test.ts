@@ -98,3 +98,51 @@ test("a TCP probe of a port on which nobody listens fails, although the sidecar 
   await unhealthy(pod, "Readiness probe failed", 10);
   expect((await appOf("deaf")).ready).toBe(false);
 });
+
+/** The paths that the application of a pod was asked for, as it tells over its own loopback. */
+async function pathsAskedOf(pod: string): Promise<readonly string[]> {
+  const script = `fetch("http://127.0.0.1:8080/received").then((answer) => answer.text()).then(console.log)`;
+  const { stdout, stderr } = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", script]);
+  if (stdout === "") throw new Error(stderr);
+  const { received } = JSON.parse(stdout) as { received: Readonly<Record<string, number>> };
+  return Object.keys(received).map((key) => /\/\S*/.exec(key)?.[0] ?? key);
+}
+
+test("liveness is the application's, and postStart reaches it", async () => {
+  await mesh().apply(
+    deployment(
+      "alive",
+      // The hook is of a container that starts later, and again should the first not listen yet.
+      `livenessProbe: {httpGet: {path: /alive, port: http}, periodSeconds: 1, timeoutSeconds: 3}
+        - name: beside
+          image: heddle-demo-app:dev
+          args: [serve, "8090"]
+          lifecycle: {postStart: {httpGet: {path: /hook, port: 8080}}}`,
+    ),
+  );
+  await mesh().waitDeployments(namespace);
+  const { pod } = await appOf("alive");
+  const isAsked = async (): Promise<boolean> => {
+    const paths = await pathsAskedOf(pod);
+    return paths.includes("/alive") && paths.includes("/hook");
+  };
+  await until("a liveness probe and the hook", isAsked, { timeout: 60_000 });
+  expect((await appOf("alive")).ready).toBe(true);
+});
+
+test("an application that does not answer its liveness probe is started again, and its sidecar is not", async () => {
+  await mesh().apply(
+    deployment(
+      "hanging",
+      `env: [{name: APP_NAME, value: hanging}]
+          livenessProbe: {httpGet: {path: /hang/hanging, port: http}, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 2}`,
+    ),
+  );
+  await until("the application to be started again", async () => (await appOf("hanging")).restartCount > 0, {
+    timeout: 120_000,
+    interval: 500,
+  });
+  const { pod } = await appOf("hanging");
+  const sidecars = "jsonpath={.status.initContainerStatuses[?(@.name=='heddle-proxy')].restartCount}";
+  expect((await mesh().cluster.kubectl(["get", "pod", "-n", namespace, pod, "-o", sidecars])).stdout).toBe("0");
+});

@@ -109,15 +109,25 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
 
   /** Waits until the object's `Programmed` is True for its present generation. */
   async waitProgrammed(kind: Kind, namespace: string, name: string, seconds = 30): Promise<StatusView> {
+    const one = { namespace, fieldSelector: `metadata.name=${name}` };
     const deadline = Date.now() + seconds * 1000;
     let seen: StatusView | undefined;
+    // Watched, since a run of kubectl takes longer than what is measured, and asking often keeps the API server busy.
     while (Date.now() < deadline) {
-      // Straight from the API server: a run of kubectl takes longer than what is measured.
-      const object = (await this.#client.get(kind, { namespace, name })) as StatusView;
-      seen = object;
-      const programmed = object.status?.conditions?.find((condition) => condition.type === "Programmed");
-      if (programmed?.status === "True" && programmed.observedGeneration === object.metadata.generation) return object;
-      await delay(2);
+      const { items, resourceVersion } = await this.#client.list(kind, one);
+      seen = items[0] as StatusView | undefined;
+      if (isProgrammed(seen)) return seen;
+      const over = new AbortController();
+      const timer = setTimeout(() => over.abort(), deadline - Date.now());
+      const look = ({ object }: { readonly object?: unknown }): void => {
+        seen = object as StatusView;
+        if (isProgrammed(seen)) over.abort();
+      };
+      const watch = { ...one, resourceVersion, timeoutSeconds: seconds, idle: seconds * 1000, signal: over.signal };
+      // However it ends: what the object says now is what counts.
+      await this.#client.watch(kind, watch, look).catch(() => delay(over.signal.aborted ? 0 : 50));
+      clearTimeout(timer);
+      if (isProgrammed(seen)) return seen;
     }
     throw new Error(
       `${kind.kind} ${namespace}/${name} is not programmed after ${seconds} s: ${JSON.stringify(seen?.status?.conditions)}`,
@@ -223,6 +233,12 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
       },
     };
   }
+}
+
+/** Whether its `Programmed` is True for its present generation. */
+function isProgrammed(object: StatusView | undefined): object is StatusView {
+  const programmed = object?.status?.conditions?.find((condition) => condition.type === "Programmed");
+  return programmed?.status === "True" && programmed.observedGeneration === object?.metadata.generation;
 }
 
 function flags(options: CallOptions): string[] {

@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { kinds } from "../../src/api/kinds.ts";
-import type { Secret } from "../../src/api/kubernetes.ts";
-import { readCertificate } from "../../src/identity/certificate.ts";
-import { decode } from "../../src/identity/renewal.ts";
-import { createKubeClient } from "../../src/kube/client.ts";
-import { secretOfServiceAccount } from "../../src/model/sidecar.ts";
-import { restartOperator, setOperator, shortLife, shownCertificate } from "../../tools/demo/rotation.ts";
-import { failuresOf } from "./failures.ts";
-import { useMesh } from "./mesh.ts";
-import { call, expectRefused, expectStatus } from "./support.ts";
+import { kinds } from "../../../src/api/kinds.ts";
+import type { Secret } from "../../../src/api/kubernetes.ts";
+import { readCertificate } from "../../../src/identity/certificate.ts";
+import { decode } from "../../../src/identity/renewal.ts";
+import { createKubeClient } from "../../../src/kube/client.ts";
+import { secretOfServiceAccount } from "../../../src/model/sidecar.ts";
+import { restartOperator, setOperator, shortLife, shownCertificate } from "../../../tools/demo/rotation.ts";
+import { failuresOf } from "../failures.ts";
+import { useMesh } from "../mesh.ts";
+import { call, expectRefused, expectStatus } from "../support.ts";
 
 const mesh = useMesh();
 const cart = "http://cart.shop/cart";

@@ -1,9 +1,9 @@
 /** Two replicas of the operator: proxies have their streams to either, and statuses speak of all. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { kinds } from "../../src/api/kinds.ts";
-import type { StatusView } from "../../tools/demo/mesh.ts";
-import { useMesh } from "./mesh.ts";
-import { expectStatus } from "./support.ts";
+import { kinds } from "../../../src/api/kinds.ts";
+import type { StatusView } from "../../../tools/demo/mesh.ts";
+import { useMesh } from "../mesh.ts";
+import { expectStatus } from "../support.ts";
 
 const mesh = useMesh();
 const root = "heddle-system";

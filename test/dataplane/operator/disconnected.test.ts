@@ -3,12 +3,12 @@
  * that have nothing to do with it.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kinds } from "../../src/api/kinds.ts";
-import type { StatusView } from "../../tools/demo/mesh.ts";
-import { useMesh } from "./mesh.ts";
-import { converse, hold, read } from "./sockets.ts";
-import type { Caller } from "./support.ts";
-import { expectStatus } from "./support.ts";
+import { kinds } from "../../../src/api/kinds.ts";
+import type { StatusView } from "../../../tools/demo/mesh.ts";
+import { useMesh } from "../mesh.ts";
+import { converse, hold, read } from "../sockets.ts";
+import type { Caller } from "../support.ts";
+import { expectStatus } from "../support.ts";
 
 const mesh = useMesh();
 
@@ -44,7 +44,7 @@ beforeAll(async () => {
   await mesh().apply(onIsland("GET"));
 }, 180_000);
 
-afterAll(() => mesh().remove("namespace", "default", "apart"), 60_000);
+afterAll(() => mesh().removeNamespace("apart"));
 
 describe("the next request on a connection is judged by the new policy, and the connection goes on", () => {
   /** What the requests on one connection were answered: one before, two after; and how many connections that took. */

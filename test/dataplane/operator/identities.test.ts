@@ -1,14 +1,14 @@
 /** Which certificates a real sidecar takes from its callers, and from the servers that it calls. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kinds } from "../../src/api/kinds.ts";
-import { type Authority, createRoot, openAuthority } from "../../src/identity/authority.ts";
-import { decode } from "../../src/identity/renewal.ts";
-import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
-import { runScript } from "../../tools/demo/rotation.ts";
-import type { Running } from "../../tools/processes.ts";
-import { failuresOf } from "./failures.ts";
-import { useMesh } from "./mesh.ts";
-import { call, expectStatus } from "./support.ts";
+import { kinds } from "../../../src/api/kinds.ts";
+import { type Authority, createRoot, openAuthority } from "../../../src/identity/authority.ts";
+import { decode } from "../../../src/identity/renewal.ts";
+import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
+import { runScript } from "../../../tools/demo/rotation.ts";
+import type { Running } from "../../../tools/processes.ts";
+import { failuresOf } from "../failures.ts";
+import { useMesh } from "../mesh.ts";
+import { call, expectStatus } from "../support.ts";
 
 const mesh = useMesh();
 const minute = 60_000;

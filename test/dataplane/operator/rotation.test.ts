@@ -1,14 +1,14 @@
 /** Certificates are replaced under load: those of sidecars, and the webhook's. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kinds } from "../../src/api/kinds.ts";
-import type { Pod, Secret } from "../../src/api/kubernetes.ts";
-import { decode } from "../../src/identity/renewal.ts";
-import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
-import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
-import { containers } from "../../src/model/sidecar.ts";
-import { restartOperator, runScript, shownCertificate } from "../../tools/demo/rotation.ts";
-import { until } from "../../tools/processes.ts";
-import { useMesh } from "./mesh.ts";
+import { kinds } from "../../../src/api/kinds.ts";
+import type { Pod, Secret } from "../../../src/api/kubernetes.ts";
+import { decode } from "../../../src/identity/renewal.ts";
+import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
+import type { KubernetesEvent, ObjectToWrite } from "../../../src/kube/objects.ts";
+import { containers } from "../../../src/model/sidecar.ts";
+import { restartOperator, runScript, shownCertificate } from "../../../tools/demo/rotation.ts";
+import { until } from "../../../tools/processes.ts";
+import { useMesh } from "../mesh.ts";
 
 const mesh = useMesh();
 const url = "http://cart.shop/";
