@@ -9,8 +9,8 @@ const oneMesh = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 180
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export.
 export default defineConfig({
   test: {
-    // Two cores, which the data-plane tests share (tools/test.ts).
-    maxWorkers: 2,
+    // More than the two cores of the machine that counts: the longest files mostly wait for what other programs do.
+    maxWorkers: 3,
     projects: [
       {
         test: {

@@ -150,6 +150,10 @@ beforeAll(async () => {
   for (const [index, user] of [...writers, ...others, ...people].entries())
     await bind(`writer-${index}`, "writer", user);
 
+  // `edit` is made of other roles by a controller.
+  const mayEdit = () => tries.create(users.editor, configMap("any")).then((said) => said === "taken");
+  await until("the role of editors", mayEdit, { timeout: 60_000 });
+
   // What the policies keep is what the operator makes.
   const create = (object: object) => kubectl(operator, ["create", "-f", "-"], object);
   const isKept = () => tries.create(users.clerk, configMap("any", ours)).then((said) => refused.test(said));
