@@ -24,6 +24,8 @@ type Source = Omit<V1VolumeProjection, "secret"> & { readonly secret?: Keyed };
 export function createVolumes(directory: string, api: Api) {
   /** Tokens and until when they are used (milliseconds since the epoch), by audience and lifetime. */
   const tokens = new Map<string, { readonly token: string; readonly until: number }>();
+  /** What each folder holds. */
+  const published = new Map<string, ReadonlyMap<string, Buffer>>();
 
   const filesOf = async (source: Source, pod: NodePod, address: string): Promise<File[]> => {
     const { configMap, secret, downwardAPI, serviceAccountToken } = source;
@@ -48,13 +50,16 @@ export function createVolumes(directory: string, api: Api) {
   return async (pod: NodePod, address: string): Promise<void> => {
     for (const volume of pod.spec.volumes ?? []) {
       const folder = join(directory, volume.name);
-      fs.mkdirSync(folder, { recursive: true });
+      if (!published.has(folder)) fs.mkdirSync(folder, { recursive: true });
       if (volume.emptyDir !== undefined) {
         fs.chmodSync(folder, 0o777);
       } else {
         const sources: readonly Source[] = volume.projected?.sources ?? [volume];
         const files = await Promise.all(sources.map((source) => filesOf(source, pod, address)));
-        publish(folder, new Map(files.flat()));
+        const next = new Map(files.flat());
+        if (isDeepStrictEqual(next, published.get(folder))) continue;
+        publish(folder, next);
+        published.set(folder, next);
       }
     }
   };
@@ -77,7 +82,6 @@ function publish(folder: string, files: ReadonlyMap<string, Buffer>): void {
   const data = join(folder, "..data");
   const old = fs.existsSync(data) ? fs.realpathSync(data) : undefined;
   const names = old === undefined ? [] : fs.readdirSync(old);
-  if (isDeepStrictEqual(new Map(names.map((name) => [name, fs.readFileSync(join(data, name))])), files)) return;
   const next = fs.mkdtempSync(`${folder}/..`);
   fs.chmodSync(next, 0o755);
   for (const [name, content] of files) fs.writeFileSync(join(next, name), content, { mode: 0o644 });
