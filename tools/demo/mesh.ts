@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
+import { ApiError } from "../../src/kube/error.ts";
 import type { Cluster, ClusterAccess, Running } from "../cluster.ts";
 import type { CallReport, CallSettings } from "./app.ts";
 import { type Callers, createCallers } from "./callers.ts";
@@ -64,6 +65,8 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
 
   /** `kubectl delete`, and waits until it is gone. */
   async remove(kind: string, namespace: string, name: string): Promise<void> {
+    const own = ownKind(kind);
+    if (own !== undefined) return this.#client.delete(own, { namespace, name }).catch(unlessNotFound);
     const result = await this.cluster.kubectl([
       "delete",
       kind,
@@ -84,6 +87,8 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
 
   /** One object. */
   async get<T = StatusView>(kind: string, namespace: string, name: string): Promise<T> {
+    const own = ownKind(kind);
+    if (own !== undefined) return (await this.#client.get(own, { namespace, name })) as T;
     const result = await this.cluster.kubectl(["get", kind, "-n", namespace, name, "-o", "json"]);
     if (result.status !== 0) throw new Error(result.stderr.trim());
     return JSON.parse(result.stdout) as T;
@@ -233,6 +238,14 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
       },
     };
   }
+}
+
+/** A kind of Heddle's by its full name, such as `trafficsplits.heddle.dev`: asked for without starting kubectl. */
+const ownKind = (name: string): Kind | undefined =>
+  [kinds.TrafficSplit, kinds.AuthorizationPolicy, kinds.MeshTLS].find(({ plural }) => `${plural}.heddle.dev` === name);
+
+function unlessNotFound(error: unknown): void {
+  if (!(error instanceof ApiError && error.class === "notFound")) throw error;
 }
 
 /** Whether its `Programmed` is True for its present generation. */
