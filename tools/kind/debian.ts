@@ -8,8 +8,10 @@ import { run } from "../processes.ts";
 const suite = "bookworm";
 
 const packages = {
-  /** Under every image: what programs are linked to, and the tools of the redirect and of kube-proxy. */
+  /** Under most images: what programs are linked to, and the tools of the redirect and of kube-proxy. */
   base: ["ca-certificates", "conntrack", "iproute2", "iptables", "kmod", "libstdc++6"],
+  /** Under the operator: what Node.js is linked to. */
+  runtime: ["base-files", "libstdc++6"],
   /** Of the node: the container runtime, and what the kubelet calls. */
   node: [
     ...["ca-certificates", "conntrack", "iproute2", "iptables", "kmod"],
@@ -34,7 +36,9 @@ export async function rootFileSystem(name: keyof typeof packages, log: (line: st
       log(`making a root file system (${name}) from Debian packages`);
       const work = join(directory, "work.tar");
       // Debian's signatures stand for what is in the packages; the cache remembers what came of them.
-      await run("mmdebstrap", ["--quiet", "--variant=minbase", `--include=${list}`, suite, work]);
+      // What has no shell cannot configure packages either: they are only unpacked.
+      const variant = name === "runtime" ? "extract" : "minbase";
+      await run("mmdebstrap", ["--quiet", `--variant=${variant}`, `--include=${list}`, suite, work]);
       return store(directory, file, work, `mmdebstrap ${suite} ${list}`);
     },
   );

@@ -9,34 +9,40 @@ export interface ImageParts {
   readonly envoy: string;
 }
 
+/** Names of images to build on. */
+type Bases = Readonly<Record<keyof ImageParts | "runtime", string>>;
+
 /** Their tag: not `latest`, so that a kubelet that has one does not try to pull it. */
 export const imageTag = "dev";
 
 const dockerfiles = {
-  heddle: { folder: "images/operator", context: "dist", base: "node" },
-  "heddle-proxy": { folder: "images/proxy", context: "images/proxy", base: "envoy" },
-  "heddle-demo-app": { folder: "images/demo-app", context: "tools/demo", base: "node" },
+  heddle: { folder: "images/operator", context: "dist", parameters: { NODE: "node", BASE: "runtime" } },
+  "heddle-proxy": { folder: "images/proxy", context: "images/proxy", parameters: { BASE: "envoy" } },
+  "heddle-demo-app": { folder: "images/demo-app", context: "tools/demo", parameters: { BASE: "node" } },
 } as const;
+
+/** The two that are Heddle itself. */
+export const [operatorImage, proxyImage] = [`heddle:${imageTag}`, `heddle-proxy:${imageTag}`];
 
 /** Names of the images. */
 export const heddleImages = Object.keys(dockerfiles).map((name) => `${name}:${imageTag}`);
 
 /** Builds them: on the public images that their Dockerfiles name, or on `bases`. */
-export async function buildHeddleImages(bases?: Readonly<Record<keyof ImageParts, string>>): Promise<void> {
-  for (const [name, { folder, context, base }] of Object.entries(dockerfiles)) {
+export async function buildHeddleImages(bases?: Bases): Promise<void> {
+  for (const [name, { folder, context, parameters }] of Object.entries(dockerfiles)) {
     const dockerfile = join(repository, folder, "Dockerfile");
     await buildImage(
       `${name}:${imageTag}`,
       join(repository, context),
       dockerfile,
-      bases === undefined ? {} : { BASE: bases[base] },
+      bases && Object.fromEntries(Object.entries(parameters).map(([key, base]) => [key, bases[base]])),
     );
   }
 }
 
-/** Images with Node.js and with Envoy, on `base`. */
-export async function makeBases(base: string, parts: ImageParts): Promise<Readonly<Record<keyof ImageParts, string>>> {
-  const bases = { node: `heddle-base-node:${tagOf(base)}`, envoy: `heddle-base-envoy:${tagOf(base)}` };
+/** Images with Node.js and with Envoy, on `base`; `runtime` is as it is. */
+export async function makeBases(base: string, runtime: string, parts: ImageParts): Promise<Bases> {
+  const bases = { node: `heddle-base-node:${tagOf(base)}`, envoy: `heddle-base-envoy:${tagOf(base)}`, runtime };
   for (const program of ["node", "envoy"] as const) {
     // An unchanged program is found by Docker's own cache.
     await buildImageFrom(

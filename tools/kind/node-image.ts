@@ -19,6 +19,7 @@ const repository = "heddle-kind-node";
 /** What the image is made of, by path. */
 export interface NodeParts {
   readonly base: string;
+  readonly runtime: string;
   readonly node: string;
   readonly programs: Readonly<Record<(typeof programs)[number], string>>;
 }
@@ -41,6 +42,7 @@ export async function nodeParts(log: (line: string) => void): Promise<NodeParts>
   for (const name of programs) found.push([name, await binary(name)]);
   return {
     base: await rootFileSystem("base", log),
+    runtime: await rootFileSystem("runtime", log),
     node: await rootFileSystem("node", log),
     programs: Object.fromEntries(found) as NodeParts["programs"],
   };
@@ -90,7 +92,7 @@ export async function makeNodeImage(parts: NodeParts, log: (line: string) => voi
   return name;
 }
 
-/** The image with Debian's `base` packages. */
+/** An image of a root file system. */
 export async function makeBaseImage(root: string): Promise<string> {
   const name = `heddle-base:${fingerprintOf([root])}`;
   if (!(await hasImage(name))) await buildImageFrom(name, [root], ["FROM scratch", "ADD root.tar /"]);

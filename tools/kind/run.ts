@@ -16,7 +16,8 @@ import { type BackgroundProcess, collect, endOf } from "../processes.ts";
 import { reportArguments, reportsFolder } from "../reports.ts";
 import { createCluster, exportLogs, loadImages, removeCluster } from "./cluster.ts";
 import { daemonAddress, startDaemon } from "./docker.ts";
-import { buildHeddleImages, heddleImages, makeBases } from "./images.ts";
+import { imageFigures, startFigures } from "./figures.ts";
+import { buildHeddleImages, heddleImages, makeBases, operatorImage, proxyImage } from "./images.ts";
 import { makeBaseImage, makeNodeImage, nodeParts, publicNodeImage } from "./node-image.ts";
 
 const repository = join(import.meta.dirname, "../..");
@@ -41,6 +42,7 @@ async function testOnCluster(settings: Settings): Promise<boolean> {
   const { ownDaemon, madeImages, directory, log } = settings;
   const image = await prepareImages(madeImages, log);
   log("images are built");
+  const figures = await imageFigures(operatorImage, proxyImage);
   const kubeconfig = join(directory, "kubeconfig-inside");
   const configuration = join(repository, madeImages ? "tools/kind/node/kind.yaml" : "kind-config.yaml");
   await createCluster({ configuration, image, kubeconfig });
@@ -49,6 +51,7 @@ async function testOnCluster(settings: Settings): Promise<boolean> {
   log("the node has the images");
   const passed = await runTests(kubeconfig, settings.vitestArguments, settings.stop);
   log("the tests have run");
+  if (!settings.stop.aborted) console.log([...figures, ...(await startFigures(kubeconfig))].join("\n"));
   if (settings.keep && !settings.stop.aborted) {
     const path = ownDaemon !== undefined ? await expose(kubeconfig, directory) : kubeconfig;
     console.log(`\nThe cluster goes on: export KUBECONFIG=${path}    (kubectl is at ${await binary("kubectl")})`);
@@ -111,9 +114,9 @@ async function prepareImages(made: boolean, log: (line: string) => void): Promis
     return publicNodeImage;
   }
   const parts = await nodeParts(log);
-  const base = await makeBaseImage(parts.base);
+  const [base, runtime] = [await makeBaseImage(parts.base), await makeBaseImage(parts.runtime)];
   const node = await makeNodeImage(parts, log);
-  await buildHeddleImages(await makeBases(base, { node: process.execPath, envoy: await binary("envoy") }));
+  await buildHeddleImages(await makeBases(base, runtime, { node: process.execPath, envoy: await binary("envoy") }));
   return node;
 }
 
