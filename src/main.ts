@@ -17,6 +17,7 @@ import { createObservations, type Observation } from "./controllers/observations
 import { createPublisher } from "./controllers/publisher.ts";
 import { createStatusWriter } from "./controllers/status-writer.ts";
 import { createUninjectedController } from "./controllers/uninjected.ts";
+import { createUnmanagedNamespaces } from "./controllers/unmanaged.ts";
 import { watches } from "./controllers/watches.ts";
 import {
   createWebhookBundle,
@@ -89,13 +90,16 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   const observations = createObservations({
     client,
     watches,
+    namespaces: settings.namespaces,
     logger,
     metrics,
     onChange: (changes) => onChange(changes),
     onProgress: () => {
       missing.look();
       uninjected.look();
-      if (!state.compiled) mesh.dirty();
+      unmanaged.look();
+      // A namespace may be given to the operator later.
+      if (!state.compiled || settings.namespaces !== undefined) mesh.dirty();
     },
   });
   const missing = createMissingKinds({ ...writer, seen: observations });
@@ -108,8 +112,9 @@ function createOperator(settings: Settings, logger: Logger): Operator {
           const known = observed("Namespace").get(namespace);
           return known === undefined ? undefined : (known.metadata.annotations ?? {});
         },
+        observations.isManaged,
       ),
-      ...createWarningsHandlers((policy) => mesh.warningsOf(policy)),
+      ...createWarningsHandlers((policy) => mesh.warningsOf(policy), observations.isManaged),
     ]),
     logger,
     metrics,
@@ -202,6 +207,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     },
     states: () => replicas.states,
     listeningSince: () => listeningSince,
+    isManaged: observations.isManaged,
     publisher,
     identities,
     statusWriter,
@@ -211,6 +217,13 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     ...writer,
     observed,
     isSynced: () => observations.isSynced("Pod") && observations.isSynced("Namespace"),
+    rootNamespace: settings.mesh.rootNamespace,
+  });
+  const unmanaged = createUnmanagedNamespaces({
+    ...writer,
+    observed,
+    isSynced: () => observations.isSynced("Namespace") && observations.isSynced("Secret"),
+    isManaged: observations.isManaged,
     rootNamespace: settings.mesh.rootNamespace,
   });
 
@@ -225,6 +238,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       for (const loop of [identities, publisher, statusWriter, bundle]) loop.resync();
       missing.look();
       uninjected.look();
+      unmanaged.look();
     },
     onStopped: () => {
       logger.info({ replica: settings.replica }, "this replica does not lead any more");
@@ -244,6 +258,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       replicas.setReplicas(replicasOf(podsOf(observed), settings.mesh, settings.replica));
     if (changes.some((change) => change.compiled)) mesh.dirty();
     if (changes.some(({ kind, compiled }) => compiled && (kind === "Pod" || kind === "Namespace"))) uninjected.look();
+    if (changes.some(({ kind, compiled }) => compiled && kind === "Namespace")) unmanaged.look();
   }
   /** The port of ADS opens once there is something complete to serve and a certificate to serve it with. */
   async function serve(): Promise<void> {

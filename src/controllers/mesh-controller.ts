@@ -16,7 +16,8 @@ import type { ProxyTarget } from "../envoy/resource.ts";
 import { readAuthorityRecord } from "../identity/authority-secret.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import { drainSecondsOf } from "../model/drain.ts";
-import type { ObjectReference } from "../model/mesh.ts";
+import type { IdentityPlan } from "../model/identity.ts";
+import type { ObjectReference, WorkloadIdentity } from "../model/mesh.ts";
 import type { DesiredObject } from "../model/output.ts";
 import { keys } from "../model/sidecar.ts";
 import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
@@ -76,6 +77,8 @@ export function createMeshController(options: {
    * missing are given their time from there. {@link MeshController.acknowledged} is to be called when it changes.
    */
   readonly listeningSince: () => number | undefined;
+  /** Whether what is compiled for a namespace is written there; sidecars of any are served. */
+  readonly isManaged: (namespace: string) => boolean;
   readonly publisher: Publisher;
   readonly identities: IdentityController;
   readonly statusWriter: StatusWriter;
@@ -118,12 +121,17 @@ export function createMeshController(options: {
   };
   const isTaken = (classId: string): boolean => hasTaken?.(classId, options.states()) === true;
 
+  const setIdentities = (plan: IdentityPlan, identities: readonly WorkloadIdentity[]): void =>
+    options.identities.setIdentities(
+      plan,
+      identities.filter(({ namespace }) => options.isManaged(namespace)),
+    );
   /** All that can be done while a kind of ours cannot be listed. */
   const identify = (): void => {
     const known = takeSnapshot(options.observed);
     const meshTLS = options.seen.isSynced("MeshTLS") ? known.meshTLS : undefined;
     const { plan, identities } = planIdentities({ ...known, ...recordedAuthority(), meshTLS }, options.settings);
-    options.identities.setIdentities(plan, identities);
+    setIdentities(plan, identities);
   };
   const pass = (): void => {
     const knowledge = knowledgeOf(options.seen);
@@ -137,12 +145,13 @@ export function createMeshController(options: {
     options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);
     logger.debug({ milliseconds: clock.monotonic() - start }, "compiled");
     options.publish(compilation.targets);
-    options.identities.setIdentities(compilation.identityPlan, compilation.identities);
+    setIdentities(compilation.identityPlan, compilation.identities);
     statuses.trigger();
     records.trigger();
   };
   const writeRecords = (): void => {
-    if (compilation !== undefined) options.publisher.setDesired(compilation.outputs);
+    if (compilation === undefined) return;
+    options.publisher.setDesired(compilation.outputs.filter(({ metadata }) => options.isManaged(metadata.namespace)));
   };
   /** The next status pass is due after the shortest of these, in milliseconds. */
   const setDeadline = (delays: readonly number[]): void => {

@@ -29,24 +29,75 @@ export interface Observations {
   readonly synced: boolean;
   /** Whether this kind was listed once. */
   isSynced(kind: KindName): boolean;
-  /** How the watch of a kind is doing. */
+  /**
+   * Whether the Secrets, ConfigMaps and Certificates of a namespace are the operator's to read and write: all, or those of
+   * the namespaces that it was given, unless the API server has said otherwise.
+   */
+  isManaged(namespace: string): boolean;
+  /** How the watch of a kind is doing; of a kind that is watched by namespace, how that of the root namespace is. */
   stateOf(kind: KindName): ReflectorState;
   stop(): Promise<void>;
+}
+
+interface Options {
+  readonly client: KubeClient;
+  readonly watches: readonly Watch[];
+  /** Of kinds that are watched by namespace, the first the root namespace; absent: all. */
+  readonly namespaces?: readonly string[] | undefined;
+  readonly onChange: (observations: readonly Observation[]) => void;
+  readonly onProgress: () => void;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "watchRestarts">;
+}
+
+/** One kind of all namespaces, or of this one. */
+interface Part {
+  readonly namespace: string | undefined;
+  readonly reflector: Reflector;
+  /** True once it was listed, or may not be: false when stopped before. */
+  readonly settled: Promise<boolean>;
+}
+
+interface Row {
+  readonly watch: Watch;
+  readonly store: Store<KubernetesObject>;
+  readonly parts: readonly Part[];
+}
+
+function reflect(options: Options, watch: Watch, store: Store<KubernetesObject>, namespace: string | undefined): Part {
+  const { labelSelector, fieldSelector } = watch;
+  const where = namespace === undefined ? {} : { namespace };
+  const isOptional = namespace !== undefined && namespace !== options.namespaces?.[0];
+  const forbidden = Promise.withResolvers<boolean>();
+  const reflector = createReflector({
+    client: options.client,
+    kind: kinds[watch.kind],
+    sink: namespace === undefined ? store : store.within(namespace),
+    selection: { labelSelector, fieldSelector, ...where },
+    // The store holds what a compile reads; a trimmed object still is one of its kind.
+    transform: (object) => watch.trim(object) as typeof object,
+    ...(watch.custom ? { isLeaving: (signal) => isKindLeaving(options.client, kinds[watch.kind], signal) } : {}),
+    onState: (state, error) => {
+      const fields = { kind: watch.kind, ...where, state, ...(error === undefined ? {} : { error }) };
+      if (state === "forbidden" && isOptional) forbidden.resolve(true);
+      if (state === "retrying") options.metrics.watchRestarts.inc({ kind: watch.kind });
+      if (state === "retrying" || state === "waiting" || state === "forbidden")
+        options.logger.warn(fields, "a watch is interrupted; what was seen last stays");
+      else options.logger.debug(fields, "a watch changed its state");
+      options.onProgress();
+    },
+    onError: (error) =>
+      options.logger.error({ kind: watch.kind, ...where, error }, "an event of a watch could not be handled"),
+  });
+  return { namespace, reflector, settled: Promise.race([reflector.whenSynced(), forbidden.promise]) };
 }
 
 /**
  * Builds the watches; nothing runs before `start`. `onChange` is told of each event or relist as one batch, `onProgress`
  * when a kind is listed for the first time and when one can or cannot be watched any more.
  */
-export function createObservations(options: {
-  readonly client: KubeClient;
-  readonly watches: readonly Watch[];
-  readonly onChange: (observations: readonly Observation[]) => void;
-  readonly onProgress: () => void;
-  readonly logger: Logger;
-  readonly metrics: Pick<Metrics, "watchRestarts">;
-}): Observations {
-  const rows = options.watches.map((watch): { watch: Watch; store: Store<KubernetesObject>; reflector: Reflector } => {
+export function createObservations(options: Options): Observations {
+  const rows = options.watches.map((watch): Row => {
     const store = createStore<KubernetesObject>();
     store.listen((changes) =>
       options.onChange(
@@ -57,50 +108,44 @@ export function createObservations(options: {
         })),
       ),
     );
-    const { labelSelector, fieldSelector } = watch;
-    const reflector = createReflector({
-      client: options.client,
-      kind: kinds[watch.kind],
-      sink: store,
-      selection: { labelSelector, fieldSelector },
-      // The store holds what a compile reads; a trimmed object still is one of its kind.
-      transform: (object) => watch.trim(object) as typeof object,
-      ...(watch.custom ? { isLeaving: (signal) => isKindLeaving(options.client, kinds[watch.kind], signal) } : {}),
-      onState: (state, error) => {
-        const fields = { kind: watch.kind, state, ...(error === undefined ? {} : { error }) };
-        if (state === "retrying") options.metrics.watchRestarts.inc({ kind: watch.kind });
-        if (state === "retrying" || state === "waiting" || state === "forbidden")
-          options.logger.warn(fields, "a watch is interrupted; what was seen last stays");
-        else options.logger.debug(fields, "a watch changed its state");
-        options.onProgress();
-      },
-      onError: (error) => options.logger.error({ kind: watch.kind, error }, "an event of a watch could not be handled"),
-    });
-    return { watch, store, reflector };
+    const namespaces = watch.byNamespace === true ? options.namespaces : undefined;
+    const parts = (namespaces ?? [undefined]).map((namespace) => reflect(options, watch, store, namespace));
+    return { watch, store, parts };
   });
   const always = rows.filter(({ watch }) => watch.onDemand !== true);
-  const reflectorOf = (kind: KindName) => rows.find(({ watch }) => watch.kind === kind)?.reflector;
+  const partsOf = (kind: KindName): readonly Part[] => rows.find(({ watch }) => watch.kind === kind)?.parts ?? [];
+  const isForbidden = ({ reflector }: Part): boolean => !reflector.synced && reflector.state === "forbidden";
+  /** A namespace may be gone, and its Role with it: all others do not wait for that one. */
+  const isSettled = (part: Part): boolean =>
+    part.reflector.synced || (isForbidden(part) && part.namespace !== options.namespaces?.[0]);
   const stores = new Map(rows.map(({ watch, store }) => [watch.kind, store]));
   return {
     of: (kind) => stores.get(kind)?.entries() ?? new Map(),
     start: () => {
-      for (const { reflector } of always) {
+      for (const { reflector } of always.flatMap(({ parts }) => parts)) {
         reflector.start();
         void reflector.whenSynced().then(options.onProgress);
       }
     },
     demand: async (kind) => {
-      const reflector = reflectorOf(kind);
-      reflector?.start();
-      return (await reflector?.whenSynced()) ?? false;
+      const parts = partsOf(kind);
+      for (const { reflector } of parts) reflector.start();
+      const settled = await Promise.all(parts.map((part) => part.settled));
+      return settled.length > 0 && settled.every(Boolean);
     },
     get synced() {
-      return always.every(({ reflector }) => reflector.synced);
+      return always.every(({ parts }) => parts.every(isSettled));
     },
-    isSynced: (kind) => reflectorOf(kind)?.synced ?? false,
-    stateOf: (kind) => reflectorOf(kind)?.state ?? "stopped",
+    isSynced: (kind) => {
+      const parts = partsOf(kind);
+      return parts.length > 0 && parts.every(isSettled);
+    },
+    isManaged: (namespace) =>
+      options.namespaces === undefined ||
+      partsOf("Secret").some((part) => part.namespace === namespace && !isForbidden(part)),
+    stateOf: (kind) => partsOf(kind)[0]?.reflector.state ?? "stopped",
     stop: async () => {
-      await Promise.all(rows.map(({ reflector }) => reflector.stop()));
+      await Promise.all(rows.flatMap(({ parts }) => parts).map(({ reflector }) => reflector.stop()));
     },
   };
 }

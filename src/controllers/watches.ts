@@ -26,6 +26,8 @@ export interface Watch {
   readonly kind: KindName;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Whether it is seen in some namespaces only, where the operator has no rights to it elsewhere. */
+  readonly byNamespace?: boolean;
   /** Whether a CustomResourceDefinition brings it: its objects stay in force while that is deleted or missing. */
   readonly custom?: boolean;
   /** Whether it runs only once somebody asks for it, since the kind may well not exist. */
@@ -166,6 +168,7 @@ export const watches: readonly Watch[] = [
   },
   {
     kind: "ConfigMap",
+    byNamespace: true,
     labelSelector: `${keys.managedBy}=${manager}`,
     trim: (object) => {
       const { apiVersion, kind, metadata, data, binaryData, immutable } = object as ConfigMap;
@@ -182,6 +185,7 @@ export const watches: readonly Watch[] = [
   },
   {
     kind: "Secret",
+    byNamespace: true,
     labelSelector: `${keys.managedBy}=${manager}`,
     trim: (object) => {
       const { apiVersion, kind, metadata, type, immutable, data } = object as Secret;
@@ -200,6 +204,7 @@ export const watches: readonly Watch[] = [
   },
   {
     kind: "Certificate",
+    byNamespace: true,
     labelSelector: `${keys.managedBy}=${manager}`,
     custom: true,
     onDemand: true,

@@ -24,6 +24,8 @@ export interface Store<T> extends ObjectSink<T> {
   readonly size: number;
   /** All objects at this moment. Stays as it is; the same map is returned until something changes. */
   entries(): ReadonlyMap<ObjectKey, T>;
+  /** A sink for one namespace: what it resets is that namespace. */
+  within(namespace: string): ObjectSink<T>;
   /** Calls the listener after each change. @returns how to stop that */
   listen(listener: StoreListener<T>): () => void;
 }
@@ -56,7 +58,7 @@ export function createStore<T extends KubernetesObject>(): Store<T> {
     if (errors.length > 0) throw new AggregateError(errors, "a listener of a store has thrown");
   };
 
-  return {
+  const store: Store<T> = {
     get: (key) => objects.get(key),
     get size() {
       return objects.size;
@@ -65,6 +67,14 @@ export function createStore<T extends KubernetesObject>(): Store<T> {
       shared = true;
       return objects;
     },
+    within: (namespace) => ({
+      apply: store.apply,
+      delete: store.delete,
+      reset: (list) => {
+        const others = [...objects.values()].filter(({ metadata }) => metadata.namespace !== namespace);
+        store.reset([...others, ...list]);
+      },
+    }),
     listen: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -105,6 +115,7 @@ export function createStore<T extends KubernetesObject>(): Store<T> {
       tell(changes);
     },
   };
+  return store;
 }
 
 /** Versions are compared for being equal only. The uid too: an object that was made anew after a restore may repeat them. */

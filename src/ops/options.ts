@@ -22,6 +22,11 @@ const fixedOptions = [
     fallback: "heddle-system",
     help: "namespace of the operator: the root namespace of the mesh",
   },
+  {
+    name: "namespaces",
+    fallback: "",
+    help: "the namespaces, besides its own, whose Secrets, ConfigMaps and Certificates the operator may read and write, with commas (default: all)",
+  },
   { name: "service-account", fallback: "heddle", help: "ServiceAccount of the operator" },
   { name: "trust-domain", fallback: "cluster.local", help: "SPIFFE trust domain" },
   { name: "cluster-domain", fallback: "cluster.local", help: "DNS domain of Services" },

@@ -9,6 +9,8 @@ import { SettingsError, type SettingText, settingsSource } from "./settings-sour
 /** Everything that can be set about the operator. Parsed once, printed at start, passed in. */
 export interface Settings {
   readonly mesh: MeshSettings;
+  /** Whose Secrets, ConfigMaps and Certificates may be read and written, the root namespace among them; absent: all. */
+  readonly namespaces?: readonly string[];
   /** Path of a kubeconfig; absent: the pod's own ServiceAccount. */
   readonly kubeconfig?: string;
   /** Name of this replica in leader election. */
@@ -104,6 +106,12 @@ export function parseSettings(
   requireProxyVersion(text("proxy-version"), said("proxy-version"));
   const kubeconfig = text("kubeconfig");
   const webhookCertificate = text("webhook-certificate");
+  const namespaces = text("namespaces") === "" ? [] : text("namespaces").split(",");
+  const impossible = namespaces.find((name) => !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name));
+  if (impossible !== undefined)
+    throw new SettingsError(
+      `--namespaces must be names of namespaces with commas between them, and '${impossible}' is none, in ${said("namespaces")}`,
+    );
   return {
     mesh: {
       rootNamespace: namespace,
@@ -113,6 +121,7 @@ export function parseSettings(
       operatorServiceAccount: domain("service-account"),
       accessLog,
     },
+    ...(namespaces.length === 0 ? {} : { namespaces: [...new Set([namespace, ...namespaces])] }),
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...(webhookCertificate === "" ? {} : { webhookCertificate }),
     replica: present("replica"),

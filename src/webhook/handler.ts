@@ -26,10 +26,12 @@ export type AnnotationsOfNamespace = (namespace: string) => Readonly<Record<stri
 export function createInjectionHandlers(
   settings: InjectionSettings,
   annotationsOf: AnnotationsOfNamespace,
+  isManaged: (namespace: string) => boolean = () => true,
 ): ReadonlyMap<string, AdmissionHandler> {
   const handler = (enforced: boolean) => (request: AdmissionRequest) => {
     const { namespace } = request;
-    return decide(request, { name: namespace, enforced, annotations: annotationsOf(namespace) }, settings);
+    const annotations = annotationsOf(namespace);
+    return decide(request, { name: namespace, enforced, annotations, isUnmanaged: !isManaged(namespace) }, settings);
   };
   return new Map([
     [injectionPaths.enabled, handler(false)],

@@ -11,6 +11,7 @@ import { quote } from "../model/quote.ts";
 import { containers, keys } from "../model/sidecar.ts";
 import { changeableFields, imageFields, overwrite, reassert } from "./merge.ts";
 import { classOf, serviceAccountOf, stampMetadata } from "./metadata.ts";
+import { unmanagedNamespace } from "./namespace-warnings.ts";
 import type { AdmissionContainer, AdmissionPod, AdmissionPodSpec } from "./pod.ts";
 import { rewriteProbes } from "./probes.ts";
 import { proxyContainer } from "./proxy-container.ts";
@@ -28,6 +29,8 @@ export interface InjectionNamespace {
   readonly enforced: boolean;
   /** Undefined while the namespace is not known. */
   readonly annotations: Readonly<Record<string, string>> | undefined;
+  /** Whether the operator may not write there what its pods need. */
+  readonly isUnmanaged?: boolean;
 }
 
 /** What becomes of a pod. */
@@ -44,6 +47,7 @@ export function injectPod(pod: AdmissionPod, namespace: InjectionNamespace, sett
   if (pod.spec.containers.length === 0)
     return { kind: "skipped", reason: "it has no containers, which the API server refuses" };
 
+  if (namespace.isUnmanaged) return { kind: "refused", message: unmanagedNamespace };
   const asked = readAnnotations(pod.metadata.annotations ?? {}, namespace, settings.bounds);
   const own = withinGracePeriod(withAnnotations(settings, asked.values), pod.spec.terminationGracePeriodSeconds);
   const rewritten = rewriteProbes(pod.spec, readRecord(pod.spec.initContainers));

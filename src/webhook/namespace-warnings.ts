@@ -11,8 +11,13 @@ export interface NamespaceMetadata {
 /** https://kubernetes.io/docs/concepts/security/pod-security-admission/ */
 const podSecurityLabel = "pod-security.kubernetes.io/enforce";
 
+/** Why a namespace that is enrolled has no pods of the mesh. */
+export const unmanagedNamespace =
+  "the operator may not keep identities in this namespace: it is none of its setting 'namespaces' (the chart's value rbac.namespaces), or has no Role for it. Have it added, or take the label " +
+  `${keys.inject} off the namespace`;
+
 /** What the author of a Namespace should know, a line each: what has no effect, and what refuses its pods. */
-export function warnOfNamespace({ labels, annotations }: NamespaceMetadata): readonly string[] {
+export function warnOfNamespace({ labels, annotations }: NamespaceMetadata, isManaged = true): readonly string[] {
   const inject = entryOf(labels, keys.inject);
   const level = entryOf(labels, podSecurityLabel);
   const lines: string[] = [];
@@ -26,6 +31,8 @@ export function warnOfNamespace({ labels, annotations }: NamespaceMetadata): rea
       `label ${podSecurityLabel} is ${level}, which refuses pods of the mesh: their container ${containers.redirect} needs NET_ADMIN and NET_RAW. Label it privileged, or leave the namespace out of the mesh`,
     );
   }
+  if ((inject === "enabled" || inject === "enforced") && !isManaged)
+    lines.push(`pods of the mesh are refused here: ${unmanagedNamespace}`);
   return [...lines, ...Object.entries(annotations).flatMap(([key, value]) => warnOfAnnotation(key, value))];
 }
 

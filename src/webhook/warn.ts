@@ -43,13 +43,22 @@ export const namespaceConditions = [
 export type WarningsOfPolicy = (policy: AuthorizationPolicy) => readonly string[];
 
 /** The handlers of {@link warningsPaths}, by path. */
-export function createWarningsHandlers(warningsOf: WarningsOfPolicy): ReadonlyMap<string, AdmissionHandler> {
+export function createWarningsHandlers(
+  warningsOf: WarningsOfPolicy,
+  isManaged: (namespace: string) => boolean = () => true,
+): ReadonlyMap<string, AdmissionHandler> {
   return new Map([
     [
       warningsPaths.policies,
       handler(kinds.AuthorizationPolicy, ({ object, namespace }) => warningsOf(policyOf(object, namespace))),
     ],
-    [warningsPaths.namespaces, handler(kinds.Namespace, ({ object }) => warnOfNamespace(namespaceMetadataOf(object)))],
+    [
+      warningsPaths.namespaces,
+      handler(kinds.Namespace, ({ object }) => {
+        const { name, ...metadata } = namespaceMetadataOf(object);
+        return warnOfNamespace(metadata, isManaged(name));
+      }),
+    ],
   ]);
 }
 
@@ -85,8 +94,9 @@ function policyOf(object: unknown, namespace: string): AuthorizationPolicy {
 
 function namespaceMetadataOf(object: unknown) {
   const { metadata } = fieldsOf(object, "request.object");
-  const { labels, annotations } = fieldsOf(metadata, "request.object.metadata");
+  const { name, labels, annotations } = fieldsOf(metadata, "request.object.metadata");
   return {
+    name: typeof name === "string" ? name : "",
     labels: stringsOf(labels, "request.object.metadata.labels"),
     annotations: stringsOf(annotations, "request.object.metadata.annotations"),
   };

@@ -138,9 +138,9 @@ async function renderRelease(values: object = {}): Promise<string> {
   return stdout;
 }
 
-async function runHelm(verb: "install" | "upgrade", values: object = {}): Promise<string> {
+async function runHelm(verb: "install" | "upgrade", values: object = {}, ...flags: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await helm(
-    [verb, "heddle", chart, "--namespace", namespace],
+    [verb, "heddle", chart, "--namespace", namespace, ...flags],
     values,
     server.kubeconfig,
   );
@@ -297,6 +297,57 @@ describe("Helm", patient, () => {
     await operator.stop();
     operator = await startOperator();
     await eventually(bundles, 30_000).toEqual(before);
+  });
+
+  test("with rights in some namespaces only, identities are kept there, and another one that is enrolled is told of", async () => {
+    const pod = (where: string): string => `apiVersion: v1
+kind: Pod
+metadata: {name: cart, namespace: ${where}, labels: {app: cart}}
+spec:
+  automountServiceAccountToken: false
+  containers: [{name: app, image: app}]
+  initContainers: [{name: heddle-proxy, image: proxy, restartPolicy: Always}]
+`;
+    const enrol = (name: string) => kubectl(["label", "namespace", name, "heddle.dev/inject=enabled"]);
+    const maySee = async (where: string): Promise<string> => {
+      const as = `--as=system:serviceaccount:${namespace}:heddle`;
+      return (await tryKubectl(["auth", "can-i", "list", "secrets", "-n", where, as])).stdout.trim();
+    };
+    await operator?.stop();
+    for (const each of ["shop", "rest", "gone"]) await createNamespace(each, "privileged");
+    for (const each of ["shop", "rest"]) {
+      const exists = async () => (await tryKubectl(["get", "sa", "default", "-n", each])).status === 0;
+      await until("its ServiceAccount", exists, { timeout: 30_000 });
+      await kubectl(["apply", "-f", "-"], pod(each));
+      await enrol(each);
+    }
+    // Another manager had applied the roles as well, and so holds the fields.
+    await runHelm("upgrade", { rbac: { namespaces: ["shop", "gone"] } }, "--force-conflicts");
+    // Its Role goes with it, and nothing else waits for it.
+    await kubectl(["delete", "namespace", "gone"]);
+    await eventually(async () => Promise.all([namespace, "shop", "rest", "gone"].map(maySee)), 30_000).toEqual([
+      ...["yes", "yes", "no", "no"],
+    ]);
+    operator = await startOperator("--namespaces=shop,gone");
+    const identityIn = async (where: string) =>
+      (await tryKubectl(["get", "secret", "heddle-identity-default", "-n", where])).status === 0;
+    await eventually(() => identityIn("shop"), 30_000).toBe(true);
+    const reason = "--field-selector=reason=NamespaceNotManaged";
+    const told = () =>
+      kubectl(["get", "events", "-n", "default", reason, "-o", "jsonpath={.items[*].involvedObject.name}"]);
+    await eventually(told, 30_000).toBe("rest");
+    expect(await identityIn("rest")).toBe(false);
+    const records = (where: string) =>
+      kubectl(["get", "configmaps", "-n", where, "-l", "app.kubernetes.io/managed-by=heddle", "-o", "name"]);
+    await eventually(async () => (await records("shop")) !== "", 30_000).toBe(true);
+    expect(await records("rest")).toBe("");
+
+    await operator.stop();
+    await kubectl(["delete", "namespace", "shop"]);
+    await runHelm("upgrade", {}, "--reset-values", "--force-conflicts");
+    operator = await startOperator();
+    await eventually(() => identityIn("rest"), 30_000).toBe(true);
+    await kubectl(["delete", "namespace", "rest"]);
   });
 
   test("puts back what somebody has taken out of a definition", async () => {

@@ -150,3 +150,33 @@ test("definitions stay unless they are to go, and are left out where somebody el
   expect((await definitionsOf({ crds: { keep: false } })).toSorted()).toEqual(names.map((name) => [name, undefined]));
   expect(await definitionsOf({ crds: { install: false } })).toEqual([]);
 });
+
+test("rights to Secrets are the cluster's, or those of the namespaces that are named and the operator's own", async () => {
+  const rights = async (values: object) => {
+    const objects = objectsOf(await render(values));
+    const roles = objects.filter(
+      ({ kind, rules }) => /Role$/.test(kind) && JSON.stringify(rules).includes('"secrets"'),
+    );
+    const bindings = objects.filter(
+      ({ kind, roleRef }) => /RoleBinding$/.test(kind) && roleRef.name === roles[0].metadata.name,
+    );
+    const [container] = objects.find(({ kind }) => kind === "Deployment").spec.template.spec.containers;
+    return {
+      roles: roles.map(({ kind, metadata }) => [kind, metadata.namespace]),
+      bindings: bindings.map(({ metadata, subjects }) => [metadata.namespace, subjects[0].namespace]),
+      rules: roles.map(({ rules }) => rules),
+      setting: container.env.find(({ name }: { name: string }) => name === "HEDDLE_NAMESPACES")?.value,
+    };
+  };
+  const all = await rights({});
+  expect(all).toMatchObject({ roles: [["ClusterRole", undefined]], setting: undefined });
+  const some = await rights({ rbac: { namespaces: ["shop", "payments"] } });
+  const names = ["heddle-system", "payments", "shop"];
+  expect(some).toMatchObject({
+    roles: names.map((name) => ["Role", name]),
+    bindings: names.map((name) => [name, "heddle-system"]),
+    setting: "shop,payments",
+  });
+  // No more than the cluster-wide role gives.
+  for (const rule of some.rules.flat()) expect(all.rules[0]).toContainEqual(rule);
+});

@@ -44,7 +44,7 @@ test("the schema is closed wherever names are ours", () => {
 
 test("settings are those of the operator that no other value decides", () => {
   const decided = new Set([
-    ...["namespace", "service-account", "replica", "kubeconfig", "proxy-image", "proxy-version"],
+    ...["namespace", "namespaces", "service-account", "replica", "kubeconfig", "proxy-image", "proxy-version"],
     ...["webhook-certificate", "xds-address", "xds-port", "webhook-port", "health-port"],
   ]);
   const free = options.map(({ name }) => name).filter((name) => !decided.has(name));

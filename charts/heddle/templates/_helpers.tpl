@@ -25,6 +25,22 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 {{- end }}
 
+{{/* Rights to what the operator makes in namespaces of the mesh, and in its own. */}}
+{{- define "heddle.recordRules" -}}
+# Names of namespaces, classes and ServiceAccounts are not known beforehand, so that these cannot be listed by name.
+- apiGroups: [""]
+  resources: [configmaps, secrets]
+  verbs: [get, list, watch, create, patch, delete]
+# What somebody has added to a record is taken away by replacing it.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [update]
+# With the provider CertManager: one for each identity.
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [get, list, watch, create, update, delete]
+{{- end }}
+
 {{/* The version of Envoy that sidecars run. */}}
 {{- define "heddle.proxyVersion" -}}
 {{- if semverCompare "<1.39.2" .Values.proxy.version -}}

@@ -55,6 +55,7 @@ function setUp(
     },
     states: () => proxies,
     listeningSince: () => listeningSince,
+    isManaged: () => true,
     publisher: {
       setDesired: (outputs: readonly DesiredObject[]) => calls.push(`record ${outputs.length}`),
       observe() {},

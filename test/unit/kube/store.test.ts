@@ -126,4 +126,23 @@ describe("store", () => {
     store.apply(object("a", "2"));
     expect(calls).toBe(1);
   });
+
+  test("of several namespaces is filled by one sink for each, which resets its own", () => {
+    const { store, calls } = recorded();
+    const other = object("b", "1", { metadata: { name: "b", namespace: "other", uid: "uid-b", resourceVersion: "1" } });
+    store.within("other").reset([other]);
+    store.within("shop").reset([object("a", "1")]);
+    store.within("shop").apply(object("c", "1"));
+    expect([...store.entries().keys()].toSorted()).toEqual(["other/b", "shop/a", "shop/c"]);
+    store.within("shop").reset([object("c", "1")]);
+    expect([...store.entries().keys()].toSorted()).toEqual(["other/b", "shop/c"]);
+    expect(calls.map((changes) => changes.map(({ key }) => key))).toEqual([
+      ["other/b"],
+      ["shop/a"],
+      ["shop/c"],
+      ["shop/a"],
+    ]);
+    store.within("shop").delete(object("c", "2"));
+    expect([...store.entries().values()]).toEqual([other]);
+  });
 });

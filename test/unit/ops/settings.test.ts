@@ -59,6 +59,22 @@ test.each([
   expect(() => parseSettings(flags, {})).toThrow(message);
 });
 
+test("namespaces are all, or the root namespace and those that are named", () => {
+  expect(parseSettings([], {}).namespaces).toBeUndefined();
+  expect(parseSettings(["--namespaces=shop,payments,shop,mesh"], { POD_NAMESPACE: "mesh" }).namespaces).toEqual([
+    "mesh",
+    "shop",
+    "payments",
+  ]);
+  for (const [list, name] of [
+    ["shop, payments", " payments"],
+    ["shop,", ""],
+    ["*", "*"],
+    ["a.b", "a.b"],
+  ])
+    expect(() => parseSettings([`--namespaces=${list}`], {})).toThrow(`'${name}' is none, in '${list}'`);
+});
+
 test("the help names every flag and its variable", () => {
   expect(settingsHelp()).toContain("--trust-domain");
   expect(settingsHelp()).toContain("[HEDDLE_TRUST_DOMAIN, default cluster.local]");

@@ -11,6 +11,15 @@ const classOf = (pod: AdmissionPod, namespace = "shop"): string =>
 const names = (list: readonly { readonly name: string }[] | undefined): readonly string[] =>
   (list ?? []).map(({ name }) => name);
 
+test("a pod of a namespace that is none of the operator's is refused, unless it is exempt anyway", () => {
+  const unmanaged = { ...shop, isUnmanaged: true };
+  expect(injectPod(podWith(), unmanaged, settings)).toMatchObject({
+    kind: "refused",
+    message: expect.stringContaining("the operator may not keep identities in this namespace"),
+  });
+  expect(injectPod(podWith({ hostNetwork: true }), unmanaged, settings)).toMatchObject({ kind: "skipped" });
+});
+
 describe("an injected pod", () => {
   const pod = podWith();
   const injected = inject(pod);

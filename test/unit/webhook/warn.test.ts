@@ -21,6 +21,23 @@ const request: AdmissionRequest = {
   object: { metadata: { name: "new", managedFields: [] }, spec: { action: "DENY" }, status: { conditions: [] } },
 };
 
+test("who enrols a namespace that is none of the operator's is told what follows", () => {
+  const handler = createWarningsHandlers(
+    () => [],
+    (name) => name === "shop",
+  ).get(warningsPaths.namespaces);
+  const warningsOf = (name: string, inject: string) => {
+    const object = { metadata: { name, labels: { "heddle.dev/inject": inject } } };
+    return handler?.({ ...request, apiVersion: "v1", kind: "Namespace", object });
+  };
+  expect(warningsOf("shop", "enabled")).toEqual({ allowed: true, patch: [], warnings: [] });
+  expect(warningsOf("other", "disabled")).toEqual({ allowed: true, patch: [], warnings: [] });
+  expect(warningsOf("other", "enforced")).toMatchObject({
+    allowed: true,
+    warnings: [expect.stringMatching(/^pods of the mesh are refused here: .* rbac\.namespaces/)],
+  });
+});
+
 describe("warnings", () => {
   test("are of the policy's spec, in the namespace of the request; it is always allowed", () => {
     const asked: AuthorizationPolicy[] = [];
