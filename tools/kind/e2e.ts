@@ -30,6 +30,7 @@ async function main(vitestArguments: readonly string[]): Promise<number> {
     await binary("envoy");
   }
   await binary("kind");
+  await binary("podinfo");
   await binary("kubectl");
   await binary("helm");
   const command = [

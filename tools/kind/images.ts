@@ -1,5 +1,6 @@
 /** The images of Heddle and of its examples, built as a user would build them. */
 import { join } from "node:path";
+import { binary } from "../binaries.ts";
 import { repository } from "../demo/mesh.ts";
 import { buildImage, buildImageFrom } from "./docker.ts";
 
@@ -24,8 +25,11 @@ const dockerfiles = {
 /** The two that are Heddle itself. */
 export const [operatorImage, proxyImage] = [`heddle:${imageTag}`, `heddle-proxy:${imageTag}`];
 
-/** Names of the images. */
-export const heddleImages = Object.keys(dockerfiles).map((name) => `${name}:${imageTag}`);
+/** Of podinfo, the application of somebody else that tests put into the mesh. */
+const podinfoImage = `podinfo:${imageTag}`;
+
+/** Names of the images that the node gets. */
+export const testImages = [...Object.keys(dockerfiles).map((name) => `${name}:${imageTag}`), podinfoImage];
 
 /** Builds them: on the public images that their Dockerfiles name, or on `bases`. */
 export async function buildHeddleImages(bases?: Bases): Promise<void> {
@@ -38,6 +42,15 @@ export async function buildHeddleImages(bases?: Bases): Promise<void> {
       bases && Object.fromEntries(Object.entries(parameters).map(([key, base]) => [key, bases[base]])),
     );
   }
+}
+
+/** Builds the image of podinfo: the program alone, which runs as somebody. */
+export async function buildPodinfoImage(): Promise<void> {
+  await buildImageFrom(
+    podinfoImage,
+    [await binary("podinfo")],
+    ["FROM scratch", "COPY podinfo /", "USER 100:101", 'ENTRYPOINT ["/podinfo"]'],
+  );
 }
 
 /** Images with Node.js and with Envoy, on `base`; `runtime` is as it is. */

@@ -13,11 +13,11 @@ import { cacheDirectory } from "../binaries/cache.ts";
 import { binary } from "../binaries.ts";
 import { expose } from "../expose.ts";
 import { type BackgroundProcess, collect, endOf } from "../processes.ts";
-import { reportArguments, reportsFolder } from "../reports.ts";
+import { reportArguments, reportsFolder, tableOfReport } from "../reports.ts";
 import { createCluster, exportLogs, loadImages, removeCluster } from "./cluster.ts";
 import { daemonAddress, startDaemon } from "./docker.ts";
 import { imageFigures, startFigures } from "./figures.ts";
-import { buildHeddleImages, heddleImages, makeBases, operatorImage, proxyImage } from "./images.ts";
+import { buildHeddleImages, buildPodinfoImage, makeBases, operatorImage, proxyImage, testImages } from "./images.ts";
 import { makeBaseImage, makeNodeImage, nodeParts, publicNodeImage } from "./node-image.ts";
 
 const repository = join(import.meta.dirname, "../..");
@@ -47,9 +47,9 @@ async function testOnCluster(settings: Settings): Promise<boolean> {
   const configuration = join(repository, madeImages ? "tools/kind/node/kind.yaml" : "kind-config.yaml");
   await createCluster({ configuration, image, kubeconfig });
   log("the cluster is up");
-  await loadImages(heddleImages);
+  await loadImages(testImages);
   log("the node has the images");
-  const passed = await runTests(kubeconfig, settings.vitestArguments, settings.stop);
+  const passed = await runTests(kubeconfig, settings);
   log("the tests have run");
   if (!settings.stop.aborted) console.log([...figures, ...(await startFigures(kubeconfig))].join("\n"));
   if (settings.keep && !settings.stop.aborted) {
@@ -107,8 +107,9 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Builds Heddle's images, and the node's when it is not pulled; gives the name of the node's. */
+/** Builds the images of Heddle and of the tests' applications, and the node's when it is not pulled; gives the name of the node's. */
 async function prepareImages(made: boolean, log: (line: string) => void): Promise<string> {
+  await buildPodinfoImage();
   if (!made) {
     await buildHeddleImages();
     return publicNodeImage;
@@ -120,11 +121,15 @@ async function prepareImages(made: boolean, log: (line: string) => void): Promis
   return node;
 }
 
-async function runTests(kubeconfig: string, vitestArguments: readonly string[], signal: AbortSignal): Promise<boolean> {
+async function runTests(kubeconfig: string, settings: Settings): Promise<boolean> {
+  const { directory, vitestArguments, stop: signal } = settings;
   const environment = { ...process.env, HEDDLE_E2E_KUBECONFIG: kubeconfig };
-  const command = ["run", "--project", "e2e", ...reportArguments(reportsFolder(), "e2e"), ...vitestArguments];
+  const reports = reportsFolder() ?? directory;
+  const command = ["run", "--project=e2e", ...reportArguments(reports, "e2e"), ...vitestArguments];
   const child = spawn("vitest", command, { cwd: repository, stdio: "inherit", env: environment, signal });
-  return (await endOf(child)) === "exit code 0";
+  const passed = (await endOf(child)) === "exit code 0";
+  for (const line of tableOfReport(join(reports, "e2e.json"))) console.log(line);
+  return passed;
 }
 
 async function hasKindNetwork(): Promise<boolean> {

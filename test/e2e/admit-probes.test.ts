@@ -120,7 +120,7 @@ test("liveness is the application's, and postStart reaches it", async () => {
           lifecycle: {postStart: {httpGet: {path: /hook, port: 8080}}}`,
     ),
   );
-  await mesh().waitDeployments(namespace);
+  await mesh().waitCondition("deployment", namespace, "alive", "Available", "True", 120);
   const { pod } = await appOf("alive");
   const isAsked = async (): Promise<boolean> => {
     const paths = await pathsAskedOf(pod);

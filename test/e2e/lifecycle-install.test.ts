@@ -1,16 +1,12 @@
 /** The release on a real kubelet: its own test, an upgrade without a change, one with a change, and back. */
 import { expect, test } from "vitest";
 import { applyChart, helmOn } from "../../tools/kind/install.ts";
-import { useMesh } from "./cluster.ts";
+import { kubectlOn, useMesh } from "./cluster.ts";
 
 const mesh = useMesh();
 const namespace = "heddle-system";
 
-async function kubectl(...args: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await mesh().cluster.kubectl(args);
-  if (status !== 0) throw new Error(stderr);
-  return stdout;
-}
+const kubectl = (...args: readonly string[]): Promise<string> => kubectlOn(mesh().cluster, ...args);
 
 const podsOf = (): Promise<string> =>
   kubectl("get", "pods", "-n", namespace, "-l", "app.kubernetes.io/component=operator", "-o", "name");

@@ -8,7 +8,7 @@ import { injection } from "../../tools/demo/scenes/injection.ts";
 import { mutualTLS } from "../../tools/demo/scenes/mutual-tls.ts";
 import { weights } from "../../tools/demo/scenes/split.ts";
 import { until } from "../../tools/processes.ts";
-import { useMesh } from "./cluster.ts";
+import { kubectlOn, useMesh } from "./cluster.ts";
 
 const mesh = useMesh();
 const report = new Report();
@@ -31,11 +31,7 @@ test("an ALLOW lets in whom it names, and a DENY beats it", () => everyCheckHold
 test("mutual TLS goes from Permissive to Strict without a lost request", () => everyCheckHolds(mutualTLS));
 
 test("in all of that the operator took nothing that it wrote for somebody else's", async () => {
-  const kubectl = async (...args: string[]): Promise<string> => {
-    const { status, stdout, stderr } = await mesh().cluster.kubectl(args);
-    if (status !== 0) throw new Error(stderr);
-    return stdout;
-  };
+  const kubectl = (...args: readonly string[]): Promise<string> => kubectlOn(mesh().cluster, ...args);
   const foreignEdits = () =>
     kubectl(
       ...["get", "events", "--all-namespaces", "--field-selector", "reason=ForeignEdit"],

@@ -1,0 +1,102 @@
+/** The operator comes and goes under load: its leader, all of its replicas, its Deployment; and a namespace of its mesh. */
+import { beforeAll, expect, test } from "vitest";
+import { kinds } from "../../src/api/kinds.ts";
+import { until } from "../../tools/processes.ts";
+import { kubectlOn, useMesh } from "./cluster.ts";
+import { appYaml, deploymentYaml, namespaceYaml, podsOf, serviceYaml } from "./workloads.ts";
+
+const mesh = useMesh();
+const root = "heddle-system";
+const operators = "app.kubernetes.io/component=operator";
+const namespace = "steady";
+const url = "http://server/";
+
+const kubectl = (...args: readonly string[]): Promise<string> => kubectlOn(mesh().cluster, ...args);
+
+/** A policy that concerns every pod of the namespace, and denies a path. */
+const policy = (name: string, path: string): string =>
+  `apiVersion: heddle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {action: DENY, rules: [{to: [{operation: {paths: [${path}]}}]}]}
+`;
+
+interface PolicyStatus {
+  readonly conditions: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly lastTransitionTime: string;
+  }[];
+  readonly proxies: { readonly summary: string };
+}
+
+async function programmed(name: string) {
+  const { status } = await mesh().get<{ status: PolicyStatus }>("authorizationpolicies.heddle.dev", namespace, name);
+  const condition = status.conditions.find(({ type }) => type === "Programmed");
+  return { status: condition?.status, since: condition?.lastTransitionTime, summary: status.proxies.summary };
+}
+
+const leader = async (): Promise<string> =>
+  kubectl("get", "lease", "heddle", "-n", root, "-o", "jsonpath={.spec.holderIdentity}");
+
+/** Waits until both replicas are there and Ready, and none that was told to go. */
+async function bothRun(): Promise<void> {
+  await kubectl("rollout", "status", "deployment/heddle", "-n", root, "--timeout=120s");
+  const isSettled = async () =>
+    JSON.parse(await kubectl("get", "pods", "-n", root, "-l", operators, "-o", "json")).items.length === 2;
+  await until("two replicas", isSettled, { timeout: 60_000, interval: 500 });
+}
+
+let changes = 0;
+
+/** Changes a policy: it is enforced as soon as it says so, and says so of all pods. */
+async function changeIsProgrammed(): Promise<void> {
+  changes += 1;
+  const path = `/denied/${changes}`;
+  await mesh().apply(policy("changing", path));
+  await mesh().waitProgrammed(kinds.AuthorizationPolicy, namespace, "changing", 90);
+  expect(await mesh().call(namespace, "client", `http://server${path}`, { count: 5, fresh: true })).toMatchObject({
+    statuses: { 403: 5 },
+  });
+  const { length } = await podsOf(mesh().cluster, namespace, "app");
+  expect(await programmed("changing")).toMatchObject({ status: "True", summary: `${length}/${length}` });
+}
+
+beforeAll(async () => {
+  const serve = appYaml('serve, "8080"');
+  const workloads = deploymentYaml(namespace, "client", serve) + deploymentYaml(namespace, "server", serve, 2);
+  await mesh().apply(namespaceYaml(namespace, true) + workloads + serviceYaml(namespace, "server"));
+  await mesh().waitDeployments(namespace);
+  await mesh().waitDeployments(root);
+});
+
+test("no request is lost and no status is wrong while leader, replicas and Deployment of the operator go and come", async () => {
+  await mesh().applyAndWait(policy("unchanged", "/unchanged"));
+  const load = await mesh().load(namespace, "client", url, { rate: 100 });
+  const fresh = await mesh().load(namespace, "client", url, { rate: 20, fresh: true });
+
+  const first = await leader();
+  await kubectl("delete", "pod", "-n", root, first, "--force", "--grace-period=0");
+  await until("another leader", async () => ![first, ""].includes(await leader()), { timeout: 90_000, interval: 500 });
+  await changeIsProgrammed();
+  await bothRun();
+
+  await kubectl("delete", "pods", "-n", root, "-l", operators, "--wait=false");
+  await bothRun();
+  await changeIsProgrammed();
+
+  await kubectl("rollout", "restart", "deployment/heddle", "-n", root);
+  await bothRun();
+  await changeIsProgrammed();
+
+  const { length } = await podsOf(mesh().cluster, namespace, "app");
+  expect(await programmed("unchanged")).toMatchObject({ status: "True", summary: `${length}/${length}` });
+  for (const { requests, failures, statuses } of await Promise.all([load.finish(), fresh.finish()])) {
+    expect({ failures, statuses }).toEqual({ failures: 0, statuses: { 200: requests } });
+  }
+});
+
+test("a namespace goes with all that is in it, and the rest of the mesh goes on", async () => {
+  await kubectl("delete", "namespace", namespace, "--timeout=120s");
+  await mesh().settle();
+});
