@@ -10,8 +10,8 @@
  */
 
 import type { AuthorizationRule, MeshPolicy, ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { concernsScope } from "../model/port-scope.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
 import type { Compilation } from "../reconcilers/compile.ts";
 
 /** Between the last answer and the moment at which Envoy's workers have the new chains, in milliseconds. */

@@ -2,7 +2,7 @@ import type { Secret } from "../api/kubernetes.ts";
 import { ownSecrets } from "../identity/authority-secret.ts";
 import { readCertificate } from "../identity/certificate.ts";
 import { decode } from "../identity/renewal.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 
 /** Moments in seconds since the epoch, as metrics have them. */
 export interface Expirations {

@@ -1,5 +1,5 @@
 /** What of the operator's objects is somebody else's edit, and when it is put back. */
-import type { ObjectKey } from "../model/snapshot.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import type { Clock, Random } from "../ops/clock.ts";
 import { createRestorations } from "./restorations.ts";
 

@@ -27,8 +27,9 @@ import { decideRenewal, decode, type ExpectedCertificate, spreadRenewal } from "
 import type { KubeClient } from "../kube/client.ts";
 import type { IdentityFault, IdentityPlan, IssuerReference } from "../model/identity.ts";
 import type { WorkloadIdentity } from "../model/mesh.ts";
+import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import { secretOfServiceAccount } from "../model/sidecar.ts";
-import { type MeshSettings, type ObjectKey, objectKey } from "../model/snapshot.ts";
+import type { MeshSettings } from "../model/snapshot.ts";
 import { compare, spiffeId } from "../model/workload.ts";
 import { objectFields } from "../ops/logger.ts";
 import { type CertificateWatch, createCertificateIssuer } from "./certificates.ts";

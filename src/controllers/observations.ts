@@ -5,7 +5,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { isKindLeaving } from "../kube/definition.ts";
 import { createReflector, type Reflector, type ReflectorState } from "../kube/reflector.ts";
 import { createStore, type Store } from "../kube/store.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { isCompiledChange, type Watch } from "./watches.ts";

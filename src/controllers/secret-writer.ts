@@ -10,8 +10,8 @@ import type { Secret } from "../api/kubernetes.ts";
 import type { AuthorityKeys } from "../identity/authority-secret.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { isApiError } from "../kube/error.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { keys, manager } from "../model/sidecar.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
 import type { Outcome } from "./work-queue.ts";
 import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
 

@@ -6,7 +6,7 @@ import type { KubernetesObject } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { isApiError } from "../kube/error.ts";
 import type { ObjectReference } from "../model/mesh.ts";
-import { type ObjectKey, objectKey } from "../model/snapshot.ts";
+import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import { type ObjectStatus, type WrittenStatus, withTransitionTimes } from "../reconcilers/programmed.ts";
 import { createRestorations } from "./restorations.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";

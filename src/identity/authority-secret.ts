@@ -10,8 +10,8 @@
  */
 import type { Secret } from "../api/kubernetes.ts";
 import type { AuthorityRecord, IdentityPlan, IdentityProvider } from "../model/identity.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { keys, manager, secretOfServiceAccount } from "../model/sidecar.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
 import { createRoot, type Validity } from "./authority.ts";
 import { belongsTogether, isInBundle, readCertificate } from "./certificate.ts";
 import { decode } from "./renewal.ts";

@@ -3,7 +3,7 @@
  * into a copy. Objects are frozen.
  */
 import type { KubernetesObject } from "../api/kubernetes.ts";
-import { type ObjectKey, objectKey } from "../model/snapshot.ts";
+import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import type { ObjectSink } from "./reflector.ts";
 
 /** One object that came, changed or went. Whether anything reads what changed is for the listener to judge. */

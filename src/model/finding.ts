@@ -1,6 +1,6 @@
 import type { FindingCode, Reason } from "../api/conditions.ts";
 import type { ObjectReference } from "./mesh.ts";
-import type { ObjectKey } from "./snapshot.ts";
+import type { ObjectKey } from "./object-key.ts";
 
 /** Something a user should know and that must not fail health: an entry of `status.findings`. */
 export interface Finding {

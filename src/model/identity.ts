@@ -1,5 +1,5 @@
 /** Where identities come from: what the mesh-wide MeshTLS says, and what is recorded with the authority. */
-import type { ObjectKey } from "./snapshot.ts";
+import type { ObjectKey } from "./object-key.ts";
 
 /** An issuer of cert-manager, or of one of its external issuers. */
 export interface IssuerReference {

@@ -8,8 +8,9 @@
  *
  * A proxy is a class plus a reach, by reference. All lists have a fixed order that does not depend on the input's.
  */
+
+import type { ObjectKey } from "./object-key.ts";
 import type { ApplicationProbe } from "./probe.ts";
-import type { ObjectKey } from "./snapshot.ts";
 
 /** Application protocol of a port: by `appProtocol`, then by the port's name, else `tcp`. Never sniffed. */
 export type Protocol = "http" | "http2" | "grpc" | "tcp";

@@ -1,5 +1,6 @@
 import type { Pod } from "../api/kubernetes.ts";
-import type { MeshSettings, ObjectKey } from "./snapshot.ts";
+import type { ObjectKey } from "./object-key.ts";
+import type { MeshSettings } from "./snapshot.ts";
 
 /** Another replica of the operator. */
 export interface Replica {

@@ -4,6 +4,7 @@ import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { EndpointSlice, Namespace, Pod, Service } from "../api/kubernetes.ts";
 import type { AuthorityRecord, IdentityFault } from "./identity.ts";
 import type { TLSMode } from "./mesh.ts";
+import type { ObjectKey } from "./object-key.ts";
 
 /** How a client speaks to a port: the mesh's TLS, or plaintext. */
 export type Speech = "mutualTLS" | "plaintext";
@@ -16,9 +17,6 @@ export interface ModeHold {
 
 /** Held ports by class id, then by container port; `other` stands for all that have no entry and no mode of their own. */
 export type ModeHolds = ReadonlyMap<string, ReadonlyMap<number | "other", ModeHold>>;
-
-/** `namespace/name` of a namespaced object, or `name` of a cluster-scoped one. Neither part can contain a slash. */
-export type ObjectKey = string;
 
 /**
  * All watched objects at one moment, frozen: the whole input of a compile. Each map is keyed by {@link ObjectKey}.
@@ -59,12 +57,4 @@ export interface MeshSettings {
   /** ServiceAccount that the operator runs as: sidecars accept no other identity from their control plane. */
   readonly operatorServiceAccount: string;
   readonly accessLog: AccessLogSetting;
-}
-
-/** The key of an object in a {@link Snapshot}. */
-export function objectKey(object: {
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}): ObjectKey {
-  const { name, namespace } = object.metadata;
-  return namespace === undefined ? name : `${namespace}/${name}`;
 }

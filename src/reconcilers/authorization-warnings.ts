@@ -4,7 +4,7 @@
  */
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
 import type { Finding } from "../model/finding.ts";
-import { objectKey } from "../model/snapshot.ts";
+import { objectKey } from "../model/object-key.ts";
 import type { AuthorizationReading, AuthorizationSurroundings, WorkloadPolicies } from "./authorization-policy.ts";
 import { findProblems, readAuthorization } from "./authorization-policy.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";

@@ -8,8 +8,8 @@
  */
 import type { EndpointSlice } from "../api/kubernetes.ts";
 import { parseAddressBlock } from "../model/cidr.ts";
-import type { ObjectKey, Snapshot } from "../model/snapshot.ts";
-import { objectKey } from "../model/snapshot.ts";
+import { type ObjectKey, objectKey } from "../model/object-key.ts";
+import type { Snapshot } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { namespaceOf, own, pushTo } from "./objects.ts";
 import type { Workload, Workloads } from "./workloads.ts";

@@ -11,8 +11,8 @@ import { dryRunName } from "../envoy/rbac-dry-run.ts";
 import type { EnvoyResource, ResourceType } from "../envoy/resource.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { MeshRoute, ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { concernsScope } from "../model/port-scope.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
 import type { Compilation } from "./compile.ts";
 
 /** What an object needs of one proxy. */

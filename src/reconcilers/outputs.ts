@@ -7,9 +7,10 @@
 import { bootstrapFiles } from "../envoy/bootstrap.ts";
 import { envoyYAML } from "../envoy/yaml.ts";
 import type { Mesh, ObjectReference, Reach } from "../model/mesh.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import type { DesiredObject } from "../model/output.ts";
 import { configMapOfClass, configMapOfReach, keys, manager } from "../model/sidecar.ts";
-import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
+import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { compare, mountedClass, shortHash } from "../model/workload.ts";
 import type { CompileCache, RecordText } from "./cache.ts";
 import { contentHash } from "./cache.ts";

@@ -11,7 +11,7 @@ import type { Condition, ConditionType } from "../api/conditions.ts";
 import { conditionTypes } from "../api/conditions.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import type { Compilation } from "./compile.ts";
 import type { ProxyCounts } from "./proxies.ts";
 import { countProxies, disconnectedAfter } from "./proxies.ts";

@@ -2,7 +2,7 @@
 import type { EnvoyResource } from "../envoy/resource.ts";
 import type { ProxyState, ProxyStates } from "../model/acknowledgement.ts";
 import type { StatusDecision } from "../model/finding.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import type { Compilation } from "./compile.ts";
 import type { Need } from "./needs.ts";
 import { neededResources, needOfModes } from "./needs.ts";

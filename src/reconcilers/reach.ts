@@ -3,7 +3,7 @@
  * mesh, so that there is one reach.
  */
 import type { Reach } from "../model/mesh.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { compare, shortHash } from "../model/workload.ts";
 import type { ClientService } from "./services.ts";
 import type { Workloads } from "./workloads.ts";

@@ -6,8 +6,9 @@
  */
 import type { Service, ServicePort } from "../api/kubernetes.ts";
 import type { Protocol } from "../model/mesh.ts";
+import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import { ports } from "../model/sidecar.ts";
-import { type ObjectKey, objectKey, type Snapshot } from "../model/snapshot.ts";
+import type { Snapshot } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { findEndpoints, isDestination, isPort, type ServiceEndpoint } from "./endpoints.ts";
 import { byAge, fitsLabels, namespaceOf } from "./objects.ts";

@@ -1,8 +1,8 @@
 /** Backends and mirror of a TrafficSplit: what they are on each port of the root. */
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { Mirror, UnavailableReason, WeightedBackend } from "../model/mesh.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { quote } from "../model/quote.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { InvalidObject } from "./objects.ts";
 import type { ClientService } from "./services.ts";

@@ -2,7 +2,8 @@
 import type { Service } from "../api/kubernetes.ts";
 import type { Finding, Verdict } from "../model/finding.ts";
 import type { RouteMatch } from "../model/mesh.ts";
-import type { ObjectKey, Snapshot } from "../model/snapshot.ts";
+import type { ObjectKey } from "../model/object-key.ts";
+import type { Snapshot } from "../model/snapshot.ts";
 import { resolved } from "./objects.ts";
 import type { ClientPort, ClientService } from "./services.ts";
 import { clusterAddresses } from "./services.ts";

@@ -11,8 +11,9 @@ import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import { validateTrafficSplit } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { Affinity, MeshRoute, ObjectReference, RouteMatch, Routing } from "../model/mesh.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { quote } from "../model/quote.ts";
-import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
+import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import {
   accepted,
   byAge,

@@ -1,7 +1,7 @@
 import type { Namespace, Pod } from "../api/kubernetes.ts";
 import { exemptionsOf } from "../model/exemptions.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { keys } from "../model/sidecar.ts";
-import type { ObjectKey } from "../model/snapshot.ts";
 import { compare, isInjected } from "../model/workload.ts";
 
 /** A namespace of the mesh with pods that should have a sidecar and have none. */

@@ -7,9 +7,9 @@
 import type { Namespace, Pod } from "../api/kubernetes.ts";
 import type { InjectionRecord } from "../model/injection-record.ts";
 import type { SpiffeID, WorkloadClass, WorkloadIdentity } from "../model/mesh.ts";
+import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import { keys } from "../model/sidecar.ts";
-import type { MeshSettings, ObjectKey, Snapshot } from "../model/snapshot.ts";
-import { objectKey } from "../model/snapshot.ts";
+import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import type { NamedPort } from "../model/workload.ts";
 import { compare, isInjected, spiffeId, workloadClassId, workloadTraits } from "../model/workload.ts";
 import { namespaceOf, own } from "./objects.ts";

@@ -1,6 +1,6 @@
 /** The statuses that the objects of a compilation have while proxies come, acknowledge, refuse and go. */
 import type { ProxyState, ProxyStates } from "../../src/model/acknowledgement.ts";
-import type { ObjectKey } from "../../src/model/snapshot.ts";
+import type { ObjectKey } from "../../src/model/object-key.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
 import { type ObjectStatus, objectStatus } from "../../src/reconcilers/programmed.ts";
 import { disconnectedAfter } from "../../src/reconcilers/proxies.ts";

@@ -17,9 +17,9 @@ import type {
   ServicePort,
 } from "../../src/api/kubernetes.ts";
 import { readAuthorityRecord } from "../../src/identity/authority-secret.ts";
+import { type ObjectKey, objectKey } from "../../src/model/object-key.ts";
 import { configMapOfClass, containers, keys, volumes } from "../../src/model/sidecar.ts";
-import type { MeshSettings, ObjectKey, Snapshot } from "../../src/model/snapshot.ts";
-import { objectKey } from "../../src/model/snapshot.ts";
+import type { MeshSettings, Snapshot } from "../../src/model/snapshot.ts";
 import { shortHash, workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 
 /** The installation that tests compile for. */

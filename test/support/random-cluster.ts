@@ -4,7 +4,7 @@ import type { AuthorizationPolicySpec } from "../../src/api/generated/Authorizat
 import type { MeshTLSSpec } from "../../src/api/generated/MeshTLS.ts";
 import type { TrafficSplitSpec } from "../../src/api/generated/TrafficSplit.ts";
 import type { ServicePort } from "../../src/api/kubernetes.ts";
-import { objectKey } from "../../src/model/snapshot.ts";
+import { objectKey } from "../../src/model/object-key.ts";
 import type { GivenObject } from "./objects.ts";
 import { authorizationPolicy, meshTLS, namespace, pod, service, testSettings, trafficSplit } from "./objects.ts";
 

@@ -38,7 +38,7 @@ function sourceFiles(folder: string): string[] {
 const files = sourceFiles(source);
 const imports: readonly Import[] = files.flatMap((file) => {
   const room = relative(source, file).split("/")[0] ?? "";
-  const text = readFileSync(file, "utf8");
+  const text = withoutComments(readFileSync(file, "utf8"));
   return [
     ...text.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm),
   ].map((match) => ({
@@ -62,6 +62,25 @@ describe("imports", () => {
       .filter(({ room, target }) => target.startsWith(".") && room in allowed)
       .filter((entry) => roomOf(entry) !== entry.room && !allowed[entry.room]?.includes(roomOf(entry)));
     expect(wrong).toEqual([]);
+  });
+
+  test("no file imports itself by way of others, types included", () => {
+    const targets = new Map<string, readonly string[]>();
+    for (const { file, target } of imports) {
+      if (!target.startsWith(".")) continue;
+      const path = relative(source, resolve(source, dirname(file), target));
+      targets.set(file, [...(targets.get(file) ?? []), path]);
+    }
+    const circles: string[] = [];
+    const done = new Set<string>();
+    const walk = (file: string, way: readonly string[]): void => {
+      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(" -> "));
+      if (way.includes(file) || done.has(file)) return;
+      for (const target of targets.get(file) ?? []) walk(target, [...way, file]);
+      done.add(file);
+    };
+    for (const file of targets.keys()) walk(file, []);
+    expect(circles).toEqual([]);
   });
 
   test("every folder is a room that the table knows", () => {

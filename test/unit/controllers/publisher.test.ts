@@ -1,10 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { ConfigMap } from "../../../src/api/kubernetes.ts";
 import { keys } from "../../../src/model/sidecar.ts";
 import { recordRevision } from "../../../src/reconcilers/outputs.ts";
 import { setUp, wanted } from "./publisher-world.ts";
-
-const evil = (object: ConfigMap): ConfigMap => ({ ...object, data: { "bootstrap.yaml": "evil" } });
 
 describe("collection", () => {
   test("before anything was compiled nothing is collected, however long that takes", async () => {
