@@ -115,7 +115,7 @@ test("the operator's namespace and kube-system are left alone", async () => {
   await admission.client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
   const spec = volume({ secret: { secretName: "heddle-identity-cart" } });
   for (const namespace of ["heddle-system", "kube-system"])
-    await expect.poll(() => outcome(namespace, { spec }), { timeout: 20_000 }).toBe("taken");
+    await expect.poll(() => outcome(namespace, { spec }), { timeout: 60_000 }).toBe("taken");
 });
 
 describe("an ephemeral container", () => {
@@ -148,7 +148,7 @@ describe("an ephemeral container", () => {
     await admission.client.delete(kinds.MutatingWebhookConfiguration, { name: "heddle" });
     const isAlone = () =>
       add("shop", "debugged", { securityContext: { runAsUser: 1337 } }).then((said) => said === "taken");
-    await until("the webhook to be asked no more", isAlone, { timeout: 20_000 });
+    await until("the webhook to be asked no more", isAlone, { timeout: 60_000 });
     expect(await add("shop", "debugged", variable("heddle-identity-cart"))).toContain("heddle-identities");
   });
 });

@@ -36,7 +36,7 @@ beforeAll(async () => {
   for (const namespace of ["shop", "strict"]) injected.set(namespace, await admission.create(namespace, "model"));
   await client.delete(kinds.MutatingWebhookConfiguration, configuration);
   const isLeftAlone = () => outcome("shop", "gone").then((said) => said.includes("heddle-injected"));
-  await until("the webhook to be asked no more", isLeftAlone, { timeout: 30_000 });
+  await until("the webhook to be asked no more", isLeftAlone, { timeout: 60_000 });
 });
 afterAll(() => admission.stop());
 
@@ -126,7 +126,7 @@ describe("a pod that nobody injected", () => {
         await client.apply(kinds.Namespace, { metadata: { name: namespace, labels: { [keys.inject]: inject } } });
         const find = () => outcome(namespace, "own").then((said) => said === "taken" || said);
         // Its default ServiceAccount may not be there yet.
-        await expect.poll(find, { timeout: 20_000 }).toBe(true);
+        await expect.poll(find, { timeout: 60_000 }).toBe(true);
       }
     }
   });
@@ -142,7 +142,7 @@ describe("a pod that nobody injected", () => {
       };
       return status?.conditions?.find(({ type }) => type === "ReplicaFailure")?.message ?? "";
     };
-    await expect.poll(failure, { timeout: 20_000 }).toMatch(/Pod made-\S+ has no sidecar/);
+    await expect.poll(failure, { timeout: 60_000 }).toMatch(/Pod made-\S+ has no sidecar/);
   });
 });
 
@@ -243,7 +243,7 @@ test("the API server finds nothing wrong with the expressions", async () => {
       };
       return found.status?.observedGeneration === undefined ? "not looked at" : found.status.typeChecking;
     };
-    await expect.poll(status, { timeout: 20_000 }).toEqual({});
+    await expect.poll(status, { timeout: 60_000 }).toEqual({});
   }
 });
 
@@ -262,7 +262,7 @@ describe("a webhook that does not answer", () => {
   test("by its failure policy: pods of the mesh are refused by its name, others and exempt ones are taken", async () => {
     await install("Fail");
     const refused = () => outcome("shop", "waits");
-    await expect.poll(refused, { timeout: 20_000 }).toContain('failed calling webhook "inject.heddle.dev"');
+    await expect.poll(refused, { timeout: 60_000 }).toContain('failed calling webhook "inject.heddle.dev"');
     await expect.poll(() => outcome("strict", "waits")).toContain('failed calling webhook "enforce.heddle.dev"');
     expect(await outcome("outside", "free")).toBe("taken");
     expect(await outcome("shop", "out", { labels: { [keys.inject]: "disabled" } })).toBe("taken");
@@ -273,7 +273,7 @@ describe("a webhook that does not answer", () => {
   test("with the failure policy Ignore: pods of the mesh are refused by the policy", async () => {
     await install("Ignore");
     for (const namespace of ["shop", "strict"])
-      await expect.poll(() => outcome(namespace, "waits"), { timeout: 20_000 }).toContain("has no sidecar");
+      await expect.poll(() => outcome(namespace, "waits"), { timeout: 60_000 }).toContain("has no sidecar");
     expect(await outcome("outside", "free")).toBe("taken");
     await remove();
   });

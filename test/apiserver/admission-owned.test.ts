@@ -128,7 +128,7 @@ beforeAll(async () => {
     await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
   for (const file of certManagerFiles)
     await client.apply(kinds.CustomResourceDefinition, parse(await certManagerDefinition(file)));
-  await until("cert-manager's kinds", () => client.list(kinds.Certificate), { timeout: 30_000 });
+  await until("cert-manager's kinds", () => client.list(kinds.Certificate), { timeout: 60_000 });
   await createPolicies(client);
 
   const writes = ["--verb=*", "--resource=configmaps,secrets,certificates.cert-manager.io"];
@@ -157,7 +157,7 @@ beforeAll(async () => {
   // What the policies keep is what the operator makes.
   const create = (object: object) => kubectl(operator, ["create", "-f", "-"], object);
   const isKept = () => tries.create(users.clerk, configMap("any", ours)).then((said) => refused.test(said));
-  await until("the policies to be kept", isKept, { timeout: 30_000 });
+  await until("the policies to be kept", isKept, { timeout: 60_000 });
   const made = [
     configMap("heddle-cart-0123456789", ours),
     secret("heddle-identity-cart", ours),

@@ -53,7 +53,7 @@ beforeAll(async () => {
   for (const definition of definitions())
     await world.client.apply(kinds.CustomResourceDefinition, permissive(definition));
   for (const { kind, name, spec } of stored)
-    await until(`${name} to be stored`, () => create(object(kind, name, { spec })), { timeout: 30_000 });
+    await until(`${name} to be stored`, () => create(object(kind, name, { spec })), { timeout: 60_000 });
   for (const definition of definitions()) await world.client.apply(kinds.CustomResourceDefinition, definition);
 
   const classId = await world.createPod("shop/cart-1", { app: "cart", address: "10.1.0.1", ready: false });

@@ -231,7 +231,7 @@ describe("the provider CertManager", () => {
         const is = (sought: string) => conditions.some(({ type, status }) => type === sought && status === "True");
         return is("Ready") && !is("Issuing");
       };
-      await until("cert-manager to have issued", isOver, { timeout: 30_000 });
+      await until("cert-manager to have issued", isOver, { timeout: 60_000 });
       await certManager?.stop();
     });
     test.each<readonly [string, string, () => Promise<Readonly<Record<string, string>>>]>([

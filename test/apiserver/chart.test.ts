@@ -53,11 +53,11 @@ beforeAll(async () => {
       "its ServiceAccount",
       async () => (await tryKubectl(["get", "sa", "default", "-n", each])).status === 0,
       {
-        timeout: 30_000,
+        timeout: 60_000,
       },
     );
   const served = async () => (await tryKubectl(["get", "podmonitors,prometheusrules,certificates", "-A"])).status === 0;
-  await until("the kinds of others to be served", served, { timeout: 30_000 });
+  await until("the kinds of others to be served", served, { timeout: 60_000 });
 });
 
 afterAll(async () => {
@@ -209,7 +209,7 @@ async function startOperator(...more: readonly string[]): Promise<{
   });
   const metrics = async () => (await fetch(`http://127.0.0.1:${health}/metrics`)).text();
   const ready = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
-  await until("the operator to be ready", ready, { timeout: 30_000, process: operator });
+  await until("the operator to be ready", ready, { timeout: 60_000, process: operator });
   return { stop: () => operator.stop("SIGTERM"), log: () => readFileSync(logFile, "utf8"), port: webhook, metrics };
 }
 
@@ -317,7 +317,7 @@ spec:
     for (const each of ["shop", "rest", "gone"]) await createNamespace(each, "privileged");
     for (const each of ["shop", "rest"]) {
       const exists = async () => (await tryKubectl(["get", "sa", "default", "-n", each])).status === 0;
-      await until("its ServiceAccount", exists, { timeout: 30_000 });
+      await until("its ServiceAccount", exists, { timeout: 60_000 });
       await kubectl(["apply", "-f", "-"], pod(each));
       await enrol(each);
     }
@@ -441,7 +441,7 @@ describe("the cluster's roles", patient, () => {
     for (const role of ["view", "edit", "admin"])
       await kubectl(["create", "rolebinding", role, "-n", "shop", `--clusterrole=${role}`, `--user=${role}`]);
     const aggregated = async () => (await can("admin", "create", "meshtls")) === "yes";
-    await until("the roles to be aggregated", aggregated, { timeout: 30_000 });
+    await until("the roles to be aggregated", aggregated, { timeout: 60_000 });
   });
 
   test.each([

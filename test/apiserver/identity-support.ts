@@ -49,7 +49,7 @@ export const base64 = (text: string): string => Buffer.from(text).toString("base
 
 /** Asks again until it is as expected; what it throws counts as an answer. */
 export const eventually = <T>(read: () => Promise<T>) =>
-  expect.poll(() => read().catch((error: unknown) => error), { timeout: 30_000 });
+  expect.poll(() => read().catch((error: unknown) => error), { timeout: 60_000 });
 
 /** Starts an API server with our CRDs and both namespaces; `flags` are the operator's. No operator runs yet. */
 export async function startIdentityWorld(
@@ -64,7 +64,7 @@ export async function startIdentityWorld(
   }
   await client.create(kinds.Namespace, { metadata: { name: root } });
   await client.create(kinds.Namespace, { metadata: { name: "shop", labels: { [keys.inject]: "enabled" } } });
-  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 30_000 });
+  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 60_000 });
   const [xds, webhook, health] = await freePorts(3);
   let output = "";
   let child: ChildProcess | undefined;
@@ -115,7 +115,7 @@ export async function startIdentityWorld(
           output += chunk.toString();
         });
       const isReady = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok === ready;
-      await until("the operator to say whether it is ready", isReady, { timeout: 30_000 });
+      await until("the operator to say whether it is ready", isReady, { timeout: 60_000 });
     },
     stopOperator,
     secret,

@@ -51,7 +51,7 @@ beforeAll(async () => {
   } as ObjectToWrite);
   await world.startOperator();
   await world.createPod("other");
-  await until("the first identity", () => isGood("other").catch(() => false), { timeout: 30_000 });
+  await until("the first identity", () => isGood("other").catch(() => false), { timeout: 60_000 });
 });
 
 afterAll(async () => {
@@ -252,7 +252,7 @@ describe("the Secret of the webhook", () => {
           new X509Certificate(certificate).toString() === shown
         );
       };
-      await until("it to be mended and served", isMended, { timeout: 30_000 });
+      await until("it to be mended and served", isMended, { timeout: 60_000 });
       const trusted = await authorityRoot();
       for (const certificate of seen) {
         expect(isIssuedBy(certificate, trusted)).toBe(true);

@@ -7,7 +7,7 @@ import { clientWith, createWire, viaPort } from "./kube-support.ts";
 
 const namespace = "kube-lease";
 const client = createKubeClient({ kubeconfig: apiServer().kubeconfig });
-const deadline = { timeout: 15_000, interval: 10 };
+const deadline = { timeout: 60_000, interval: 10 };
 
 beforeAll(async () => {
   await client.apply(kinds.Namespace, { metadata: { name: namespace } });

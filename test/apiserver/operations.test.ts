@@ -43,7 +43,7 @@ beforeAll(async () => {
   }
   await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
   await client.create(kinds.Namespace, { metadata: { name: "shop", labels: { [keys.inject]: "enabled" } } });
-  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 15_000 });
+  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 60_000 });
   const [xds = 0, webhook = 0, healthPort = 0] = await freePorts(3);
   ports = { xds, webhook, health: healthPort };
   await startOperator();
@@ -183,7 +183,7 @@ function review(
 describe("the operator", () => {
   test("every metric of the reference is there, and what happens moves it", async () => {
     await createInjectedPod("cart-1", "cart");
-    await until("the identity of cart", () => secret("heddle-identity-cart", "shop"), { timeout: 15_000 });
+    await until("the identity of cart", () => secret("heddle-identity-cart", "shop"), { timeout: 60_000 });
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
     expect(await review(authority, new Agent(), "metrics")).toMatchObject({ status: 200, allowed: true });
     const text = await metrics();
@@ -211,7 +211,7 @@ describe("the operator", () => {
       metadata: { name: "streams-1", namespace: "shop" },
       status,
     } as ObjectToWrite);
-    await until("the identity of streams", () => secret("heddle-identity-streams", "shop"), { timeout: 15_000 });
+    await until("the identity of streams", () => secret("heddle-identity-streams", "shop"), { timeout: 60_000 });
     const { uid = "" } = (await client.get(kinds.Pod, { namespace: "shop", name: "streams-1" })).metadata;
     const count = async (series: string) => sampleOf(await metrics(), `heddle_xds_${series}`);
     expect(await count("streams")).toBe(0);
@@ -258,7 +258,7 @@ describe("the operator", () => {
     const spec = { serviceAccountName: "cart", containers: [{ name: "app", image: "app" }] };
     for (const name of ["left-out-1", "left-out-2"])
       await client.create(kinds.Pod, { metadata: { name, namespace: "shop" }, spec } as ObjectToWrite);
-    await expect.poll(pods, { timeout: 20_000 }).toBe(2);
+    await expect.poll(pods, { timeout: 60_000 }).toBe(2);
     const told = async (): Promise<readonly string[]> => {
       const { items } = await client.list(kinds.Event);
       return (items as readonly KubernetesEvent[])
@@ -266,10 +266,10 @@ describe("the operator", () => {
         .map(({ metadata, regarding }) => `${metadata.namespace}: ${regarding.kind} ${regarding.name}`)
         .toSorted();
     };
-    await expect.poll(told, { timeout: 20_000 }).toContain("shop: Pod left-out-1");
-    await expect.poll(told, { timeout: 20_000 }).toContain("default: Namespace shop");
+    await expect.poll(told, { timeout: 60_000 }).toContain("shop: Pod left-out-1");
+    await expect.poll(told, { timeout: 60_000 }).toContain("default: Namespace shop");
     await client.delete(kinds.Pod, { namespace: "shop", name: "left-out-2" });
-    await expect.poll(pods, { timeout: 20_000 }).toBe(1);
+    await expect.poll(pods, { timeout: 60_000 }).toBe(1);
   });
 
   test("no metric of the reference stays at zero", async () => {
@@ -310,7 +310,7 @@ describe("the operator", () => {
     );
     const replaced = async () =>
       decode(await secret("heddle-identity-keys", "shop"), "tls.key") !== "a-secret-of-somebody";
-    await until("the Secret to be put back", replaced, { timeout: 15_000 });
+    await until("the Secret to be put back", replaced, { timeout: 60_000 });
     const lines = linesOfLog().map((line) => JSON.parse(line) as { level: string; msg: string; time: string });
     expect(lines.length).toBeGreaterThan(20);
     for (const line of lines) expect(line).toMatchObject({ level: expect.any(String), msg: expect.any(String) });

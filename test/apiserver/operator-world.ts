@@ -93,7 +93,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
       await client.apply(kinds.CustomResourceDefinition, document?.toJS() as KubernetesObject);
     }
     for (const kind of [kinds.TrafficSplit, kinds.AuthorizationPolicy, kinds.MeshTLS])
-      await until(`${kind.plural} to be served`, () => client.list(kind), { timeout: 30_000 });
+      await until(`${kind.plural} to be served`, () => client.list(kind), { timeout: 60_000 });
   };
   await installDefinitions();
   const createNamespace = async (name: string): Promise<void> => {
@@ -124,7 +124,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
     );
     const output = (): string => readFileSync(logFile, "utf8");
     await until(`${name} to be ready`, async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, {
-      timeout: 30_000,
+      timeout: 60_000,
     });
     const replica: Replica = {
       output,
@@ -183,7 +183,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
       await until(
         `the end of ${definition.name}`,
         () => client.get(kinds.CustomResourceDefinition, definition).then(() => false, isGone),
-        { timeout: 30_000 },
+        { timeout: 60_000 },
       );
     },
     writes: () => countWrites(server),

@@ -64,7 +64,7 @@ async function startOperator(): Promise<typeof operator> {
     });
   const started = { process: child, output: () => output, health };
   await until(`the operator to be ready`, async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, {
-    timeout: 15_000,
+    timeout: 60_000,
   });
   return started;
 }
@@ -92,7 +92,7 @@ beforeAll(async () => {
     const body = { ...shipped, webhooks } as ObjectToWrite;
     await client.apply(kinds[shipped.kind], body, { fieldManager: "kubectl" });
   }
-  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 15_000 });
+  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 60_000 });
   operator = await startOperator();
 });
 

@@ -46,7 +46,7 @@ async function edit(name: string, change: (object: ConfigMap) => object): Promis
           () => "again",
         );
       },
-      { timeout: 15_000 },
+      { timeout: 60_000 },
     )
     .toBe("done");
 }

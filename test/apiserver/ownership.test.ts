@@ -27,7 +27,7 @@ beforeAll(async () => {
   const configuration = { metadata: { name: webhookConfiguration }, webhooks: [webhook] };
   await world.client.create(kinds.MutatingWebhookConfiguration, configuration as ObjectToWrite);
   replicas.push(await world.startReplica("first"));
-  await until("the first to lead", async () => (await world.leader()) === "first", { timeout: 30_000 });
+  await until("the first to lead", async () => (await world.leader()) === "first", { timeout: 60_000 });
   replicas.push(await world.startReplica("second"));
 });
 
@@ -49,7 +49,7 @@ async function outputsOf(namespace: string): Promise<readonly string[]> {
 
 describe("what the operator writes", () => {
   test("is the leader's alone: records, identities, statuses, the caBundle, events", async () => {
-    const wait = { timeout: 30_000 };
+    const wait = { timeout: 60_000 };
     const classId = await createPod("shop/cart-1", "cart", "10.1.0.1");
     const policy = { metadata: { name: "cart", namespace: "shop" }, spec: { rules: [{}] } };
     await world.client.create(kinds.AuthorizationPolicy, policy as ObjectToWrite);
@@ -106,7 +106,7 @@ describe("what the operator writes", () => {
 
   test("has the operator's label, and neither finalizers nor labels by which installers prune", async () => {
     const name = configMapOfClass(await createPod("shop/owned-1", "owned", "10.1.0.3"));
-    const wait = { timeout: 30_000 };
+    const wait = { timeout: 60_000 };
     await expect.poll(() => outputsOf("shop"), wait).toContain(name);
     await expect.poll(() => outputsOf("shop"), wait).toContain(secretOfServiceAccount("owned"));
     /** Resources of which the operator writes whole objects. */

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const definition = readFileSync(resolve(import.meta.dirname, "../../crds/authorizationpolicies.yaml"), "utf8");
   await client.apply(kinds.CustomResourceDefinition, parse(definition) as KubernetesObject);
   await client.create(kinds.Namespace, { metadata: { name: "shop" } });
-  await until("the CRD to be served", () => client.list(kinds.AuthorizationPolicy), { timeout: 15_000 });
+  await until("the CRD to be served", () => client.list(kinds.AuthorizationPolicy), { timeout: 60_000 });
   const labels = { app: "cart" };
   const mesh = clusterOf([
     pod("shop/cart-0", { labels, addresses: ["10.1.0.1"], ports: [{ containerPort: 8080 }] }),

@@ -173,7 +173,7 @@ describe("pods of workloads are injected, and the workloads are not changed", ()
         const { items } = await client.list(kinds.Pod, { namespace: "shop" });
         return (items as readonly PodDetails[]).find(({ metadata }) => metadata.name.startsWith(`${name}-`));
       },
-      { timeout: 30_000 },
+      { timeout: 60_000 },
     );
     expect(isInjected(pod)).toBe(true);
     expect(pod.metadata.annotations?.[keys.class]).toBe(workloadClassId(workloadTraits(pod, "shop")));

@@ -149,7 +149,7 @@ export async function startAdmission(
       () => false,
       (error: unknown) => String(error).includes("heddle-injected"),
     );
-  await until("the policies to be kept", isRefused, { timeout: 30_000 });
+  await until("the policies to be kept", isRefused, { timeout: 60_000 });
   for (const [name] of others) {
     const rules = [{ apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"] }];
     const namespaceSelector = { matchExpressions: [{ key: keys.inject, operator: "Exists" }] };

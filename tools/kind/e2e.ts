@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { cacheDirectory } from "../binaries/cache.ts";
 import { binary } from "../binaries.ts";
+import { raiseInotifyInstances } from "../inotify.ts";
 import { collect, endOf, run } from "../processes.ts";
 import { daemonAnswers } from "./docker.ts";
 import { nodeParts, publicNodeImage } from "./node-image.ts";
@@ -22,6 +23,7 @@ const minute = 60_000;
 const groupPrefix = "heddle-e2e-";
 
 async function main(vitestArguments: readonly string[]): Promise<number> {
+  raiseInotifyInstances();
   const daemon = await daemonAnswers();
   const pulled = daemon && (await canPull());
   if (!pulled) {
