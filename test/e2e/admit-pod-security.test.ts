@@ -1,9 +1,11 @@
 /** The Pod Security of application namespaces. That the operator's own may be `restricted`, the installation of these tests shows. */
-import { expect, test } from "vitest";
-import { kubectlOn, useMesh } from "./cluster.ts";
+import { afterAll, expect, test } from "vitest";
+import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
 import { appYaml } from "./workloads.ts";
 
 const mesh = useMesh();
+
+const levels = ["restricted", "baseline"];
 
 const namespaceOf = (level: string): string => `security-${level}`;
 
@@ -26,6 +28,8 @@ metadata:
 `);
 }
 
+afterAll(() => removeNamespaces(mesh().cluster, ...levels.map(namespaceOf)));
+
 test("operators run in a namespace that is restricted", async () => {
   const enforced = "jsonpath={.metadata.labels.pod-security\\.kubernetes\\.io/enforce}";
   expect(await kubectlOn(mesh().cluster, "get", "namespace", "heddle-system", "-o", enforced)).toBe("restricted");
@@ -33,7 +37,7 @@ test("operators run in a namespace that is restricted", async () => {
 });
 
 test("where the redirect is not allowed, a pod is refused, and told which container asks for what", async () => {
-  for (const level of ["restricted", "baseline"]) {
+  for (const level of levels) {
     await namespaceWith(level);
     const { status, stderr } = await mesh().cluster.kubectl(["create", "-f", "-"], pod(level));
     expect(status).not.toBe(0);

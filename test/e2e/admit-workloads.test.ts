@@ -1,7 +1,7 @@
 /** Sidecars in pods of every controller of Kubernetes. */
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { kubectlOn, useMesh } from "./cluster.ts";
+import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
 import {
   appYaml,
   deploymentYaml,
@@ -46,6 +46,8 @@ spec:
     spec:${jobSpec("nightly").replaceAll("\n", "\n  ")}
 ---
 `;
+
+afterAll(() => removeNamespaces(mesh().cluster, namespace));
 
 beforeAll(async () => {
   const web = deploymentYaml(namespace, "web", serve, 2) + serviceYaml(namespace, "web");

@@ -1,7 +1,7 @@
 /** What only a real kubelet does to sidecars. */
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { useMesh } from "./cluster.ts";
+import { removeNamespaces, useMesh } from "./cluster.ts";
 import { appYaml, deploymentYaml, namespaceYaml, podsOf, serviceYaml, sidecarOf } from "./workloads.ts";
 
 const mesh = useMesh();
@@ -12,6 +12,8 @@ async function serverPod() {
   if (pod === undefined) throw new Error("no pod of the server");
   return pod;
 }
+
+afterAll(() => removeNamespaces(mesh().cluster, namespace));
 
 beforeAll(async () => {
   const server = deploymentYaml(namespace, "server", appYaml('serve, "8080"')) + serviceYaml(namespace, "server");

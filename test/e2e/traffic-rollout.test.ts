@@ -2,9 +2,9 @@
  * Pods are replaced, come and go under constant load: of podinfo, which is nobody's of this project. The same without the
  * mesh, beside it, is the control.
  */
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { kubectlOn, useMesh } from "./cluster.ts";
+import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
 import { appYaml, deploymentYaml, initContainersOf, namespaceYaml, podsOf, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
@@ -34,6 +34,8 @@ async function rolledOut(replicas: number): Promise<void> {
   };
   await until(`${replicas} pods of podinfo`, counted, { timeout: 120_000, interval: 500 });
 }
+
+afterAll(() => removeNamespaces(mesh().cluster, ...namespaces));
 
 beforeAll(async () => {
   for (const namespace of namespaces) {
