@@ -81,6 +81,8 @@ export default defineConfig({
       },
       // On a kind cluster, which `make e2e` makes.
       { test: { ...endToEnd, name: "e2e", include: ["test/e2e/*.test.ts"] } },
+      // After all of them: what was asked for in the whole run, and the end of the mesh.
+      { test: { ...endToEnd, name: "e2e-last", include: ["test/e2e/last/*.test.ts"] } },
     ],
   },
 });

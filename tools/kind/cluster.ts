@@ -1,6 +1,7 @@
 /** A kind cluster: made, filled with images, removed; and its pods as scenes and tests speak to them. */
 import { binary } from "../binaries.ts";
 import type { ClusterAccess } from "../cluster.ts";
+import { repository } from "../demo/mesh.ts";
 import { type CommandResult, collect, run, start } from "../processes.ts";
 
 const name = "heddle-e2e";
@@ -17,7 +18,8 @@ export async function createCluster(options: {
   await removeCluster();
   const { configuration, image, kubeconfig } = options;
   const flags = ["--name", name, "--config", configuration, "--image", image, "--kubeconfig", kubeconfig];
-  await run(await binary("kind"), ["create", "cluster", ...flags, "--wait=180s", "--retain"]);
+  // Paths in the configuration are the repository's.
+  await run(await binary("kind"), ["create", "cluster", ...flags, "--wait=180s", "--retain"], { cwd: repository });
 }
 
 /** Writes the logs of the node and of its containers to a folder; does not fail. */
