@@ -1,22 +1,8 @@
-/** Bundles the operator into one file, which is what production runs: `node dist/heddle.mjs`. */
+/** `make build`: dist/heddle.mjs. */
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { build } from "esbuild";
+import { bundleOperator } from "./bundle.ts";
 
-const root = resolve(import.meta.dirname, "..");
-const outfile = resolve(root, "dist/heddle.mjs");
-
-await build({
-  entryPoints: [resolve(root, "src/main.ts")],
-  outfile,
-  bundle: true,
-  platform: "node",
-  target: "node24",
-  format: "esm",
-  minifySyntax: true,
-  legalComments: "none",
-  logLevel: "warning",
-  // CommonJS dependencies call require() for Node's built-in modules.
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-});
+const outfile = resolve(import.meta.dirname, "../dist/heddle.mjs");
+await bundleOperator(outfile);
 console.log(`dist/heddle.mjs: ${(statSync(outfile).size / 1024 / 1024).toFixed(1)} MiB`);

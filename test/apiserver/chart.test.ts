@@ -10,13 +10,12 @@ import { binary } from "../../tools/binaries.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { certManagerDefinition, prometheusDefinition } from "../../tools/definitions.ts";
 import { collect, freePorts, startProcess, until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { operatorProgram, startApiServer } from "../support/api-server.ts";
 import { chart, helm, objectsOf, render, valueSets } from "../support/chart.ts";
 import { eventually } from "./operator-world.ts";
 
 const namespace = "heddle-system";
 const install = resolve(chart, "../../install.yaml");
-const main = resolve(chart, "../../src/main.ts");
 const definitions = ["authorizationpolicies", "meshtls", "trafficsplits"].map((plural) => `${plural}.heddle.dev`);
 
 let server: ControlPlane;
@@ -204,9 +203,14 @@ async function startOperator(...more: readonly string[]): Promise<{
     ...more,
   ];
   const logFile = join(files, "operator.log");
-  const operator = startProcess("operator", process.execPath, [main, `--kubeconfig=${kubeconfig}`, ...flags], {
-    logFile,
-  });
+  const operator = startProcess(
+    "operator",
+    process.execPath,
+    [operatorProgram(), `--kubeconfig=${kubeconfig}`, ...flags],
+    {
+      logFile,
+    },
+  );
   const metrics = async () => (await fetch(`http://127.0.0.1:${health}/metrics`)).text();
   const ready = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
   await until("the operator to be ready", ready, { timeout: 60_000, process: operator });

@@ -14,7 +14,7 @@ import { containers, keys } from "../../src/model/sidecar.ts";
 import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { freePorts, until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { operatorProgram, startApiServer } from "../support/api-server.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
 
@@ -101,10 +101,9 @@ export async function startIdentityWorld(
         "drain-grace": "0s",
         ...flags,
       };
-      const main = join(repository, "src/main.ts");
       const started = spawn(
         process.execPath,
-        [main, ...Object.entries(all).map(([name, value]) => `--${name}=${value}`)],
+        [operatorProgram(), ...Object.entries(all).map(([name, value]) => `--${name}=${value}`)],
         {
           stdio: ["ignore", "pipe", "pipe"],
         },

@@ -17,7 +17,7 @@ import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import { metricTable } from "../../src/ops/metric-table.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { freePorts, until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { operatorProgram, startApiServer } from "../support/api-server.ts";
 import { TestClient } from "../xds/client.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -61,7 +61,7 @@ async function startOperator(): Promise<void> {
   };
   operator = spawn(
     process.execPath,
-    [join(repository, "src/main.ts"), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
+    [operatorProgram(), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   for (const stream of [operator.stdout, operator.stderr])

@@ -15,7 +15,7 @@ import { containers, keys } from "../../src/model/sidecar.ts";
 import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { freePorts, startProcess, until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { operatorProgram, startApiServer } from "../support/api-server.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
 const serviceAccount: Kind = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
@@ -119,7 +119,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
     const child = startProcess(
       name,
       process.execPath,
-      [join(repository, "src/main.ts"), ...args.map(([flag, value]) => `--${flag}=${value}`)],
+      [operatorProgram(), ...args.map(([flag, value]) => `--${flag}=${value}`)],
       { logFile },
     );
     const output = (): string => readFileSync(logFile, "utf8");

@@ -17,7 +17,7 @@ import { configMapOfClass, containers, keys } from "../../src/model/sidecar.ts";
 import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { freePorts, until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { operatorProgram, startApiServer } from "../support/api-server.ts";
 import { shippedObject } from "../support/manifests.ts";
 
 interface ShippedConfiguration extends KubernetesObject {
@@ -52,7 +52,7 @@ async function startOperator(): Promise<typeof operator> {
   };
   const child = spawn(
     process.execPath,
-    [join(repository, "src/main.ts"), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
+    [operatorProgram(), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
     {
       stdio: ["ignore", "pipe", "pipe"],
     },

@@ -13,6 +13,8 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** The run's shared API server, started by `global-setup-api-server.ts`. */
     apiServer: ApiServer;
+    /** Path of the operator as one file, bundled there. */
+    operator: string;
   }
 }
 
@@ -24,6 +26,9 @@ declare module "vitest" {
 export function apiServer(): ApiServer {
   return inject("apiServer");
 }
+
+/** Path of the operator as one file, made from the sources of now. */
+export const operatorProgram = (): string => inject("operator");
 
 /**
  * An API server of the caller's own, about 3 s to start: for tests that restart it or need controllers. `stop` also
