@@ -185,21 +185,27 @@ export async function until<T>(
   }
 }
 
-/** Free TCP ports of 127.0.0.1: free at this moment, and all different. */
+/** Where {@link freePorts} looks: below the ports that the kernel gives to outgoing connections, above all that have a meaning here. */
+const portRange = { from: 20_000, count: 12_000 } as const;
+let nextPort = Math.floor(Math.random() * portRange.count);
+
+/**
+ * Free TCP ports of 127.0.0.1, all different. Processes that run side by side begin to look in different places, so that
+ * none takes what another was just given.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = portRange.from + (nextPort++ % portRange.count);
+    if (await isFree(port)) ports.push(port);
+  }
   return ports;
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
