@@ -101,38 +101,6 @@ test("a TCP probe of a port on which nobody listens fails, although the sidecar 
   expect((await appOf("deaf")).ready).toBe(false);
 });
 
-/** The paths that the application of a pod was asked for, as it tells over its own loopback. */
-async function pathsAskedOf(pod: string): Promise<readonly string[]> {
-  const script = `fetch("http://127.0.0.1:8080/received").then((answer) => answer.text()).then(console.log)`;
-  const { stdout, stderr } = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", script]);
-  if (stdout === "") throw new Error(stderr);
-  const { received } = JSON.parse(stdout) as { received: Readonly<Record<string, number>> };
-  return Object.keys(received).map((key) => /\/\S*/.exec(key)?.[0] ?? key);
-}
-
-test("liveness is the application's, and postStart reaches it", async () => {
-  await mesh().apply(
-    deployment(
-      "alive",
-      // The hook is of a container that starts later, and again should the first not listen yet; that one is not started again
-      // for being slow, since it would forget who has asked.
-      `livenessProbe: {httpGet: {path: /alive, port: http}, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 30}
-        - name: beside
-          image: heddle-demo-app:dev
-          args: [serve, "8090"]
-          lifecycle: {postStart: {httpGet: {path: /hook, port: 8080}}}`,
-    ),
-  );
-  await mesh().waitCondition("deployment", namespace, "alive", "Available", "True", 120);
-  const { pod } = await appOf("alive");
-  const isAsked = async (): Promise<boolean> => {
-    const paths = await pathsAskedOf(pod);
-    return paths.includes("/alive") && paths.includes("/hook");
-  };
-  await until("a liveness probe and the hook", isAsked, { timeout: 60_000 });
-  expect((await appOf("alive")).ready).toBe(true);
-});
-
 test("an application that does not answer its liveness probe is started again, and its sidecar is not", async () => {
   await mesh().apply(
     deployment(
