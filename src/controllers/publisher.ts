@@ -27,6 +27,9 @@ import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
 /** An object without a reason is deleted this long after its reason went, so that a restarting workload keeps its own. */
 const collectAfter = 60_000;
 
+/** So long the watch may take to show an object that was made. Whether it is there is asked for after that. */
+const showsWithin = 30_000;
+
 /** Writes of ConfigMaps per second at most. */
 export const recordRate = 200;
 
@@ -75,6 +78,14 @@ export function createPublisher(
   const unwanted = new Map<ObjectKey, number>();
   const timers = createKeyedTimers(clock, (key) => add(key));
   const known = new Map<ObjectKey, Known>();
+  /** Versions that the watch has shown since a write began that has no answer yet. */
+  const shownMeanwhile = new Map<ObjectKey, Set<string>>();
+  /** What was made and is gone again between two lists is never shown. */
+  const unshown = createKeyedTimers(clock, (key) => {
+    if (!known.get(key)?.before.includes(absent)) return;
+    known.delete(key);
+    add(key);
+  });
   const restorations = createRestorations({ ...options, retry: (key) => add(key), onChange: options.onRestoring });
   const versionOf = (observed: ConfigMap | undefined): string => observed?.metadata.resourceVersion ?? absent;
 
@@ -168,6 +179,8 @@ export function createPublisher(
   };
   const write = async (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): Promise<Outcome> => {
     const target = targetOf(key, wanted, observed);
+    const shown = new Set<string>();
+    shownMeanwhile.set(key, shown);
     const outcome = await retryConflicts(options, kinds.ConfigMap.kind, async () => {
       let before = [versionOf(observed)];
       let now: ConfigMap;
@@ -181,10 +194,11 @@ export function createPublisher(
         // It was so already, and no event will come.
         if (versionOf(now) === versionOf(observed)) return;
       }
-      // The watch may be faster than the answer.
-      const isSeen = !before.includes(versionOf(options.observed().get(key)));
+      // The watch may be faster than the answer, and have shown by now that the object is gone again.
+      const isSeen = [...shown].some((version) => !before.includes(version));
       known.set(key, { wanted, target, before: isSeen ? [] : before, uid: now.metadata.uid });
-    });
+      if (!isSeen && before.includes(absent)) unshown.after(key, showsWithin);
+    }).finally(() => shownMeanwhile.delete(key));
     const part = wanted.metadata.annotations[keys.recorded];
     if (outcome === "done" && part !== undefined) {
       const note =
@@ -244,6 +258,7 @@ export function createPublisher(
     },
     // Only what is seen waits for a restoration; something else that is wanted does not.
     observe: (key) => {
+      shownMeanwhile.get(key)?.add(versionOf(options.observed().get(key)));
       if (desired !== undefined && !isSettled(key) && !restorations.isWaiting(key)) queue.add(key);
     },
     resync: addAll,
@@ -253,6 +268,7 @@ export function createPublisher(
     stop: async () => {
       restorations.stop();
       timers.stop();
+      unshown.stop();
       await queue.stop();
     },
   };

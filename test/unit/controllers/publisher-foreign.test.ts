@@ -169,6 +169,30 @@ describe("a foreign edit", () => {
     expect(events).toEqual(["ForeignEdit"]);
   });
 
+  test("that deletes it before the API server has answered is undone, and so is one that no watch has shown", async () => {
+    const { clock, calls, events, publisher, see, stored, unanswered } = setUp({ echo: false });
+    unanswered.push((name) => {
+      see(name);
+      stored.delete(`shop/${name}`);
+      see(name);
+    });
+    publisher.setDesired([wanted("heddle-cart", "1")]);
+    await clock.advance(10);
+    expect(calls).toEqual(["create heddle-cart", "create heddle-cart"]);
+    expect(events).toEqual(["ForeignEdit"]);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+    // The watch was away, and its next list is as the last one was.
+    stored.delete("shop/heddle-cart");
+    await clock.advance(29_000);
+    expect(calls.length).toBe(2);
+    await clock.advance(2_000);
+    expect(calls.slice(2)).toEqual(["create heddle-cart"]);
+    see("heddle-cart");
+    await clock.advance(60_000);
+    expect(calls.length).toBe(3);
+    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+  });
+
   test("from before the operator's start is one if the content is not what its revision says; an older revision is none", async () => {
     const { clock, events, publisher, store } = setUp();
     store(evil(wanted("heddle-cart", "1")));

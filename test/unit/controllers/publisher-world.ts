@@ -19,6 +19,8 @@ export const wanted = (name: string, text: string, more: Readonly<Record<string,
 
 /** A publisher over a small API server: what is written is stored at once, and seen when the test says so. */
 export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; readonly early?: number } = {}) {
+  /** What happens to an object after it was created and before the API server has answered. */
+  const unanswered: ((name: string) => void)[] = [];
   const fake = createFakeClock();
   /** Long timers fire so many milliseconds early, as Node's do by up to one. */
   const setTimeout: typeof fake.setTimeout = (action, milliseconds) =>
@@ -66,7 +68,9 @@ export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; rea
     create: async (_kind: unknown, object: ConfigMap) => {
       calls.push(`create ${object.metadata.name}`);
       if (stored.has(`shop/${object.metadata.name}`)) throw errorOf(409, "AlreadyExists", "conflict");
-      return store(object);
+      const created = store(object);
+      unanswered.shift()?.(object.metadata.name);
+      return created;
     },
     apply: async (_kind: unknown, object: ConfigMap) => {
       const { name, uid, resourceVersion } = object.metadata;
@@ -123,6 +127,7 @@ export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; rea
     refused,
     leaving,
     leading,
+    unanswered,
     publisher,
     restoring,
     store,
