@@ -1,8 +1,7 @@
 import { kinds } from "../api/kinds.ts";
 import type { KubernetesObject } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { createRepairs } from "./repairs.ts";
-import { createKeyedTimers } from "./timers.ts";
+import { createForeignEdits } from "./foreign-edits.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { retryConflicts, type WriterOptions } from "./writer.ts";
 
@@ -49,25 +48,19 @@ export function createWebhookBundle(
   },
 ): WebhookBundle {
   let caBundle: string | undefined;
-  /** What was there last by our doing: anything else is somebody's edit. */
-  const established = new Map<WebhookConfigurationKind, string>();
-  const repairs = createRepairs(options.clock);
-  const timers = createKeyedTimers(options.clock, (key) => queue.add(key));
+  const edits = createForeignEdits({ ...options, retry: (key) => queue.add(key), onChange: () => {} });
   const work = async (key: string): Promise<Outcome> => {
     if (!isWebhookConfiguration(key)) return "done";
     const observed = options.observed(key);
     if (caBundle === undefined || observed === undefined || !options.isLeader()) return "done";
     const webhooks = observed.webhooks ?? [];
     if (webhooks.every((webhook) => webhook.clientConfig?.caBundle === caBundle)) {
-      established.set(key, caBundle);
+      edits.settled(key, caBundle);
       return "done";
     }
-    if (established.get(key) === caBundle) {
-      const wait = repairs.wait(key);
-      if (wait > 0) {
-        timers.after(key, wait);
-        return "done";
-      }
+    const edit = edits.judge(key, caBundle);
+    if (edit === "later") return "done";
+    if (edit === "now") {
       const note =
         "Somebody changed a caBundle of this configuration, which the operator keeps; it is put back. Until then the API " +
         `server could not ask the webhook, and ${consequences[key]}.`;
@@ -95,7 +88,7 @@ export function createWebhookBundle(
     observe: (kind) => queue.add(kind),
     resync,
     stop: () => {
-      timers.stop();
+      edits.stop();
       return queue.stop();
     },
   };
