@@ -25,7 +25,10 @@ import { BufferSchema } from "./generated/envoy/extensions/filters/http/buffer/v
 import { CustomResponseSchema } from "./generated/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.js";
 import { HealthCheckSchema } from "./generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
 import { RBACSchema } from "./generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
-import type { HttpFilterJson } from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import type {
+  HttpConnectionManagerJson,
+  HttpFilterJson,
+} from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { LocalResponsePolicySchema } from "./generated/envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy_pb.js";
 import { UpstreamTlsContextSchema } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { TcpConnectionPoolProtoSchema } from "./generated/envoy/extensions/upstreams/http/tcp/v3/tcp_connection_pool_pb.js";
@@ -50,6 +53,7 @@ const circuitBreakers: CircuitBreakersJson = {
   thresholds: [{ maxConnections: underWay, maxPendingRequests: underWay, maxRequests: underWay }],
 };
 
+const isHook = ({ kind }: ApplicationProbe): boolean => kind === "postStart" || kind === "preStop";
 const isChecked = (probe: ApplicationProbe): probe is CheckedProbe => probe.type === "GRPC";
 const isForwarded = (probe: ApplicationProbe): probe is ForwardedProbe => probe.type !== "GRPC";
 
@@ -208,9 +212,42 @@ export function probeRoutes(probes: readonly ApplicationProbe[]): RouteJson[] {
   return probes.filter(isForwarded).flatMap(routesOf);
 }
 
-function timeoutOf({ kind, timeoutSeconds }: ForwardedProbe): string {
-  if (kind === "postStart" || kind === "preStop") return longestHandler;
-  return timeoutSeconds === undefined ? longestProbe : `${timeoutSeconds}s`;
+/**
+ * A lifecycle handler succeeds for the kubelet by any answer, whatever its status, and fails by none, as when nobody listens
+ * yet. So where the application gives none, the kubelet must not be given one either: a redirect to what is no URL is the
+ * answer that its HTTP client takes for an error, and the reason is in the event.
+ */
+export function handlerReplies(
+  probes: readonly ApplicationProbe[],
+): Pick<HttpConnectionManagerJson, "localReplyConfig"> {
+  const handlers = probes.filter(isForwarded).filter(isHook);
+  if (handlers.length === 0) return {};
+  return {
+    localReplyConfig: {
+      mappers: handlers.map(({ container, kind }) => ({
+        filter: {
+          andFilter: {
+            filters: [
+              { headerFilter: { header: { name: ":path", stringMatch: { exact: probePath(container, kind) } } } },
+              { responseFlagFilter: {} },
+            ],
+          },
+        },
+        statusCode: 302,
+        headersToAdd: [
+          {
+            header: { key: "location", value: ":the application gave no answer (%RESPONSE_FLAGS%)" },
+            appendAction: "OVERWRITE_IF_EXISTS_OR_ADD",
+          },
+        ],
+      })),
+    },
+  };
+}
+
+function timeoutOf(probe: ForwardedProbe): string {
+  if (isHook(probe)) return longestHandler;
+  return probe.timeoutSeconds === undefined ? longestProbe : `${probe.timeoutSeconds}s`;
 }
 
 function routesOf(probe: ForwardedProbe): readonly RouteJson[] {

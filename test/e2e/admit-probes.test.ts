@@ -101,6 +101,50 @@ test("a TCP probe of a port on which nobody listens fails, although the sidecar 
   expect((await appOf("deaf")).ready).toBe(false);
 });
 
+/** The paths that the application of a pod was asked for, as it tells over its own loopback. */
+async function pathsAskedOf(pod: string): Promise<readonly string[]> {
+  const script = `fetch("http://127.0.0.1:8080/received").then((answer) => answer.text()).then(console.log)`;
+  const { stdout, stderr } = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", script]);
+  if (stdout === "") throw new Error(stderr);
+  const { received } = JSON.parse(stdout) as { received: Readonly<Record<string, number>> };
+  return Object.keys(received).map((key) => /\/\S*/.exec(key)?.[0] ?? key);
+}
+
+const beside = (port: number): string => `
+        - name: beside
+          image: heddle-demo-app:dev
+          args: [serve, "8090"]
+          lifecycle: {postStart: {httpGet: {path: /hook, port: ${port}}}}`;
+
+test("liveness is the application's, and postStart reaches it: one that nobody hears yet fails, and is tried again", async () => {
+  // Nothing is started again for being slow to listen but the container with the hook: the other would forget who has asked.
+  const liveness = "livenessProbe: {httpGet: {path: /alive, port: http}, periodSeconds: 1, failureThreshold: 100}";
+  await mesh().apply(deployment("alive", `${liveness}${beside(8080)}`));
+  await mesh().waitCondition("deployment", namespace, "alive", "Available", "True", 120);
+  const { pod } = await appOf("alive");
+  const isAsked = async (): Promise<boolean> => {
+    const paths = await pathsAskedOf(pod);
+    return paths.includes("/alive") && paths.includes("/hook");
+  };
+  await until("a liveness probe and the hook", isAsked, { timeout: 60_000 });
+  expect((await appOf("alive")).ready).toBe(true);
+});
+
+test("a hook that the application does not answer fails, as without a sidecar", async () => {
+  await mesh().apply(deployment("unheard", beside(8999)));
+  const failed = async (): Promise<boolean> => {
+    const get = ["get", "events", "-n", namespace, "--field-selector=reason=FailedPostStartHook", "-o", "json"];
+    const { items } = JSON.parse((await mesh().cluster.kubectl(get)).stdout) as {
+      items: { message: string; involvedObject: { name: string } }[];
+    };
+    return items.some(
+      ({ message, involvedObject }) =>
+        involvedObject.name.startsWith("unheard-") && message.includes(":the application gave no answer (UF)"),
+    );
+  };
+  await until("an event of the hook's failure", failed, { timeout: 60_000, interval: 500 });
+});
+
 test("an application that does not answer its liveness probe is started again, and its sidecar is not", async () => {
   await mesh().apply(
     deployment(
