@@ -53,6 +53,8 @@ interface Options {
 /** One kind of all namespaces, or of this one. */
 interface Part {
   readonly namespace: string | undefined;
+  /** Whether all else goes on without it: a namespace may be gone, and its Role with it. */
+  readonly isOptional: boolean;
   readonly reflector: Reflector;
   /** True once it was listed, or may not be: false when stopped before. */
   readonly settled: Promise<boolean>;
@@ -89,7 +91,7 @@ function reflect(options: Options, watch: Watch, store: Store<KubernetesObject>,
     onError: (error) =>
       options.logger.error({ kind: watch.kind, ...where, error }, "an event of a watch could not be handled"),
   });
-  return { namespace, reflector, settled: Promise.race([reflector.whenSynced(), forbidden.promise]) };
+  return { namespace, isOptional, reflector, settled: Promise.race([reflector.whenSynced(), forbidden.promise]) };
 }
 
 /**
@@ -115,9 +117,7 @@ export function createObservations(options: Options): Observations {
   const always = rows.filter(({ watch }) => watch.onDemand !== true);
   const partsOf = (kind: KindName): readonly Part[] => rows.find(({ watch }) => watch.kind === kind)?.parts ?? [];
   const isForbidden = ({ reflector }: Part): boolean => !reflector.synced && reflector.state === "forbidden";
-  /** A namespace may be gone, and its Role with it: all others do not wait for that one. */
-  const isSettled = (part: Part): boolean =>
-    part.reflector.synced || (isForbidden(part) && part.namespace !== options.namespaces?.[0]);
+  const isSettled = (part: Part): boolean => part.reflector.synced || (part.isOptional && isForbidden(part));
   const stores = new Map(rows.map(({ watch, store }) => [watch.kind, store]));
   return {
     of: (kind) => stores.get(kind)?.entries() ?? new Map(),
