@@ -35,14 +35,13 @@ import { objectFields } from "../ops/logger.ts";
 import { type CertificateWatch, createCertificateIssuer } from "./certificates.ts";
 import { createForeignEdits } from "./foreign-edits.ts";
 import { createSecretWriter, type SecretContent } from "./secret-writer.ts";
-import { createKeyedTimers } from "./timers.ts";
+import { createGrace, createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import type { WriterOptions } from "./writer.ts";
 
 const rootLife = 10 * 365 * 86_400_000;
 /** Clocks differ: a certificate is valid from a little before it was issued. */
 const longestSlack = 60_000;
-const collectAfter = 60_000;
 
 /** A certificate with the roots that peers are checked against, all PEM. */
 export interface Credentials extends KeyPair {
@@ -111,8 +110,7 @@ export function createIdentityController(
   let own = { root: "", renewAt: 0, life: 0 };
   let ownText = "";
   let webhookText = "";
-  /** What is there without a reason, and since when, by the monotonic clock. */
-  const unwanted = new Map<ObjectKey, number>();
+  const unwanted = createGrace(clock, (key) => queue.add(key));
   const faults = new Map<ObjectKey, IdentityFault>();
 
   const timers = createKeyedTimers(clock, (key) => queue.add(key));
@@ -305,21 +303,15 @@ export function createIdentityController(
     const certificate = options.certificates.observed().get(key);
     if (secret === undefined) setFault(key, undefined);
     if (secret === undefined && certificate === undefined) {
-      unwanted.delete(key);
+      unwanted.end(key);
       return issuer.remove(key);
     }
     const isIdentity = (name || (certificate?.metadata.name ?? "")).startsWith(secretOfServiceAccount(""));
     if (!options.isLeader() || !isIdentity) return "done";
-    const since = unwanted.get(key) ?? clock.monotonic();
-    const left = since + collectAfter - clock.monotonic();
-    if (left > 0) {
-      unwanted.set(key, since);
-      timers.after(key, left);
-      return "done";
-    }
+    if (!unwanted.isOver(key)) return "done";
     // The Certificate goes first: or its Secret would come back. Its end brings this key again.
     if (certificate !== undefined) return issuer.remove(key);
-    unwanted.delete(key);
+    unwanted.end(key);
     return secret === undefined ? "done" : writer.remove(secret);
   };
 
@@ -341,12 +333,12 @@ export function createIdentityController(
     const { provider } = wanted.plan;
     if (provider.kind === "CertManager") {
       if (identity === undefined) return "done";
-      unwanted.delete(key);
+      unwanted.end(key);
       return ensureIssued(key, identity, provider.issuer);
     }
     if (issuing === undefined) return "done";
     if (key === ownKey) return ensureOwn(issuing, wanted.plan);
-    unwanted.delete(key);
+    unwanted.end(key);
     return identity === undefined ? "done" : ensureSecret(key, identity, issuing);
   };
   const queue = createWorkQueue({ ...options, name: "identities", work, concurrency: 4, rate: 200 });
@@ -391,6 +383,7 @@ export function createIdentityController(
     },
     stop: () => {
       timers.stop();
+      unwanted.stop();
       edits.stop();
       return queue.stop();
     },

@@ -20,12 +20,9 @@ import { keys, manager } from "../model/sidecar.ts";
 import { recordedStart } from "../reconcilers/outputs.ts";
 import { differenceOf, isLeftOfRecord, isRecord, isTamperedWith, restored, withKept } from "./record-difference.ts";
 import { createRestorations } from "./restorations.ts";
-import { createKeyedTimers } from "./timers.ts";
+import { createGrace, createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
-
-/** An object without a reason is deleted this long after its reason went, so that a restarting workload keeps its own. */
-const collectAfter = 60_000;
 
 /** So long the watch may take to show an object that was made. Whether it is there is asked for after that. */
 const showsWithin = 30_000;
@@ -74,9 +71,7 @@ export function createPublisher(
   const { client, clock } = options;
   /** Undefined until something was compiled: till then nobody knows what is to exist, and nothing is collected. */
   let desired: ReadonlyMap<ObjectKey, DesiredObject> | undefined;
-  /** What is there without a reason, and since when, by the monotonic clock. */
-  const unwanted = new Map<ObjectKey, number>();
-  const timers = createKeyedTimers(clock, (key) => add(key));
+  const unwanted = createGrace(clock, (key) => add(key));
   const known = new Map<ObjectKey, Known>();
   /** Versions that the watch has shown since a write began that has no answer yet. */
   const shownMeanwhile = new Map<ObjectKey, Set<string>>();
@@ -102,10 +97,10 @@ export function createPublisher(
       restorations.end(key);
       known.delete(key);
       if (observed !== undefined && isRecord(observed)) return false;
-      unwanted.delete(key);
+      unwanted.end(key);
       return true;
     }
-    unwanted.delete(key);
+    unwanted.end(key);
     if (options.isLeaving(wanted.metadata.namespace)) {
       restorations.end(key);
       return true;
@@ -126,15 +121,8 @@ export function createPublisher(
   };
 
   const collect = async (key: ObjectKey, { metadata }: ConfigMap): Promise<Outcome> => {
-    const now = clock.monotonic();
-    const since = unwanted.get(key) ?? now;
-    const left = since + collectAfter - now;
-    if (left > 0) {
-      unwanted.set(key, since);
-      timers.after(key, left);
-      return "done";
-    }
-    unwanted.delete(key);
+    if (!unwanted.isOver(key)) return "done";
+    unwanted.end(key);
     const { name, namespace = "", uid = "", resourceVersion = "" } = metadata;
     return retryConflicts(options, kinds.ConfigMap.kind, () =>
       client.delete(kinds.ConfigMap, { name, namespace }, { preconditions: { uid, resourceVersion } }),
@@ -267,7 +255,7 @@ export function createPublisher(
     },
     stop: async () => {
       restorations.stop();
-      timers.stop();
+      unwanted.stop();
       unshown.stop();
       await queue.stop();
     },

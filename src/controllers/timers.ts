@@ -9,6 +9,38 @@ export interface KeyedTimers {
   stop(): void;
 }
 
+/** What has no reason any more goes a while later, since the reason may come back: a workload that is started again. */
+export interface Grace {
+  /** Whether the time of this key is over; where it has not begun it begins, and `act` is called with the key at its end. */
+  isOver(key: string): boolean;
+  /** There is a reason again, or nothing is left to go. */
+  end(key: string): void;
+  stop(): void;
+}
+
+/** How long what has no reason stays, in milliseconds. */
+const graceMs = 60_000;
+
+/** Times that call `act` with their key when they are over. */
+export function createGrace(clock: Clock, act: (key: string) => void): Grace {
+  /** By the monotonic clock. */
+  const since = new Map<string, number>();
+  const timers = createKeyedTimers(clock, act);
+  return {
+    isOver: (key) => {
+      const now = clock.monotonic();
+      const begun = since.get(key) ?? now;
+      const left = begun + graceMs - now;
+      if (left <= 0) return true;
+      since.set(key, begun);
+      timers.after(key, left);
+      return false;
+    },
+    end: (key) => void since.delete(key),
+    stop: timers.stop,
+  };
+}
+
 /** Timers cannot be longer. */
 const longestTimer = 2 ** 31 - 1;
 

@@ -3,6 +3,7 @@
  * replica, and in an event of the namespace, which is the leader's to write, once when it begins.
  */
 import type { Namespace } from "../api/kubernetes.ts";
+import { isEnrolled, isNeverInjected } from "../model/exemptions.ts";
 import { keys } from "../model/sidecar.ts";
 import type { Observed } from "./mesh-controller.ts";
 import type { WriterOptions } from "./writer.ts";
@@ -30,10 +31,9 @@ export function createUnmanagedNamespaces(
   const logged = new Set<string>();
   const told = new Set<string>();
   const isUnmanaged = ({ metadata: { name, labels, deletionTimestamp } }: Namespace): boolean =>
-    ["enabled", "enforced"].includes(labels?.[keys.inject] ?? "") &&
+    isEnrolled(labels) &&
     deletionTimestamp === undefined &&
-    name !== options.rootNamespace &&
-    name !== "kube-system" &&
+    !isNeverInjected(name, options.rootNamespace) &&
     !options.isManaged(name);
   return {
     look: () => {

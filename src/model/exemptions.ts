@@ -97,6 +97,16 @@ export function exemptingParts({ metadata, spec }: ExemptiblePod): {
   };
 }
 
+/** Whether a namespace with these labels puts its pods into the mesh. */
+export function isEnrolled(labels: Readonly<Record<string, string>> | undefined): boolean {
+  const value = labels !== undefined && Object.hasOwn(labels, keys.inject) ? labels[keys.inject] : undefined;
+  return value === "enabled" || value === "enforced";
+}
+
+/** Whether no pod of this namespace is ever injected, whatever its labels: the cluster's own parts, and the operator. */
+export const isNeverInjected = (namespace: string, rootNamespace: string): boolean =>
+  namespace === rootNamespace || namespace === "kube-system";
+
 /** Whether the pod asks for no sidecar. */
 export function optsOut(pod: ExemptiblePod): boolean {
   return pod.metadata.labels?.[keys.inject] === optedOut;

@@ -1,5 +1,5 @@
 import type { Namespace, Pod } from "../api/kubernetes.ts";
-import { exemptionsOf } from "../model/exemptions.ts";
+import { exemptionsOf, isEnrolled, isNeverInjected } from "../model/exemptions.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import { keys } from "../model/sidecar.ts";
 import { compare, isInjected } from "../model/workload.ts";
@@ -10,9 +10,6 @@ export interface UninjectedPods {
   /** Sorted by name; at least one. */
   readonly pods: readonly Pod[];
 }
-
-/** The namespace of the cluster's own parts, which are never injected. */
-const systemNamespace = "kube-system";
 
 /**
  * Where pods run without a sidecar although their namespace asks for one and nothing exempts them: they were created
@@ -26,10 +23,11 @@ export function uninjectedPods(
   const found = new Map<string, Pod[]>();
   for (const pod of pods.values()) {
     const name = pod.metadata.namespace ?? "";
-    const label = namespaces.get(name)?.metadata.labels?.[keys.inject];
-    if ((label !== "enabled" && label !== "enforced") || name === rootNamespace || name === systemNamespace) continue;
+    const labels = namespaces.get(name)?.metadata.labels;
+    if (!isEnrolled(labels) || isNeverInjected(name, rootNamespace)) continue;
     if (hasEnded(pod) || isInjected(pod)) continue;
-    if (exemptionsOf({ enforced: label === "enforced" }).some((exemption) => exemption.applies(pod))) continue;
+    if (exemptionsOf({ enforced: labels?.[keys.inject] === "enforced" }).some((exemption) => exemption.applies(pod)))
+      continue;
     found.set(name, [...(found.get(name) ?? []), pod]);
   }
   return [...found]

@@ -4,15 +4,15 @@
  *   Pod (injected, alive) --live labels, ServiceAccount, ports--> Workload, which becomes a WorkloadClass
  *   Namespace (labelled, or with an injected pod) ----------------> enrolled
  */
-import type { Namespace, Pod } from "../api/kubernetes.ts";
+import type { Pod } from "../api/kubernetes.ts";
+import { isEnrolled } from "../model/exemptions.ts";
 import type { InjectionRecord } from "../model/injection-record.ts";
 import type { SpiffeID, WorkloadClass, WorkloadIdentity } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/object-key.ts";
-import { keys } from "../model/sidecar.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import type { NamedPort } from "../model/workload.ts";
 import { compare, isInjected, spiffeId, workloadClassId, workloadTraits } from "../model/workload.ts";
-import { namespaceOf, own } from "./objects.ts";
+import { namespaceOf } from "./objects.ts";
 
 /** A class before services and policies have shaped it. */
 export interface Workload {
@@ -103,12 +103,8 @@ function familiesOf(pods: readonly Pod[]): WorkloadClass["families"] {
 
 /** Names of the namespaces whose Services are in the mesh. */
 export function enrolledNamespaces(snapshot: Snapshot, workloads: Workloads): ReadonlySet<string> {
-  const isLabelled = (namespace: Namespace) => {
-    const value = own(namespace.metadata.labels, keys.inject);
-    return value === "enabled" || value === "enforced";
-  };
-  const labelled = [...snapshot.namespaces.values()].filter(isLabelled).map(({ metadata }) => metadata.name);
-  return new Set([...labelled, ...workloads.ofNamespace.keys()]);
+  const labelled = [...snapshot.namespaces.values()].filter(({ metadata }) => isEnrolled(metadata.labels));
+  return new Set([...labelled.map(({ metadata }) => metadata.name), ...workloads.ofNamespace.keys()]);
 }
 
 /** Every identity that a pod of the mesh needs, sorted by namespace and ServiceAccount. */

@@ -1,4 +1,5 @@
 import { annotationPrefix, boundSettings, parseBound, podAnnotations } from "../model/annotations.ts";
+import { isEnrolled } from "../model/exemptions.ts";
 import { quote } from "../model/quote.ts";
 import { containers, keys } from "../model/sidecar.ts";
 
@@ -26,13 +27,12 @@ export function warnOfNamespace({ labels, annotations }: NamespaceMetadata, isMa
       `label ${keys.inject} is ${quote(inject)}, which has no effect: "enabled" puts pods into the mesh, "enforced" does and lets none opt out`,
     );
   }
-  if ((inject === "enabled" || inject === "enforced") && (level === "baseline" || level === "restricted")) {
+  if (isEnrolled(labels) && (level === "baseline" || level === "restricted")) {
     lines.push(
       `label ${podSecurityLabel} is ${level}, which refuses pods of the mesh: their container ${containers.redirect} needs NET_ADMIN and NET_RAW. Label it privileged, or leave the namespace out of the mesh`,
     );
   }
-  if ((inject === "enabled" || inject === "enforced") && !isManaged)
-    lines.push(`pods of the mesh are refused here: ${unmanagedNamespace}`);
+  if (isEnrolled(labels) && !isManaged) lines.push(`pods of the mesh are refused here: ${unmanagedNamespace}`);
   return [...lines, ...Object.entries(annotations).flatMap(([key, value]) => warnOfAnnotation(key, value))];
 }
 

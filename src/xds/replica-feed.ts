@@ -100,7 +100,7 @@ export function createReplicaFeed(
   };
 }
 
-/** Everything of which a session tells something. */
+/** Everything of which a session tells something: always in the same order, so that equal sets have equal texts. */
 function knownBy(session: Session | undefined): Known {
   if (session === undefined) return [];
   const { groups, readiness } = session.target;
@@ -109,7 +109,7 @@ function knownBy(session: Session | undefined): Known {
     const names = new Set([...open.keys(), ...subscribed]);
     if (wildcard) for (const { byType } of groups) for (const name of byType[type].keys()) names.add(name);
     if (wildcard && type === "listener") names.add(readiness.name);
-    return [...names].flatMap((name) => {
+    return [...names].sort().flatMap((name) => {
       const state = session.resource(type, name);
       return state === undefined ? [] : [[type, name, state] as const];
     });
@@ -119,15 +119,11 @@ function knownBy(session: Session | undefined): Known {
 type Known = readonly (readonly [ResourceType, string, ResourceState])[];
 
 const acknowledgedOf = (known: Known): AcknowledgedSet =>
-  known
-    .flatMap(([type, name, { acknowledged }]) =>
-      acknowledged === undefined ? [] : [[type, name, acknowledged] as const],
-    )
-    .sort((a, b) => compare(a[0], b[0]) || compare(a[1], b[1]));
+  known.flatMap(([type, name, { acknowledged }]) =>
+    acknowledged === undefined ? [] : [[type, name, acknowledged] as const],
+  );
 
 const rejectedOf = (known: Known) =>
   known.flatMap(([type, name, { rejected }]) =>
     rejected === undefined ? [] : [[type, name, rejected.version, rejected.message] as const],
   );
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

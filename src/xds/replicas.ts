@@ -87,10 +87,14 @@ export function createReplicas(options: {
   };
   local.onChange(note);
 
+  const loseAll = ({ states, lastAnswer = clock.now() }: Poller): void => {
+    for (const [pod, state] of states) states.set(pod, lost(state, lastAnswer));
+  };
+
   const take = (poller: Poller, page: ReplicaPage): void => {
     if (page.epoch !== poller.epoch) {
       // Another process: what the one before knew and this one does not say is over.
-      for (const [pod, state] of poller.states) poller.states.set(pod, lost(state, poller.lastAnswer ?? clock.now()));
+      loseAll(poller);
     }
     const changed = new Set(page.epoch === poller.epoch ? [] : poller.states.keys());
     poller.epoch = page.epoch;
@@ -119,7 +123,7 @@ export function createReplicas(options: {
     );
     // What it said last may be outdated, so all of it is asked for again.
     poller.epoch = "";
-    for (const [pod, state] of poller.states) poller.states.set(pod, lost(state, poller.lastAnswer ?? clock.now()));
+    loseAll(poller);
     note(new Set(poller.states.keys()));
   };
 
@@ -259,10 +263,7 @@ export function createReplicas(options: {
       return () => listeners.delete(listener);
     },
     stop: () => {
-      for (const poller of pollers.values()) {
-        poller.ended.abort();
-        poller.session?.destroy();
-      }
+      for (const poller of pollers.values()) end(poller);
     },
   };
 }
