@@ -135,7 +135,7 @@ export function createCertificateIssuer(
         };
         const body = { ...desired, metadata } as unknown as ObjectToWrite;
         const outcome = await retryConflicts(options, "Certificate", () => client.replace(kinds.Certificate, body));
-        if (outcome === "done") edits.written(key, JSON.stringify(desired), resourceVersion);
+        if (outcome === "done") edits.written(key, JSON.stringify(desired), [resourceVersion]);
         return { outcome };
       }
       edits.settled(key, JSON.stringify(desired));

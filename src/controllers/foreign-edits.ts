@@ -7,15 +7,22 @@ import { createRestorations } from "./restorations.ts";
 export interface ForeignEdits {
   /** The object is as it is meant to be. */
   settled(key: ObjectKey, meant: string): void;
-  /** The object was written over this version of it, to be as it is meant to be. */
-  written(key: ObjectKey, meant: string, version: string | undefined): void;
-  /** Whether the watch still shows the version that was written over: it has not seen the write. */
+  /**
+   * The object was written, to be as it is meant to be: over these versions of it, which are none where the watch has shown
+   * the outcome already.
+   */
+  written(key: ObjectKey, meant: string, over: readonly (string | undefined)[]): void;
+  /** Whether the watch still shows a version that was written over: it has not seen the write. */
   isBehind(key: ObjectKey, version: string | undefined): boolean;
   /**
    * Of an object that is not as it is meant to be: `none` if that may be nobody's doing, as for one who begins to lead, or
    * means something else by now. Else somebody has changed it, and it is put back `now` or `later`, ever more slowly.
    */
   judge(key: ObjectKey, meant: string): "none" | "now" | "later";
+  /** Whether `retry` is going to be called with this key. */
+  isWaiting(key: ObjectKey): boolean;
+  /** What is remembered of all objects is no longer known to be so, as when somebody else has led meanwhile. */
+  reset(): void;
   /** The object is wanted no more. */
   forget(key: ObjectKey): void;
   /** Keys of what somebody has changed and what is not put back yet. */
@@ -32,20 +39,26 @@ export function createForeignEdits(options: {
 }): ForeignEdits {
   const restorations = createRestorations(options);
   const established = new Map<ObjectKey, string>();
-  const replaced = new Map<ObjectKey, string | undefined>();
+  const replaced = new Map<ObjectKey, readonly (string | undefined)[]>();
   return {
     settled: (key, meant) => {
       established.set(key, meant);
+      replaced.delete(key);
       restorations.end(key);
     },
-    written: (key, meant, version) => {
+    written: (key, meant, over) => {
       established.set(key, meant);
-      replaced.set(key, version);
+      replaced.set(key, over);
     },
-    isBehind: (key, version) => replaced.has(key) && replaced.get(key) === version,
+    isBehind: (key, version) => replaced.get(key)?.includes(version) === true,
     judge: (key, meant) => {
       if (established.get(key) !== meant) return "none";
       return restorations.begin(key) ? "now" : "later";
+    },
+    isWaiting: restorations.isWaiting,
+    reset: () => {
+      established.clear();
+      replaced.clear();
     },
     forget: (key) => {
       established.delete(key);

@@ -276,7 +276,7 @@ export function createIdentityController(
     // These cannot be changed: the Secret goes first, and its end brings a new one.
     const isFixed = decision.reason === "WrongType" || decision.reason === "Immutable";
     const outcome = isFixed ? await writer.remove(secret) : await writer.replace(secret, await issue());
-    if (outcome === "done") edits.written(key, meant, secret.metadata.resourceVersion);
+    if (outcome === "done") edits.written(key, meant, [secret.metadata.resourceVersion]);
     return outcome;
   };
 

@@ -8,7 +8,7 @@ import { isApiError } from "../kube/error.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import { type ObjectStatus, type WrittenStatus, withTransitionTimes } from "../reconcilers/programmed.ts";
-import { createRestorations } from "./restorations.ts";
+import { createForeignEdits } from "./foreign-edits.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { retryConflicts, type WriterOptions } from "./writer.ts";
 
@@ -40,9 +40,7 @@ export function createStatusWriter(
   },
 ): StatusWriter {
   let computed: ReadonlyMap<string, ComputedStatus & { readonly text: string }> = new Map();
-  /** What was written, and the versions before it: as long as the watch shows one of them, it has not seen the write. */
-  const known = new Map<string, { readonly text: string; readonly before: readonly string[] }>();
-  const restorations = createRestorations({ ...options, retry: (key) => add(key), onChange: () => {} });
+  const edits = createForeignEdits({ ...options, retry: (key) => add(key), onChange: () => {} });
 
   const versionOf = ({ kind, namespace, name }: ObjectReference): string =>
     options.observed(kind).get(`${namespace}/${name}`)?.metadata.resourceVersion ?? "";
@@ -53,8 +51,7 @@ export function createStatusWriter(
   ): { readonly entry: ComputedStatus & { readonly text: string }; readonly body: StatusBody } | undefined => {
     const entry = computed.get(key);
     if (entry === undefined) {
-      known.delete(key);
-      restorations.end(key);
+      edits.forget(key);
       return undefined;
     }
     const { object, status } = entry;
@@ -64,12 +61,11 @@ export function createStatusWriter(
       return undefined;
     const resourceVersion = observed.metadata.resourceVersion ?? "";
     // What was written is on its way back.
-    if (known.get(key)?.before.includes(resourceVersion)) return undefined;
+    if (edits.isBehind(key, resourceVersion)) return undefined;
     const previous = statusOf(observed);
     const next = withTransitionTimes(previous, status, new Date(options.clock.now()).toISOString());
     if (canonical(next) === canonical(previous)) {
-      known.set(key, { text: entry.text, before: [] });
-      restorations.end(key);
+      edits.settled(key, entry.text);
       return undefined;
     }
     const { apiVersion, kind } = kinds[object.kind];
@@ -105,12 +101,13 @@ export function createStatusWriter(
     const kind = kinds[entry.object.kind];
     const { text } = entry;
     // It was written and is not there: somebody else writes it too.
-    if (known.get(key)?.text === text) {
+    const edit = edits.judge(key, text);
+    if (edit !== "none") {
       const observed = options.observed(entry.object.kind).get(objectKey({ metadata: entry.object }));
       const note = "Somebody has written to the status of this object, which is the operator's; it is put back.";
       if (observed !== undefined)
         options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
-      if (!restorations.begin(key)) return "done";
+      if (edit === "later") return "done";
     }
     const { resourceVersion } = body.metadata;
     return retryConflicts(options, kind.kind, async () => {
@@ -122,7 +119,7 @@ export function createStatusWriter(
       // After the last write the watch shows another version, if the write changed anything and was not seen already.
       const before = isWhole ? [resourceVersion] : [resourceVersion, version];
       const isSeen = (isWhole && version === resourceVersion) || !before.includes(versionOf(entry.object));
-      known.set(key, { text, before: isSeen ? [] : before });
+      edits.written(key, text, isSeen ? [] : before);
     });
   };
   const queue = createWorkQueue({ ...options, name: "statuses", work, concurrency: 4, rate: statusRate });
@@ -146,15 +143,15 @@ export function createStatusWriter(
     // Only what is seen waits for a restoration; something else to be said does not.
     observe: (kind, name) => {
       const key = keyOf(kind, name);
-      if (needed(key) !== undefined && !restorations.isWaiting(key)) queue.add(key);
+      if (needed(key) !== undefined && !edits.isWaiting(key)) queue.add(key);
     },
     resync: () => {
       // What others wrote while they led is no foreign edit.
-      known.clear();
+      edits.reset();
       for (const key of computed.keys()) add(key);
     },
     stop: async () => {
-      restorations.stop();
+      edits.stop();
       await queue.stop();
     },
   };
