@@ -23,7 +23,13 @@ import {
   recordAnnotations,
 } from "../identity/authority-secret.ts";
 import { problemOfIdentity } from "../identity/cert-manager.ts";
-import { decideRenewal, decode, type ExpectedCertificate, spreadRenewal } from "../identity/renewal.ts";
+import {
+  decideRenewal,
+  decode,
+  type ExpectedCertificate,
+  isRenewalRequested,
+  spreadRenewal,
+} from "../identity/renewal.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { IdentityFault, IdentityPlan, IssuerReference } from "../model/identity.ts";
 import type { WorkloadIdentity } from "../model/mesh.ts";
@@ -261,20 +267,21 @@ export function createIdentityController(
     setFault(key, undefined);
     const decision = decideRenewal(secret, expected, clock.now());
     const meant = JSON.stringify([names, keys.certificate, keys.bundle]);
-    if (!decision.issue) {
+    if (!decision.issue && !isRenewalRequested(secret)) {
       edits.settled(key, meant);
       timers.at(key, decision.lookAgainAt);
       return "done";
     }
     if (!options.isLeader() || edits.isBehind(key, secret.metadata.resourceVersion)) return "done";
-    if (decision.reason !== "Expiring" && decision.reason !== "LivesTooLong") {
+    const reason = decision.issue ? decision.reason : "Requested";
+    if (!["Expiring", "LivesTooLong", "Requested"].includes(reason)) {
       if (edits.judge(key, meant) === "later") return "done";
-      const note = `What was in this Secret could not be used (${decision.reason}); a new certificate is issued.`;
+      const note = `What was in this Secret could not be used (${reason}); a new certificate is issued.`;
       options.record(secret, { type: "Warning", reason: "IdentityReplaced", action: "Issue", note });
     }
-    options.logger.info({ ...objectFields(key, "Secret"), reason: decision.reason }, "certificate issued");
+    options.logger.info({ ...objectFields(key, "Secret"), reason }, "certificate issued");
     // These cannot be changed: the Secret goes first, and its end brings a new one.
-    const isFixed = decision.reason === "WrongType" || decision.reason === "Immutable";
+    const isFixed = reason === "WrongType" || reason === "Immutable";
     const outcome = isFixed ? await writer.remove(secret) : await writer.replace(secret, await issue());
     if (outcome === "done") edits.written(key, meant, [secret.metadata.resourceVersion]);
     return outcome;

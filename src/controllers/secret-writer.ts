@@ -1,15 +1,17 @@
 /**
  * Writes the operator's Secrets, and never one that somebody else has made.
  *
- *   the watch sees it              fenced by the version that was seen
+ *   the watch sees it              fenced by the version that was seen; a request to renew it is taken away by the same write
  *   the watch does not see it      nothing there: create it; ours without its label: the label is put back;
  *                                  somebody else's: left alone, and said
  */
 import { kinds } from "../api/kinds.ts";
 import type { Secret } from "../api/kubernetes.ts";
 import type { AuthorityKeys } from "../identity/authority-secret.ts";
+import { isRenewalRequested } from "../identity/renewal.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { isApiError } from "../kube/error.ts";
+import type { ObjectToWrite } from "../kube/objects.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import type { Outcome } from "./work-queue.ts";
@@ -27,7 +29,7 @@ export interface SecretWriter {
    * that has lost its label is ours all the same.
    */
   create(key: ObjectKey, content: () => Promise<SecretContent>, isOurs: (secret: Secret) => boolean): Promise<Outcome>;
-  /** Writes over the version that was seen. */
+  /** Writes over the version that was seen, and takes a request to renew it away. */
   replace(secret: Secret, content: SecretContent): Promise<Outcome>;
   /** Deletes the version that was seen. */
   remove(secret: Secret): Promise<Outcome>;
@@ -89,7 +91,15 @@ export function createSecretWriter(
   };
   return {
     create,
-    replace: (secret, content) => apply(`${secret.metadata.namespace}/${secret.metadata.name}`, content, secret),
+    replace: (secret, content) => {
+      const key = `${secret.metadata.namespace}/${secret.metadata.name}`;
+      if (!isRenewalRequested(secret)) return apply(key, content, secret);
+      const { metadata, ...body } = bodyOf(key, content, secret);
+      // It is the field of whoever set it: no apply of ours can take it away.
+      const annotations = { ...metadata.annotations, [keys.renew]: null };
+      const changes = { ...body, metadata: { ...metadata, annotations } } as unknown as ObjectToWrite;
+      return retryConflicts(options, "Secret", () => client.patch(kinds.Secret, changes));
+    },
     remove: (secret) => {
       const { name, namespace = "", uid = "", resourceVersion = "" } = secret.metadata;
       return retryConflicts(options, "Secret", () =>

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Secret } from "../api/kubernetes.ts";
+import { keys } from "../model/sidecar.ts";
 import { belongsTogether, type CertificateFacts, isIssuedBy, readCertificate } from "./certificate.ts";
 
 /** What the Secret should hold. */
@@ -86,6 +87,11 @@ export function decideRenewal(secret: Secret | undefined, expected: ExpectedCert
   const violated = checks.find((check) => check.violated(input));
   if (violated !== undefined) return { issue: true, reason: violated.reason };
   return { issue: false, lookAgainAt: input.facts === undefined ? now : renewalTime(input.facts, expected.renewAfter) };
+}
+
+/** Whether somebody asks by annotation that the Secret's certificate be issued anew, whatever is in it. */
+export function isRenewalRequested(secret: Secret): boolean {
+  return Object.hasOwn(secret.metadata.annotations ?? {}, keys.renew);
 }
 
 /** The text under a key of a Secret; empty when absent. */

@@ -99,6 +99,11 @@ export interface KubeClient {
   apply<K extends Kind>(kind: K, object: ObjectToWrite, options?: ApplyOptions): Promise<ObjectOf<K>>;
   /** Server-side apply of the status subresource; the object must exist. */
   applyStatus<K extends Kind>(kind: K, object: ObjectToWrite, options?: ApplyOptions): Promise<ObjectOf<K>>;
+  /**
+   * Merge patch (RFC 7386) of an object that exists: null takes a field away, whoever owns it. Conflicts by
+   * `metadata.resourceVersion` and `metadata.uid` as an apply does.
+   */
+  patch<K extends Kind>(kind: K, changes: ObjectToWrite, options?: CallOptions): Promise<ObjectOf<K>>;
   /** Conflicts when it exists. */
   create<K extends Kind>(kind: K, object: ObjectToWrite, options?: CallOptions): Promise<ObjectOf<K>>;
   /** Replaces the whole object; with `metadata.resourceVersion` only that version of it. */
@@ -292,6 +297,12 @@ export function createClient(transport: Transport, clock: Clock): KubeClient {
 
     apply: (kind, object, options = {}) => applyTo(kind, object, options, ""),
     applyStatus: (kind, object, options = {}) => applyTo(kind, object, options, "/status"),
+
+    patch: async (kind, changes, options = {}) => {
+      const path = pathOf(kind, changes.metadata, "", { fieldManager: manager });
+      const body = { value: changes, contentType: "application/merge-patch+json" };
+      return (await call("PATCH", "patch", kind, changes.metadata, path, options, body)) as ObjectOf<typeof kind>;
+    },
 
     create: async (kind, object, options = {}) => {
       const path = pathOf(kind, { namespace: object.metadata.namespace }, "", { fieldManager: manager });

@@ -67,6 +67,8 @@ export const keys = {
   origins: "heddle.dev/origins",
   /** Annotation of a reach's ConfigMap that could not hold all: how many Services of how many it has, such as `120/400`. */
   recorded: "heddle.dev/recorded",
+  /** Annotation that a user puts on an identity's Secret, with any value: it is issued anew, which takes it away. */
+  renew: "heddle.dev/renew",
   /** `heddle` on everything that the operator writes. */
   managedBy: "app.kubernetes.io/managed-by",
 } as const;

@@ -266,6 +266,39 @@ describe("the operator's objects", () => {
     expect(await tries.patch(users.editor, record, patch)).toMatch(refused);
   });
 
+  test("an editor asks by an annotation that an identity be issued anew, and changes nothing else by that", async () => {
+    const asks = (target: Target, annotations: object, more: object = {}) =>
+      tries.patch(users.editor, target, { metadata: { annotations, ...more } });
+    const renew = { [keys.renew]: "now" };
+    expect(await asks(identity, renew)).toBe("taken");
+    expect(await asks(identity, { ...renew, note: "x" })).toMatch(refused);
+    expect(await asks(identity, renew, { labels: { app: "x" } })).toMatch(refused);
+    expect(await tries.patch(users.editor, identity, { metadata: { annotations: renew }, ...edit(identity) })).toMatch(
+      refused,
+    );
+    expect(await asks(record, renew)).toMatch(refused);
+    expect(await tries.patch(users.clerk, authority, { metadata: { annotations: renew } })).toMatch(refused);
+
+    // Beside what others have written there; and it is taken back in the same way.
+    const written = { ...secret("heddle-identity-annotated", ours) };
+    const metadata = { ...written.metadata, annotations: { note: "x", [keys.renew]: "now" } };
+    expect(await kubectl(operator, ["create", "-f", "-"], { ...written, metadata })).toBe("taken");
+    const annotated: Target = ["secret", "heddle-identity-annotated", "-n", "shop"];
+    expect(await asks(annotated, { [keys.renew]: null })).toBe("taken");
+    expect(await asks(annotated, { [keys.renew]: "again" })).toBe("taken");
+    expect(await asks(annotated, { [keys.renew]: null, note: null })).toMatch(refused);
+    expect(await asks(annotated, { [keys.renew]: "again", note: "y" })).toMatch(refused);
+
+    // cert-manager writes that one, and would not read it.
+    const theirs = secret("heddle-identity-issued", ours);
+    const issued = {
+      ...theirs.metadata,
+      annotations: { "cert-manager.io/certificate-name": "heddle-identity-issued" },
+    };
+    expect(await kubectl(operator, ["create", "-f", "-"], { ...theirs, metadata: issued })).toBe("taken");
+    expect(await asks(["secret", "heddle-identity-issued", "-n", "shop"], renew)).toMatch(refused);
+  });
+
   test("nobody is refused who writes again what is there, as a migration of storage does", async () => {
     for (const [kind, target] of [
       [kinds.ConfigMap, record],

@@ -146,6 +146,36 @@ describe("the Secret of an identity", () => {
     await serve("opaque");
   });
 
+  test("asked by annotation to be renewed: issued anew at once, the annotation goes with it, and nobody is accused", async () => {
+    await serve("asked");
+    const name = "heddle-identity-asked";
+    const before = await world.secret(name);
+    const ask = (value: string, more: object = {}) =>
+      world.client.patch(kinds.Secret, {
+        metadata: { name, namespace: "shop", annotations: { [keys.renew]: value, note: "kept", ...more } },
+      } as ObjectToWrite);
+    const seen = [pairOf(before)];
+    // An empty value asks too; the second time, the annotation is of a Secret that was written by a patch.
+    for (const value of ["now", ""]) {
+      await ask(value);
+      await eventually(async () => (await world.secret(name)).metadata.annotations).toEqual({ note: "kept" });
+      expect(await isGood("asked")).toBe(true);
+      seen.push(pairOf(await world.secret(name)));
+    }
+    expect(new Set(seen.map(({ certificate }) => certificate)).size).toBe(3);
+    expect(new Set(seen.map(({ key }) => key)).size).toBe(3);
+    expect((await world.secret(name)).metadata.uid).toBe(before.metadata.uid);
+    const issued = world.output().split("\n");
+    expect(issued.filter((line) => line.includes(name) && line.includes('"reason":"Requested"'))).toHaveLength(2);
+    expect(await world.eventsOf(name)).toEqual([]);
+    // What is damaged at the same time is said to be, and is put back once the operator's fields are everybody's.
+    await world.overwrite(name, { "tls.key": "stranger" });
+    await ask("now");
+    await eventually(() => isGood("asked")).toBe(true);
+    await eventually(async () => (await world.eventsOf(name)).join()).toContain("IdentityReplaced");
+    await eventually(async () => (await world.secret(name)).metadata.annotations).toEqual({ note: "kept" });
+  });
+
   test("without its label: the label is put back, and the certificate stays", async () => {
     await serve("unlabelled");
     const name = "heddle-identity-unlabelled";

@@ -1,4 +1,5 @@
 import { annotationPrefix, podAnnotations } from "../../src/model/annotations.ts";
+import { keys } from "../../src/model/sidecar.ts";
 
 /** The reference page of the annotations that pods and namespaces may have. */
 export function annotationsPage(): string {
@@ -26,6 +27,12 @@ export function annotationsPage(): string {
     "labelled `heddle.dev/inject: enabled`, whose pods may stay out of the mesh altogether, they are free. In one labelled",
     "`enforced` they are refused unless the Namespace has a bound of its own for them. `--bound-exclude-inbound-ports=none`,",
     "and so on, forbids them in the whole mesh.",
+    "",
+    "# Annotation of an identity",
+    "",
+    "| Annotation of a Secret `heddle-identity-<serviceaccount>` | What it does | Value |",
+    "|---|---|---|",
+    `| \`${keys.renew}\` | has the identity [issued anew](../tasks/identity.md#issue-an-identity-anew), and goes as it is | any |`,
     "",
   ].join("\n");
 }

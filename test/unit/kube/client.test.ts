@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
 import { createClient, type KubeClient } from "../../../src/kube/client.ts";
 import { ApiError } from "../../../src/kube/error.ts";
+import type { ObjectToWrite } from "../../../src/kube/objects.ts";
 import { createTransport } from "../../../src/kube/transport.ts";
 import { systemClock } from "../../../src/ops/clock.ts";
 
@@ -100,11 +101,15 @@ describe("requests", () => {
     await client.applyStatus(kinds.TrafficSplit, { metadata: cart, status: {} }, { force: false, fieldManager: "x" });
     await client.delete(kinds.Namespace, { name: "shop" }, { preconditions: { uid: "u" } });
     await client.get(kinds.Pod, { name: "a/../b?c", namespace: "shop" });
+    await client.patch(kinds.Secret, {
+      metadata: { ...cart, annotations: { note: null } },
+    } as unknown as ObjectToWrite);
     expect(requests.map(({ method, url }) => `${method} ${url.pathname}${url.search}`)).toEqual([
       "PATCH /clusters/c1/api/v1/namespaces/shop/configmaps/cart?fieldManager=heddle&force=true",
       "PATCH /clusters/c1/apis/heddle.dev/v1alpha1/namespaces/shop/trafficsplits/cart/status?fieldManager=x&force=false",
       "DELETE /clusters/c1/api/v1/namespaces/shop",
       "GET /clusters/c1/api/v1/namespaces/shop/pods/a%2F..%2Fb%3Fc",
+      "PATCH /clusters/c1/api/v1/namespaces/shop/secrets/cart?fieldManager=heddle",
     ]);
     expect(requests[0]?.headers).toMatchObject({
       authorization: "Bearer 0",
@@ -117,6 +122,8 @@ describe("requests", () => {
       data: { a: "1" },
     });
     expect(JSON.parse(requests[2]?.body ?? "")).toMatchObject({ preconditions: { uid: "u" } });
+    expect(requests[4]?.headers["content-type"]).toBe("application/merge-patch+json");
+    expect(JSON.parse(requests[4]?.body ?? "")).toEqual({ metadata: { ...cart, annotations: { note: null } } });
   });
 
   test("that name no object are not sent", async () => {
