@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
 import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
-import { appYaml, deploymentYaml, namespaceYaml, serviceYaml } from "./workloads.ts";
+import { appYaml, deploymentYaml, namespaceYaml, serviceAccountYaml, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
 const namespace = "repairs";
@@ -20,14 +20,9 @@ afterAll(() => removeNamespaces(mesh().cluster, namespace));
 
 beforeAll(async () => {
   const serve = appYaml('serve, "8080"');
-  const workloads = deploymentYaml(namespace, "web", serve) + deploymentYaml(namespace, "going", serve);
-  await mesh().apply(
-    `${namespaceYaml(namespace, true)}apiVersion: v1
-kind: ServiceAccount
-metadata: {name: going, namespace: ${namespace}}
----
-${workloads.replace("labels: {app: going}}\n    spec: {", "labels: {app: going}}\n    spec: {serviceAccountName: going, ")}${serviceYaml(namespace, "web")}`,
-  );
+  const web = deploymentYaml(namespace, "web", serve) + serviceYaml(namespace, "web");
+  const going = serviceAccountYaml(namespace, "going") + deploymentYaml(namespace, "going", serve, 1, "going");
+  await mesh().apply(namespaceYaml(namespace, true) + web + going);
   await mesh().waitDeployments(namespace);
   await mesh().applyAndWait(`apiVersion: heddle.dev/v1alpha1
 kind: TrafficSplit

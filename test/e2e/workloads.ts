@@ -10,11 +10,25 @@ metadata: {name: ${name}${inject ? ", labels: {heddle.dev/inject: enabled}" : ""
 ---
 `;
 
-/** A container of the demo's application, as one line. */
-export const appYaml = (args: string): string => `{name: app, image: "heddle-demo-app:dev", args: [${args}]}`;
+/** A container of the demo's application, as one line; `name` is what it calls itself in its answers. */
+export const appYaml = (args: string, name = "app"): string =>
+  `{name: app, image: "heddle-demo-app:dev", args: [${args}], env: [{name: APP_NAME, value: ${name}}]}`;
 
-/** A Deployment with one container, given as one line. */
-export const deploymentYaml = (namespace: string, name: string, container: string, replicas = 1): string =>
+/** The same as an HTTP server that is Ready when it listens, so that none of its Service's callers comes too early. */
+export const serverYaml = (name = "app"): string =>
+  appYaml('serve, "8080"', name).replace(
+    /}$/,
+    ", readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, timeoutSeconds: 5}}",
+  );
+
+/** A Deployment with one container, given as one line; its pods run as `serviceAccount`. */
+export const deploymentYaml = (
+  namespace: string,
+  name: string,
+  container: string,
+  replicas = 1,
+  serviceAccount = "default",
+): string =>
   `apiVersion: apps/v1
 kind: Deployment
 metadata: {name: ${name}, namespace: ${namespace}}
@@ -23,7 +37,15 @@ spec:
   selector: {matchLabels: {app: ${name}}}
   template:
     metadata: {labels: {app: ${name}}}
-    spec: {containers: [${container}]}
+    spec: {serviceAccountName: ${serviceAccount}, containers: [${container}]}
+---
+`;
+
+/** A ServiceAccount. */
+export const serviceAccountYaml = (namespace: string, name: string): string =>
+  `apiVersion: v1
+kind: ServiceAccount
+metadata: {name: ${name}, namespace: ${namespace}}
 ---
 `;
 

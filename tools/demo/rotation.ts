@@ -42,6 +42,18 @@ export async function runScript(
   return result.stdout.trim();
 }
 
+/** The serial numbers that the sidecar of a Deployment's pod has in use, with those of its roots. */
+export const serialsInUse = (mesh: Mesh<ClusterAccess>, namespace: string, deployment: string): Promise<string> =>
+  runScript(
+    mesh,
+    namespace,
+    deployment,
+    `fetch("http://127.0.0.1:15000/certs").then((r) => r.json()).then(({ certificates }) => {
+       const chains = certificates.flatMap((c) => c.cert_chain.map((x) => x.serial_number));
+       console.log([...new Set(chains)].sort().join());
+     });`,
+  );
+
 /** A certificate as a peer sees it. */
 export interface ShownCertificate {
   readonly serial: string;

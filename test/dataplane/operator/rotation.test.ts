@@ -6,7 +6,7 @@ import { decode } from "../../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
 import type { KubernetesEvent, ObjectToWrite } from "../../../src/kube/objects.ts";
 import { containers } from "../../../src/model/sidecar.ts";
-import { restartOperator, runScript, shownCertificate } from "../../../tools/demo/rotation.ts";
+import { restartOperator, runScript, serialsInUse, shownCertificate } from "../../../tools/demo/rotation.ts";
 import { until } from "../../../tools/processes.ts";
 import { useMesh } from "../mesh.ts";
 
@@ -26,18 +26,6 @@ afterAll(async () => {
   await restart();
   await mesh().settle();
 });
-
-/** The serial numbers that a sidecar has in use as a client. */
-const usedBy = (deployment: string): Promise<string> =>
-  runScript(
-    mesh(),
-    "shop",
-    deployment,
-    `fetch("http://127.0.0.1:15000/certs").then((r) => r.json()).then(({ certificates }) => {
-       const chains = certificates.flatMap((c) => c.cert_chain.map((x) => x.serial_number));
-       console.log([...new Set(chains)].sort().join());
-     });`,
-  );
 
 /** How many servers of `cart` a sidecar has connected to. */
 const serversOfCart = async (deployment: string): Promise<number> =>
@@ -69,7 +57,7 @@ describe("rotation", () => {
       "two rotations of the client and of the server",
       async () => {
         shown.add((await shownCertificate(mesh(), "cart")).serial);
-        used.add(await usedBy("frontend"));
+        used.add(await serialsInUse(mesh(), "shop", "frontend"));
         // The first of each may be one of a day, from before.
         return shown.size >= 4 && used.size >= 4;
       },
