@@ -18,7 +18,7 @@ import { OriginalDstSchema } from "./generated/envoy/extensions/filters/listener
 import { ConnectionLimitSchema } from "./generated/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js";
 import { connectionManager } from "./http.ts";
 import { clusterNames, listenerNames, unavailableCluster, unavailableReasons } from "./names.ts";
-import { handlerReplies, probeFilters, probeRoutes } from "./probes.ts";
+import { probeFilters, probeRoutes } from "./probes.ts";
 import type { EnvoyResource } from "./resource.ts";
 import { tcpKeepalive, tcpProxy } from "./tcp.ts";
 
@@ -112,7 +112,6 @@ export function readinessListener(families: AddressFamilies, probes: readonly Ap
             // A connection has one request at a time, so that what bounds the ones bounds the others.
             codecType: "HTTP1",
             httpFilters: probeFilters(probes),
-            ...handlerReplies(probes),
             upgradeConfigs: [],
             forwardClientCertDetails: "SANITIZE",
             commonHttpProtocolOptions: { idleTimeout: "60s" },

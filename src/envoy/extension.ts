@@ -28,6 +28,7 @@ import {
 } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { TcpConnectionPoolProtoSchema } from "./generated/envoy/extensions/upstreams/http/tcp/v3/tcp_connection_pool_pb.js";
 import { HttpProtocolOptionsSchema } from "./generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
+import { HttpResponseLocalReplyMatchInputSchema } from "./generated/envoy/type/matcher/v3/status_code_input_pb.js";
 import type { AnyJson } from "./generated/google/protobuf/any_pb.js";
 import { TypedStructSchema } from "./generated/xds/type/v3/typed_struct_pb.js";
 
@@ -41,6 +42,7 @@ export const extensionRegistry: Registry = createRegistry(
   BufferSchema,
   CustomResponseSchema,
   HealthCheckSchema,
+  HttpResponseLocalReplyMatchInputSchema,
   LocalResponsePolicySchema,
   TcpConnectionPoolProtoSchema,
   RouterSchema,

@@ -25,13 +25,15 @@ import { BufferSchema } from "./generated/envoy/extensions/filters/http/buffer/v
 import { CustomResponseSchema } from "./generated/envoy/extensions/filters/http/custom_response/v3/custom_response_pb.js";
 import { HealthCheckSchema } from "./generated/envoy/extensions/filters/http/health_check/v3/health_check_pb.js";
 import { RBACSchema } from "./generated/envoy/extensions/filters/http/rbac/v3/rbac_pb.js";
-import type {
-  HttpConnectionManagerJson,
-  HttpFilterJson,
-} from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
-import { LocalResponsePolicySchema } from "./generated/envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy_pb.js";
+import type { HttpFilterJson } from "./generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import {
+  type LocalResponsePolicyJson,
+  LocalResponsePolicySchema,
+} from "./generated/envoy/extensions/http/custom_response/local_response_policy/v3/local_response_policy_pb.js";
 import { UpstreamTlsContextSchema } from "./generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { TcpConnectionPoolProtoSchema } from "./generated/envoy/extensions/upstreams/http/tcp/v3/tcp_connection_pool_pb.js";
+import { HttpResponseLocalReplyMatchInputSchema } from "./generated/envoy/type/matcher/v3/status_code_input_pb.js";
+import type { Matcher_OnMatchJson } from "./generated/xds/type/matcher/v3/matcher_pb.js";
 import { http2Windows } from "./http.ts";
 import type { EnvoyResource } from "./resource.ts";
 
@@ -172,10 +174,39 @@ const refuseBodies: readonly HttpFilterJson[] = [
   },
 ];
 
+const answer = (policy: LocalResponsePolicyJson): Matcher_OnMatchJson => ({
+  action: { name: "status", typedConfig: packed(LocalResponsePolicySchema, policy) },
+});
+
 /** Answers a probe with the application's status and nothing else, and ends the application's answer there. */
-const dropContent = packed(CustomResponseSchema, {
+const dropContent = packed(CustomResponseSchema, { customResponseMatcher: { onNoMatch: answer({}) } });
+
+/**
+ * The same for a lifecycle handler. To the kubelet it succeeds by any answer, whatever its status, and fails by none, as when
+ * nobody listens yet. So where the application gives none, the kubelet must not be given one either: a redirect to what is no
+ * URL is the answer that its HTTP client takes for an error, and what it says is in the event.
+ */
+const dropContentOrFail = packed(CustomResponseSchema, {
   customResponseMatcher: {
-    onNoMatch: { action: { name: "status", typedConfig: packed(LocalResponsePolicySchema, {}) } },
+    matcherList: {
+      matchers: [
+        {
+          predicate: {
+            singlePredicate: {
+              input: { name: "is-local", typedConfig: packed(HttpResponseLocalReplyMatchInputSchema, {}) },
+              valueMatch: { exact: "true" },
+            },
+          },
+          onMatch: answer({
+            statusCode: 302,
+            responseHeadersToAdd: [
+              { header: { key: "location", value: ":the application gave no answer (%RESPONSE_FLAGS%)" } },
+            ],
+          }),
+        },
+      ],
+    },
+    onNoMatch: answer({}),
   },
 });
 
@@ -212,39 +243,6 @@ export function probeRoutes(probes: readonly ApplicationProbe[]): RouteJson[] {
   return probes.filter(isForwarded).flatMap(routesOf);
 }
 
-/**
- * A lifecycle handler succeeds for the kubelet by any answer, whatever its status, and fails by none, as when nobody listens
- * yet. So where the application gives none, the kubelet must not be given one either: a redirect to what is no URL is the
- * answer that its HTTP client takes for an error, and the reason is in the event.
- */
-export function handlerReplies(
-  probes: readonly ApplicationProbe[],
-): Pick<HttpConnectionManagerJson, "localReplyConfig"> {
-  const handlers = probes.filter(isForwarded).filter(isHook);
-  if (handlers.length === 0) return {};
-  return {
-    localReplyConfig: {
-      mappers: handlers.map(({ container, kind }) => ({
-        filter: {
-          andFilter: {
-            filters: [
-              { headerFilter: { header: { name: ":path", stringMatch: { exact: probePath(container, kind) } } } },
-              { responseFlagFilter: {} },
-            ],
-          },
-        },
-        statusCode: 302,
-        headersToAdd: [
-          {
-            header: { key: "location", value: ":the application gave no answer (%RESPONSE_FLAGS%)" },
-            appendAction: "OVERWRITE_IF_EXISTS_OR_ADD",
-          },
-        ],
-      })),
-    },
-  };
-}
-
 function timeoutOf(probe: ForwardedProbe): string {
   if (isHook(probe)) return longestHandler;
   return probe.timeoutSeconds === undefined ? longestProbe : `${probe.timeoutSeconds}s`;
@@ -269,7 +267,7 @@ function routesOf(probe: ForwardedProbe): readonly RouteJson[] {
       ...(hostRewrite === undefined ? {} : { hostRewrite }),
     },
     requestHeadersToRemove: ["x-request-id", "x-forwarded-proto"],
-    typedPerFilterConfig: { [dropName]: dropContent },
+    typedPerFilterConfig: { [dropName]: isHook(probe) ? dropContentOrFail : dropContent },
   });
   if (probe.type === "TCP") return [route("")];
   // Unless a probe says otherwise the kubelet's Host is the address that it dials, with the port, which is ours.
