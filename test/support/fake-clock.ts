@@ -6,6 +6,13 @@ export interface FakeClock extends Clock {
   advance(milliseconds: number): Promise<void>;
   /** Sets the wall clock ahead, or back: no time passes. */
   jump(milliseconds: number): void;
+  /** Timers that are set and have not fired. */
+  readonly pending: number;
+}
+
+/** Lets everything that is due to run without time passing run. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 /** A clock that starts at `start` (milliseconds since the epoch). */
@@ -13,9 +20,6 @@ export function createFakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
   let time = start;
   let ahead = 0;
   const timers = new Set<{ readonly at: number; readonly action: () => void }>();
-  const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-  };
   return {
     now: () => time + ahead,
     monotonic: () => time - start,
@@ -23,6 +27,9 @@ export function createFakeClock(start = Date.UTC(2026, 0, 1)): FakeClock {
       const timer = { at: time + Math.max(0, milliseconds), action };
       timers.add(timer);
       return { cancel: () => void timers.delete(timer) };
+    },
+    get pending() {
+      return timers.size;
     },
     jump: (milliseconds) => {
       ahead += milliseconds;

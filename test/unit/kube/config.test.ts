@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { stringify } from "yaml";
 import { createConnectionSource } from "../../../src/kube/config.ts";
-import { createFakeClock } from "./fake-clock.ts";
+import { createFakeClock } from "../../support/fake-clock.ts";
 
 let directory = "";
 beforeEach(() => {

@@ -3,7 +3,7 @@ import type { KubernetesObject } from "../../../src/api/kubernetes.ts";
 import { errorOfStatus } from "../../../src/kube/error.ts";
 import { createEventRecorder, type EventNote, type EventRecorderOptions } from "../../../src/kube/events.ts";
 import type { KubernetesEvent } from "../../../src/kube/objects.ts";
-import { createFakeClock, settle } from "./fake-clock.ts";
+import { createFakeClock, settle } from "../../support/fake-clock.ts";
 
 const object = (name: string, namespace?: string): KubernetesObject => ({
   apiVersion: "heddle.dev/v1alpha1",

@@ -10,7 +10,7 @@ import {
   observe,
 } from "../../../src/kube/lease.ts";
 import type { Lease } from "../../../src/kube/objects.ts";
-import { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
+import { createFakeClock, type FakeClock, settle } from "../../support/fake-clock.ts";
 
 const lease = (spec: Lease["spec"]): Lease => ({
   apiVersion: "coordination.k8s.io/v1",

@@ -6,7 +6,7 @@ import { type ApiError, errorOfStatus } from "../../../src/kube/error.ts";
 import { createReflector, type ReflectorOptions, type ReflectorState } from "../../../src/kube/reflector.ts";
 import { createStore } from "../../../src/kube/store.ts";
 import type { WatchEvent } from "../../../src/kube/watch.ts";
-import { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
+import { createFakeClock, type FakeClock, settle } from "../../support/fake-clock.ts";
 
 /** A ConfigMap of the namespace shop. */
 export const configMap = (name: string, resourceVersion: string): ConfigMap => ({

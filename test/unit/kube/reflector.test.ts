@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { settle } from "./fake-clock.ts";
+import { settle } from "../../support/fake-clock.ts";
 import { configMap, failure, keys, setUp } from "./reflector-world.ts";
 
 describe("reflector", () => {
