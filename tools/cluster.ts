@@ -7,10 +7,11 @@ import { join } from "node:path";
 import { binary } from "./binaries.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { expose } from "./expose.ts";
+import { type Kubectl, kubectlOf } from "./kubectl.ts";
 import { nodeAddress, prepareNodeNetwork } from "./local-node/network.ts";
 import { type LocalNode, startLocalNode } from "./local-node/node.ts";
 import type { Image } from "./local-node/types.ts";
-import { type CommandResult, collect, type Running, until } from "./processes.ts";
+import { type CommandResult, type Running, until } from "./processes.ts";
 
 export type { Image } from "./local-node/types.ts";
 export type { CommandResult, Running } from "./processes.ts";
@@ -27,8 +28,7 @@ export interface ClusterOptions {
 export interface ClusterAccess {
   /** Path of a kubeconfig with all rights, valid inside the outer namespace. */
   readonly kubeconfig: string;
-  /** Runs kubectl, with `input` as its standard input; does not fail by its exit code. */
-  kubectl(args: readonly string[], input?: string): Promise<CommandResult>;
+  readonly kubectl: Kubectl;
   /** Runs a program in a container. */
   exec(namespace: string, pod: string, container: string, command: readonly string[]): Promise<CommandResult>;
   /** Starts a program in a container; its standard input stays open. */
@@ -94,11 +94,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await controlPlane.stop();
     throw error;
   }
-  const program = await binary("kubectl");
-  const kubectl = (args: readonly string[], input?: string): Promise<CommandResult> => {
-    const environment = { ...process.env, KUBECONFIG: kubeconfig };
-    return collect(program, args, input === undefined ? { environment } : { environment, input });
-  };
+  const kubectl = kubectlOf(kubeconfig);
   return {
     kubeconfig,
     directory: options.directory,

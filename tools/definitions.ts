@@ -22,14 +22,17 @@ async function moduleFolder(name: keyof typeof modules): Promise<string> {
   return Dir;
 }
 
-/** Names of the files of cert-manager that are read. */
-export type CertManagerFile =
-  | "certificates"
-  | "certificaterequests"
-  | "issuers"
-  | "clusterissuers"
-  | "orders"
-  | "challenges";
+/** Names of the files of cert-manager that are read: the plurals of its kinds. */
+export const certManagerFiles = [
+  "certificates",
+  "certificaterequests",
+  "issuers",
+  "clusterissuers",
+  "orders",
+  "challenges",
+] as const;
+
+export type CertManagerFile = (typeof certManagerFiles)[number];
 
 /** The YAML of a CustomResourceDefinition, without the lines that only Helm understands (labels). */
 export async function certManagerDefinition(file: CertManagerFile): Promise<string> {

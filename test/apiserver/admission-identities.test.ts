@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import { containers, keys } from "../../src/model/sidecar.ts";
-import { binary } from "../../tools/binaries.ts";
-import { collect, until } from "../../tools/processes.ts";
-import { type Admission, type PodChanges, podToWrite, startAdmission } from "./webhook-support.ts";
+import { until } from "../../tools/processes.ts";
+import { serviceAccount } from "../support/kinds.ts";
+import { type Admission, type PodChanges, startAdmission } from "./webhook-support.ts";
 
 let admission: Admission;
 beforeAll(async () => {
@@ -12,11 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => admission.stop());
 
-const outcome = (namespace: string, changes: PodChanges): Promise<string> =>
-  admission.client.apply(kinds.Pod, podToWrite(namespace, "holder", changes), { dryRun: true }).then(
-    () => "taken",
-    (error: unknown) => String(error),
-  );
+const outcome = (namespace: string, changes: PodChanges) => admission.judge(namespace, "holder", changes);
 
 /** Pods that the webhook is not asked about. */
 const places: readonly (readonly [string, string, PodChanges])[] = [
@@ -95,7 +91,6 @@ describe.each(places)("a pod %s", (_, namespace, place) => {
 });
 
 test("its own is that of the ServiceAccount that it names", async () => {
-  const serviceAccount = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
   await admission.client.create(serviceAccount, { metadata: { name: "cart", namespace: "outside" } });
   const spec = { ...volume({ secret: { secretName: "heddle-identity-cart" } }), serviceAccountName: "cart" };
   expect(await outcome("outside", { spec })).toBe("taken");
@@ -119,15 +114,8 @@ test("the operator's namespace and kube-system are left alone", async () => {
 });
 
 describe("an ephemeral container", () => {
-  const add = async (namespace: string, name: string, container: object): Promise<string> => {
-    const pod = await admission.client.get(kinds.Pod, { namespace, name });
-    const ephemeral = { name: "debug", image: "tools", terminationMessagePolicy: "File", ...container };
-    const object = { ...pod, apiVersion: "v1", kind: "Pod", spec: { ...pod.spec, ephemeralContainers: [ephemeral] } };
-    const path = `/api/v1/namespaces/${namespace}/pods/${name}/ephemeralcontainers?dryRun=All`;
-    const flags = ["--kubeconfig", admission.kubeconfig, "replace", "--raw", path, "-f", "-"];
-    const { status, stderr } = await collect(await binary("kubectl"), flags, { input: JSON.stringify(object) });
-    return status === 0 ? "taken" : stderr;
-  };
+  const add = (namespace: string, name: string, container: object) =>
+    admission.debug(namespace, name, container, { dryRun: true });
   const variable = (name: string) => ({ env: [{ name: "K", valueFrom: { secretKeyRef: { name, key: "tls.key" } } }] });
   const allOf = (name: string) => ({ envFrom: [{ secretRef: { name } }] });
 

@@ -6,11 +6,11 @@ import type { KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { type ExemptiblePod, exemptionsOf } from "../../src/model/exemptions.ts";
 import { keys } from "../../src/model/sidecar.ts";
+import { isInjected } from "../../src/model/workload.ts";
 import { until } from "../../tools/processes.ts";
 import { policyKinds } from "./policy-support.ts";
 import {
   type Admission,
-  isInjected,
   type PodChanges,
   type PodDetails,
   podToWrite,
@@ -40,14 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => admission.stop());
 
-/** What the API server says of a pod: `taken`, or why not. Nothing is stored. */
-async function outcome(namespace: string, name: string, changes: PodChanges = {}): Promise<string> {
-  const object = podToWrite(namespace, name, changes);
-  return client.apply(kinds.Pod, object, { dryRun: true }).then(
-    () => "taken",
-    (error: unknown) => String(error),
-  );
-}
+const outcome: Admission["judge"] = (...args) => admission.judge(...args);
 
 /** A pod as the webhook makes it, with a change. */
 function like(namespace: string, change: (spec: Spec) => object): PodChanges {

@@ -3,17 +3,29 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse, stringify } from "yaml";
 import { kinds } from "../../src/api/kinds.ts";
-import { createRoot } from "../../src/identity/authority.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys, manager } from "../../src/model/sidecar.ts";
 import { binary } from "../../tools/binaries.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
-import { type CertManagerFile, certManagerDefinition } from "../../tools/definitions.ts";
-import { collect, freePorts, startProcess, until } from "../../tools/processes.ts";
+import { kubectlOf } from "../../tools/kubectl.ts";
+import { until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
+import { createIssuer, installCertManagerDefinitions, startCertManager } from "../support/cert-manager.ts";
+import {
+  asked,
+  authority,
+  certificate,
+  configMap,
+  identity,
+  mine,
+  ours,
+  record,
+  secret,
+  type Target,
+} from "./admission-owned-objects.ts";
+import { as, kubeconfigWith } from "./kube-support.ts";
 import { createPolicies } from "./policy-support.ts";
 
 const operator = "system:serviceaccount:heddle-system:heddle";
@@ -34,23 +46,15 @@ const users = {
   /** ClusterRole cluster-admin. */
   chief: "carol",
 };
-const certManagerFiles: readonly CertManagerFile[] = [
-  "certificates",
-  "certificaterequests",
-  "issuers",
-  "clusterissuers",
-  "orders",
-  "challenges",
-];
 
 let directory: string;
 let server: ControlPlane;
 let client: KubeClient;
-let program: string;
 
 async function kubectl(user: string | undefined, args: readonly string[], input?: object): Promise<string> {
-  const flags = ["--kubeconfig", server.kubeconfig, ...(user === undefined ? [] : [`--as=${user}`]), ...args];
-  const { status, stderr } = await collect(program, flags, input === undefined ? {} : { input: JSON.stringify(input) });
+  const flags = [...(user === undefined ? [] : [`--as=${user}`]), ...args];
+  const text = input === undefined ? undefined : JSON.stringify(input);
+  const { status, stderr } = await kubectlOf(server.kubeconfig)(flags, text);
   return status === 0 ? "taken" : stderr.trim();
 }
 
@@ -62,37 +66,7 @@ const tries = {
     kubectl(user, ["patch", ...target, "--dry-run=server", "--type=merge", "-p", JSON.stringify(patch)]),
   delete: (user: string, target: Target) => kubectl(user, ["delete", ...target, "--dry-run=server"]),
 };
-type Target = readonly [kind: string, name: string, ...namespace: string[]];
-
 const refused = /heddle-owned.*is for the operator of Heddle alone to write/;
-const ours = { [keys.managedBy]: manager };
-const configMap = (name: string, labels: object = {}, namespace = "shop") => ({
-  ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, labels }, data: { key: "value" } },
-});
-const secret = (name: string, labels: object = {}, namespace = "shop") => ({
-  ...{ apiVersion: "v1", kind: "Secret", metadata: { name, namespace, labels }, stringData: { key: "value" } },
-});
-const certificate = (name: string, labels: object = {}) => ({
-  apiVersion: "cert-manager.io/v1",
-  kind: "Certificate",
-  metadata: { name, namespace: "shop", labels },
-  spec: {
-    secretName: name,
-    secretTemplate: { labels: ours },
-    uris: ["spiffe://cluster.local/ns/shop/sa/cart"],
-    issuerRef: { name: "mesh", kind: "ClusterIssuer" },
-  },
-});
-/** Somebody's own. */
-const mine = {
-  ...certificate("cart"),
-  spec: { secretName: "cart", dnsNames: ["cart.example.com"], issuerRef: { name: "mesh", kind: "ClusterIssuer" } },
-};
-const record: Target = ["configmap", "heddle-cart-0123456789", "-n", "shop"];
-const identity: Target = ["secret", "heddle-identity-cart", "-n", "shop"];
-const authority: Target = ["secret", "heddle-ca", "-n", "heddle-system"];
-const asked: Target = ["certificates.cert-manager.io", "heddle-identity-cart", "-n", "shop"];
-
 /** The `data` of a record and an identity, the `spec` of a Certificate. */
 const edit = ([kind]: Target) =>
   kind.startsWith("cert") ? { spec: { uris: ["x:y"] } } : { data: { key: "b3RoZXI=" } };
@@ -113,7 +87,6 @@ const bind = (name: string, role: string, user: string, ...namespace: readonly s
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "heddle-test-owned-"));
-  program = await binary("kubectl");
   await binary("cert-manager-controller");
   const policy = join(directory, "audit.yaml");
   writeFileSync(policy, auditOfDeletions);
@@ -126,9 +99,7 @@ beforeAll(async () => {
   client = createKubeClient({ kubeconfig: server.kubeconfig });
   for (const name of ["heddle-system", "cert-manager", "shop", "gone"])
     await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
-  for (const file of certManagerFiles)
-    await client.apply(kinds.CustomResourceDefinition, parse(await certManagerDefinition(file)));
-  await until("cert-manager's kinds", () => client.list(kinds.Certificate), { timeout: 60_000 });
+  await installCertManagerDefinitions(client);
   await createPolicies(client);
 
   const writes = ["--verb=*", "--resource=configmaps,secrets,certificates.cert-manager.io"];
@@ -357,23 +328,7 @@ describe("the operator's objects", () => {
 
 describe("among real controllers", () => {
   test("cert-manager issues for a Certificate of the operator's, and gives the Secret its label", async () => {
-    const now = Date.now();
-    const { certificate: root, key } = await createRoot("An organisation", {
-      notBefore: now - 60_000,
-      notAfter: now + 86_400_000,
-    });
-    const data = Object.fromEntries(
-      Object.entries({ "tls.crt": root, "tls.key": key }).map(([name, text]) => [
-        name,
-        Buffer.from(text).toString("base64"),
-      ]),
-    );
-    const metadata = { name: "mesh-root", namespace: "cert-manager" };
-    await client.create(kinds.Secret, { metadata, type: "kubernetes.io/tls", data } as ObjectToWrite);
-    await admin(["create", "-f", "-"], {
-      ...{ apiVersion: "cert-manager.io/v1", kind: "ClusterIssuer", metadata: { name: "mesh" } },
-      spec: { ca: { secretName: "mesh-root" } },
-    });
+    await createIssuer(client);
     // Its own role, as far as it is used here: not one by which it could write what it is not to.
     await admin(["create", "-f", "-"], {
       ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "cert-manager" } },
@@ -384,20 +339,9 @@ describe("among real controllers", () => {
     });
     await bind("cert-manager", "cert-manager", certManager);
     expect(await kubectl(operator, ["delete", ...identity])).toBe("taken");
-    const kubeconfig = join(directory, "cert-manager.kubeconfig");
-    const { users: known, ...config } = parse(readFileSync(server.kubeconfig, "utf8"));
-    const impersonating = known.map(({ name, user }: { name: string; user: object }) => {
-      return { name, user: { ...user, as: certManager } };
-    });
-    writeFileSync(kubeconfig, stringify({ ...config, users: impersonating }));
-    const [metrics] = await freePorts(1);
-    const flags = ["--leader-elect=false", "--cluster-resource-namespace=cert-manager"];
-    const controller = startProcess(
-      "cert-manager",
-      await binary("cert-manager-controller"),
-      [`--kubeconfig=${kubeconfig}`, `--metrics-listen-address=127.0.0.1:${metrics}`, ...flags],
-      { logFile: join(directory, "cert-manager.log") },
-    );
+    const path = join(directory, "cert-manager.kubeconfig");
+    const kubeconfig = kubeconfigWith(server.kubeconfig, as(certManager), path);
+    const controller = await startCertManager(kubeconfig, directory);
     try {
       const issued = async () => {
         const found = await client.get(kinds.Secret, { namespace: "shop", name: "heddle-identity-cart" });

@@ -2,20 +2,19 @@
  * Bad input of every kind, in a namespace of its own beside a healthy one: it gets a clear error or a condition on the
  * object at fault; it never ends the operator, opens anything, or keeps a neighbour from being programmed.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse } from "yaml";
 import { type KindName, kinds } from "../../src/api/kinds.ts";
 import type { KubernetesObject } from "../../src/api/kubernetes.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { configMapOfClass } from "../../src/model/sidecar.ts";
-import { binary } from "../../tools/binaries.ts";
-import { type CommandResult, collect, until } from "../../tools/processes.ts";
+import { kubectlOf } from "../../tools/kubectl.ts";
+import { until } from "../../tools/processes.ts";
+import { definitions } from "../support/operator.ts";
 import { accepted, foreign, type OwnKind, object, stored } from "./bad-input-cases.ts";
 import {
   conditionOf,
   conditionsOf,
+  eventsAbout,
   eventually,
   type OperatorWorld,
   type Replica,
@@ -29,11 +28,6 @@ let healthyRecord = "";
 let closedRecord = "";
 
 const create = ([kind, body]: [KindName, ObjectToWrite]) => world.client.create(kinds[kind], body);
-
-const definitions = (): readonly KubernetesObject[] => {
-  const folder = join(resolve(import.meta.dirname, "../.."), "crds");
-  return readdirSync(folder).map((file) => parse(readFileSync(join(folder, file), "utf8")) as KubernetesObject);
-};
 
 /** The same definition as if its first version had accepted anything. */
 function permissive(definition: KubernetesObject): KubernetesObject {
@@ -123,8 +117,8 @@ async function expectConditions(
 
 async function expectEvent(name: string, message: RegExp): Promise<void> {
   await eventually(async () => {
-    const { items } = await world.client.list(kinds.Event, { namespace: "junk" });
-    return items.filter(({ regarding }) => regarding.name === name).map(({ reason, note }) => `${reason}: ${note}`);
+    const events = await eventsAbout(world.client, "junk", name);
+    return events.map(({ reason, note }) => `${reason}: ${note}`);
   }).toEqual([expect.stringMatching(message)]);
 }
 
@@ -169,13 +163,6 @@ describe("of Kubernetes' own kinds", () => {
 });
 
 describe("kubectl is told by the API server", () => {
-  let kubectl: (text: string) => Promise<CommandResult>;
-  beforeAll(async () => {
-    const program = await binary("kubectl");
-    const environment = { ...process.env, KUBECONFIG: world.server.kubeconfig };
-    kubectl = (input) => collect(program, ["apply", "-f", "-"], { environment, input });
-  });
-
   test.each([
     [
       "an unknown field",
@@ -194,7 +181,8 @@ describe("kubectl is told by the API server", () => {
     ["a mode that there is not", "MeshTLS", "{mode: STRICT}", /spec\.mode: Unsupported value: "STRICT"/],
     ["an empty spec", "MeshTLS", "{}", /spec.*at least 1 properties/s],
   ])("%s", async (_what, kind, spec, message) => {
-    const { status, stderr } = await kubectl(
+    const { status, stderr } = await kubectlOf(world.server.kubeconfig)(
+      ["apply", "-f", "-"],
       `apiVersion: heddle.dev/v1alpha1\nkind: ${kind}\nmetadata: {name: refused, namespace: junk}\nspec: ${spec}\n`,
     );
     expect([status, stderr]).toEqual([1, expect.stringMatching(message)]);

@@ -4,35 +4,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse } from "yaml";
-import type { ClusterIssuer } from "../../src/api/cert-manager/generated/ClusterIssuer.ts";
-import { type Kind, kinds } from "../../src/api/kinds.ts";
-import type { KubernetesObject, Secret } from "../../src/api/kubernetes.ts";
+import { kinds } from "../../src/api/kinds.ts";
+import type { Secret } from "../../src/api/kubernetes.ts";
 import { createRoot, type KeyPair, openAuthority } from "../../src/identity/authority.ts";
 import { belongsTogether, isIssuedBy, readCertificate } from "../../src/identity/certificate.ts";
 import { decode } from "../../src/identity/renewal.ts";
-import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
 import { binary } from "../../tools/binaries.ts";
-import { type CertManagerFile, certManagerDefinition } from "../../tools/definitions.ts";
-import { type BackgroundProcess, freePorts, startProcess, until } from "../../tools/processes.ts";
+import { type BackgroundProcess, until } from "../../tools/processes.ts";
+import { createIssuer, installCertManagerDefinitions, startCertManager } from "../support/cert-manager.ts";
 import { unownedParts } from "../support/ownership.ts";
 import { base64, eventually, type IdentityWorld, root, startIdentityWorld } from "./identity-support.ts";
-
-const clusterIssuers: Kind = {
-  apiVersion: "cert-manager.io/v1",
-  kind: "ClusterIssuer",
-  plural: "clusterissuers",
-  namespaced: false,
-};
-const files: readonly CertManagerFile[] = [
-  "certificates",
-  "certificaterequests",
-  "issuers",
-  "clusterissuers",
-  "orders",
-  "challenges",
-];
 
 let world: IdentityWorld;
 let directory: string;
@@ -45,8 +28,6 @@ beforeAll(async () => {
   world = await startIdentityWorld({ "certificate-ttl": "45s" });
   await world.client.create(kinds.Namespace, { metadata: { name: "cert-manager" } });
   await describeMesh({ issuer: "mesh" });
-  const now = Date.now();
-  organisation = await createRoot("An organisation", { notBefore: now - 60_000, notAfter: now + 86_400_000 });
   // The build, when it is not cached, takes minutes.
   await binary("cert-manager-controller");
 }, 600_000);
@@ -57,19 +38,6 @@ afterAll(async () => {
   await certManager?.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-
-async function startCertManager(): Promise<void> {
-  const [metrics] = await freePorts(1);
-  const flags = [
-    `--kubeconfig=${world.server.kubeconfig}`,
-    "--leader-elect=false",
-    "--cluster-resource-namespace=cert-manager",
-    `--metrics-listen-address=127.0.0.1:${metrics}`,
-  ];
-  certManager = startProcess("cert-manager", await binary("cert-manager-controller"), flags, {
-    logFile: join(directory, "cert-manager.log"),
-  });
-}
 
 async function describeMesh({ issuer, trustDomain }: { issuer?: string; trustDomain?: string }): Promise<void> {
   const by =
@@ -112,10 +80,7 @@ describe("the provider CertManager", () => {
   });
 
   test("its definitions come: a Certificate for each ServiceAccount, and one for the operator", async () => {
-    for (const file of files) {
-      const definition = parse(await certManagerDefinition(file)) as KubernetesObject;
-      await world.client.apply(kinds.CustomResourceDefinition, definition);
-    }
+    await installCertManagerDefinitions(world.client);
     await eventually(async () => (await certificateOf("cart")).spec).toEqual({
       secretName: "heddle-identity-cart",
       secretTemplate: { labels: { [keys.managedBy]: "heddle" } },
@@ -134,23 +99,12 @@ describe("the provider CertManager", () => {
   });
 
   test("its issuer is missing: the object has cert-manager's own words", async () => {
-    await startCertManager();
+    certManager = await startCertManager(world.server.kubeconfig, directory);
     await pending().toContain("Certificate shop/heddle-identity-cart: Issuing certificate as Secret does not exist");
   });
 
   test("its issuer comes: the identities are there, the operator serves by its own, and all is well", async () => {
-    await world.client.create(kinds.Secret, {
-      metadata: { name: "mesh-root", namespace: "cert-manager" },
-      type: "kubernetes.io/tls",
-      data: { "tls.crt": base64(organisation.certificate), "tls.key": base64(organisation.key) },
-    } as ObjectToWrite);
-    const issuer: ClusterIssuer = {
-      apiVersion: "cert-manager.io/v1",
-      kind: "ClusterIssuer",
-      metadata: { name: "mesh" },
-      spec: { ca: { secretName: "mesh-root" } },
-    };
-    await world.client.create(clusterIssuers, issuer as unknown as ObjectToWrite);
+    organisation = await createIssuer(world.client);
     await until("the identity", () => isGood("cart").catch(() => false), { timeout: 60_000 });
     await eventually(() => world.condition("ResolvedRefs")).toMatchObject({ status: "True" });
     const ads = async () => {
@@ -199,7 +153,7 @@ describe("the provider CertManager", () => {
     await expect.poll(parts, { timeout: 90_000 }).toEqual({ duration: "0h0m45s", dnsNames: undefined });
     await eventually(async () => {
       const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
-      return (items as readonly KubernetesEvent[])
+      return items
         .filter(({ reason, regarding }) => reason === "ForeignEdit" && regarding.kind === "Certificate")
         .map(({ regarding }) => regarding.name);
     }).toEqual(["heddle-identity-cart"]);
@@ -281,7 +235,7 @@ describe("the provider CertManager", () => {
     );
 
     test("and is mended when it is back", async () => {
-      await startCertManager();
+      certManager = await startCertManager(world.server.kubeconfig, directory);
       await until("it to be mended", () => isGood("cart").catch(() => false), { timeout: 60_000 });
       await until("all to be well", async () => (await world.condition("ResolvedRefs"))?.status === "True", {
         timeout: 60_000,

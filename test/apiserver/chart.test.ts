@@ -6,12 +6,21 @@ import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { createRoot, openAuthority } from "../../src/identity/authority.ts";
-import { binary } from "../../tools/binaries.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
 import { certManagerDefinition, prometheusDefinition } from "../../tools/definitions.ts";
-import { collect, freePorts, startProcess, until } from "../../tools/processes.ts";
-import { operatorProgram, startApiServer } from "../support/api-server.ts";
-import { chart, helm, objectsOf, render, valueSets } from "../support/chart.ts";
+import { helm } from "../../tools/helm.ts";
+import { until } from "../../tools/processes.ts";
+import { startApiServer } from "../support/api-server.ts";
+import { chart, render, valueSets } from "../support/chart.ts";
+import { objectsOf } from "../support/manifests.ts";
+import {
+  type Operator,
+  type OperatorPorts,
+  operatorPorts,
+  startOperator as startOperatorBy,
+} from "../support/operator.ts";
+import { type ChartCluster, chartClusterOf } from "./chart-support.ts";
+import { kubeconfigWith, withToken } from "./kube-support.ts";
 import { eventually } from "./operator-world.ts";
 
 const namespace = "heddle-system";
@@ -19,43 +28,28 @@ const install = resolve(chart, "../../install.yaml");
 const definitions = ["authorizationpolicies", "meshtls", "trafficsplits"].map((plural) => `${plural}.heddle.dev`);
 
 let server: ControlPlane;
+let cluster: ChartCluster;
 let files: string;
 
-async function tryKubectl(args: readonly string[], input?: string): ReturnType<typeof collect> {
-  const environment = { ...process.env, KUBECONFIG: server.kubeconfig };
-  return collect(await binary("kubectl"), args, input === undefined ? { environment } : { environment, input });
-}
-
-async function kubectl(args: readonly string[], input?: string): Promise<string> {
-  const { status, stdout, stderr } = await tryKubectl(args, input);
-  if (status !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
 const createNamespace = (name: string, security: string): Promise<string> =>
-  kubectl(
+  cluster.kubectl(
     ["apply", "-f", "-"],
     `{apiVersion: v1, kind: Namespace, metadata: {name: ${name}, labels: {pod-security.kubernetes.io/enforce: ${security}}}}`,
   );
 
 beforeAll(async () => {
   server = await startApiServer({ controllers: true });
+  cluster = chartClusterOf(server.kubeconfig);
   files = mkdtempSync(join(tmpdir(), "heddle-test-chart-"));
   // Too large for the annotation of a client-side apply.
   for (const plural of ["podmonitors", "prometheusrules"] as const)
-    await kubectl(["apply", "--server-side", "-f", "-"], await prometheusDefinition(plural));
-  await kubectl(["apply", "--server-side", "-f", "-"], await certManagerDefinition("certificates"));
+    await cluster.kubectl(["apply", "--server-side", "-f", "-"], await prometheusDefinition(plural));
+  await cluster.kubectl(["apply", "--server-side", "-f", "-"], await certManagerDefinition("certificates"));
   await createNamespace(namespace, "restricted");
   await createNamespace("heddle-host", "privileged");
-  for (const each of [namespace, "heddle-host"])
-    await until(
-      "its ServiceAccount",
-      async () => (await tryKubectl(["get", "sa", "default", "-n", each])).status === 0,
-      {
-        timeout: 60_000,
-      },
-    );
-  const served = async () => (await tryKubectl(["get", "podmonitors,prometheusrules,certificates", "-A"])).status === 0;
+  for (const each of [namespace, "heddle-host"]) await cluster.waitForServiceAccount(each);
+  const served = async () =>
+    (await cluster.tryKubectl(["get", "podmonitors,prometheusrules,certificates", "-A"])).status === 0;
   await until("the kinds of others to be served", served, { timeout: 60_000 });
 });
 
@@ -69,7 +63,7 @@ const patient = { timeout: 180_000 };
 
 describe("a server-side dry run with strict validation", patient, () => {
   const dryRun = (text: string) =>
-    tryKubectl(["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"], text);
+    cluster.tryKubectl(["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"], text);
 
   test.each(Object.entries(valueSets))(
     "takes every object of '%s', and its pod by Pod Security",
@@ -104,117 +98,29 @@ describe("a server-side dry run with strict validation", patient, () => {
   });
 });
 
-/** An object of a release as it is compared: what controllers write into its status is theirs. */
-interface Present {
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly resourceVersion: string;
-    readonly generation?: number;
-    readonly managedFields: readonly { readonly manager: string; readonly subresource?: string }[];
-  };
-}
-
-/** The versions of all objects of a rendered chart; of what a controller writes to, only of what is Helm's. */
-async function versionsOf(rendered: string): Promise<ReadonlyMap<string, string>> {
-  const list = JSON.parse(await kubectl(["get", "--show-managed-fields", "-o", "json", "-f", "-"], rendered)) as {
-    readonly items: readonly Present[];
-  };
-  return new Map(
-    list.items.map(({ kind, metadata }) => {
-      const { generation, managedFields, resourceVersion } = metadata;
-      const written = ["Deployment", "PodDisruptionBudget", "ValidatingAdmissionPolicy"].includes(kind);
-      const own = managedFields.filter(({ manager }) => manager === "helm");
-      return [`${kind} ${metadata.name}`, written ? JSON.stringify([generation, own]) : resourceVersion];
-    }),
-  );
-}
-
 /** What `helm template` without the test, which is no object of the release. */
 async function renderRelease(values: object = {}): Promise<string> {
-  const { stdout } = await helm(["template", "heddle", chart, "--namespace", namespace, "--skip-tests"], values);
+  const { stdout } = await helm(["template", "heddle", chart, "--namespace", namespace, "--skip-tests"], { values });
   return stdout;
 }
 
-async function runHelm(verb: "install" | "upgrade", values: object = {}, ...flags: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await helm(
-    [verb, "heddle", chart, "--namespace", namespace, ...flags],
-    values,
-    server.kubeconfig,
-  );
+async function runHelm(args: readonly string[], values?: object): Promise<string> {
+  const { kubeconfig } = server;
+  const { status, stdout, stderr } = await helm([...args, "--namespace", namespace], { values, kubeconfig });
   if (status !== 0) throw new Error(stderr);
   return stdout;
 }
 
-async function plainHelm(...args: readonly string[]): Promise<string> {
-  const environment = { ...process.env, KUBECONFIG: server.kubeconfig };
-  const { status, stdout, stderr } = await collect(await binary("helm"), [...args, "--namespace", namespace], {
-    environment,
-  });
-  if (status !== 0) throw new Error(stderr);
-  return stdout;
-}
-
-/** Objects of every kind that have a label, by `kind/name`. */
-async function labelled(selector: string): Promise<readonly string[]> {
-  const kinds = (await kubectl(["api-resources", "--verbs=list", "-o", "name"])).trim().split("\n");
-  const found = await kubectl(["get", kinds.join(","), "-A", "-l", selector, "-o", "name", "--ignore-not-found"]);
-  return found.split("\n").filter((line) => line !== "");
-}
-
-/** The caBundle of every webhook of Heddle's. */
-async function bundles(): Promise<readonly string[]> {
-  const configurations = ["mutatingwebhookconfiguration/heddle", "validatingwebhookconfiguration/heddle"];
-  const path = "{range .items[*].webhooks[*]}[{.clientConfig.caBundle}]{end}";
-  const text = await kubectl(["get", ...configurations, "-o", `jsonpath=${path}`]);
-  return [...text.matchAll(/\[([^\]]*)\]/g)].map(([, bundle = ""]) => bundle);
-}
+/** Installs or upgrades the chart with values. */
+const release = (verb: "install" | "upgrade", values: object = {}, ...flags: readonly string[]): Promise<string> =>
+  runHelm([verb, "heddle", chart, ...flags], values);
 
 /** Runs the operator with the rights of its ServiceAccount, which are the chart's. */
-async function startOperator(...more: readonly string[]): Promise<{
-  stop(): Promise<void>;
-  readonly log: () => string;
-  /** Of the webhook. */
-  readonly port: number;
-  metrics(): Promise<string>;
-}> {
-  const token = (await kubectl(["create", "token", "heddle", "-n", namespace])).trim();
-  const kubeconfig = join(files, "operator.kubeconfig");
-  const cluster = {
-    server: server.url,
-    "certificate-authority-data": Buffer.from(server.authority).toString("base64"),
-  };
-  const content = {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "test", cluster }],
-    users: [{ name: "operator", user: { token } }],
-    contexts: [{ name: "test", context: { cluster: "test", user: "operator" } }],
-    "current-context": "test",
-  };
-  writeFileSync(kubeconfig, stringify(content), { mode: 0o600 });
-  const [xds = 0, webhook = 0, health = 0] = await freePorts(3);
-  const flags = [
-    `--xds-port=${xds}`,
-    `--webhook-port=${webhook}`,
-    `--health-port=${health}`,
-    "--drain-grace=0s",
-    ...more,
-  ];
-  const logFile = join(files, "operator.log");
-  const operator = startProcess(
-    "operator",
-    process.execPath,
-    [operatorProgram(), `--kubeconfig=${kubeconfig}`, ...flags],
-    {
-      logFile,
-    },
-  );
-  const metrics = async () => (await fetch(`http://127.0.0.1:${health}/metrics`)).text();
-  const ready = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
-  await until("the operator to be ready", ready, { timeout: 60_000, process: operator });
-  return { stop: () => operator.stop("SIGTERM"), log: () => readFileSync(logFile, "utf8"), port: webhook, metrics };
+async function startOperator(flags: Readonly<Record<string, string>> = {}): Promise<Operator & OperatorPorts> {
+  const token = (await cluster.kubectl(["create", "token", "heddle", "-n", namespace])).trim();
+  const kubeconfig = kubeconfigWith(server.kubeconfig, withToken(token), join(files, "operator.kubeconfig"));
+  const ports = await operatorPorts();
+  return { ...ports, ...(await startOperatorBy({ kubeconfig, ports, logFile: join(files, "operator.log"), flags })) };
 }
 
 const objectOfUser = `apiVersion: heddle.dev/v1alpha1
@@ -224,54 +130,57 @@ spec: {selector: {matchLabels: {app: kept}}, mode: Strict}
 `;
 
 describe("Helm", patient, () => {
-  let operator: Awaited<ReturnType<typeof startOperator>> | undefined;
-  afterAll(() => operator?.stop());
+  let operator: (Operator & OperatorPorts) | undefined;
+  const stopOperator = async (): Promise<void> => operator?.process.stop("SIGTERM");
+  afterAll(stopOperator);
 
   test("installs it; the operator starts with the rights that it brings, and writes every caBundle", async () => {
-    const notes = await runHelm("install");
+    const notes = await release("install");
     expect(notes).toContain("kubectl label namespace NAMESPACE heddle.dev/inject=enabled");
-    expect(await bundles()).toEqual(["", "", "", "", ""]);
+    expect(await cluster.bundles()).toEqual(["", "", "", "", ""]);
     operator = await startOperator();
-    await eventually(async () => (await bundles()).every((bundle) => bundle.startsWith("LS0t")), 30_000).toBe(true);
-    await kubectl(["apply", "-f", "-"], objectOfUser);
+    await eventually(async () => (await cluster.bundles()).every((bundle) => bundle.startsWith("LS0t")), 30_000).toBe(
+      true,
+    );
+    await cluster.kubectl(["apply", "-f", "-"], objectOfUser);
     const wait = ["wait", "meshtls.heddle.dev/kept", "-n", namespace, "--for=condition=Ready", "--timeout=30s"];
-    await kubectl(wait);
-    expect(operator.log()).not.toMatch(/forbidden/i);
+    await cluster.kubectl(wait);
+    expect(operator.output()).not.toMatch(/forbidden/i);
   });
 
   test("upgrades to the same without a change, by anybody's measure", async () => {
     const rendered = await renderRelease();
     const settled = "{.metadata.generation} {.status.observedGeneration}";
     await eventually(async () => {
-      const text = await kubectl(["get", "deployment", "heddle", "-n", namespace, "-o", `jsonpath=${settled}`]);
+      const text = await cluster.kubectl(["get", "deployment", "heddle", "-n", namespace, "-o", `jsonpath=${settled}`]);
       return new Set(text.split(" ")).size;
     }).toBe(1);
-    const before = await versionsOf(rendered);
+    const before = await cluster.versionsOf(rendered);
     expect(before.size).toBe(objectsOf(rendered).length);
-    await runHelm("upgrade");
-    expect(await versionsOf(rendered)).toEqual(before);
+    await release("upgrade");
+    expect(await cluster.versionsOf(rendered)).toEqual(before);
     // What Argo CD and Flux ask.
-    const diff = await tryKubectl(["diff", "--server-side", "--field-manager=other", "-f", "-"], rendered);
+    const diff = await cluster.tryKubectl(["diff", "--server-side", "--field-manager=other", "-f", "-"], rendered);
     expect(diff).toEqual({ status: 0, stdout: "", stderr: "" });
   });
 
   test("takes another manager's apply of the same without a conflict, and the caBundle stays", async () => {
     const rendered = await renderRelease();
-    await kubectl(["apply", "--server-side", "--field-manager=other", "-f", "-"], rendered);
-    await runHelm("upgrade");
-    expect((await bundles()).every((bundle) => bundle.startsWith("LS0t"))).toBe(true);
+    await cluster.kubectl(["apply", "--server-side", "--field-manager=other", "-f", "-"], rendered);
+    await release("upgrade");
+    expect((await cluster.bundles()).every((bundle) => bundle.startsWith("LS0t"))).toBe(true);
   });
 
   test("upgrades to other values and rolls back; the caBundle stays through both", async () => {
     const argsOf = () =>
-      kubectl([...["get", "deployment", "heddle", "-n", namespace], "-o", "jsonpath={..containers[0].args}"]);
-    const inForce = await bundles();
-    await runHelm("upgrade", { settings: { "log-level": "debug" } });
+      cluster.kubectl([...["get", "deployment", "heddle", "-n", namespace], "-o", "jsonpath={..containers[0].args}"]);
+    const inForce = await cluster.bundles();
+    await release("upgrade", { settings: { "log-level": "debug" } });
     expect(await argsOf()).toBe('["--log-level=debug"]');
-    expect(await bundles()).toEqual(inForce);
-    await plainHelm("rollback", "heddle", "1");
+    expect(await cluster.bundles()).toEqual(inForce);
+    await runHelm(["rollback", "heddle", "1"]);
     expect(await argsOf()).toBe("");
-    expect(await bundles()).toEqual(inForce);
+    expect(await cluster.bundles()).toEqual(inForce);
   });
 
   test("with a certificate of somebody else's, its root is in every caBundle, and then the operator's own is again", async () => {
@@ -283,12 +192,12 @@ describe("Helm", patient, () => {
     writeFileSync(join(folder, "tls.crt"), issued.certificate);
     writeFileSync(join(folder, "tls.key"), issued.key);
     writeFileSync(join(folder, "ca.crt"), root.certificate);
-    const before = await bundles();
-    await operator?.stop();
-    operator = await startOperator(`--webhook-certificate=${folder}`);
+    const before = await cluster.bundles();
+    await stopOperator();
+    operator = await startOperator({ "webhook-certificate": folder });
     const given = Buffer.from(root.certificate).toString("base64");
-    await eventually(async () => new Set(await bundles()), 30_000).toEqual(new Set([given]));
-    const { port } = operator;
+    await eventually(async () => new Set(await cluster.bundles()), 30_000).toEqual(new Set([given]));
+    const { webhook: port } = operator;
     const trusted = await new Promise((resolve, reject) => {
       const socket = connect({ host: "127.0.0.1", port, servername: `heddle.${namespace}.svc`, ca: root.certificate });
       socket.once("secureConnect", () => resolve(socket.authorized)).once("error", reject);
@@ -296,11 +205,11 @@ describe("Helm", patient, () => {
     });
     expect(trusted).toBe(true);
     const expiration = Math.floor(validity.notAfter / 1000);
-    expect(await operator.metrics()).toContain(`{certificate="webhook"} ${expiration}\n`);
+    expect(await (await operator.fetch("/metrics")).text()).toContain(`{certificate="webhook"} ${expiration}\n`);
 
-    await operator.stop();
+    await stopOperator();
     operator = await startOperator();
-    await eventually(bundles, 30_000).toEqual(before);
+    await eventually(cluster.bundles, 30_000).toEqual(before);
   });
 
   test("with rights in some namespaces only, identities are kept there, and another one that is enrolled is told of", async () => {
@@ -312,51 +221,50 @@ spec:
   containers: [{name: app, image: app}]
   initContainers: [{name: heddle-proxy, image: proxy, restartPolicy: Always}]
 `;
-    const enrol = (name: string) => kubectl(["label", "namespace", name, "heddle.dev/inject=enabled"]);
+    const enrol = (name: string) => cluster.kubectl(["label", "namespace", name, "heddle.dev/inject=enabled"]);
     const maySee = async (where: string): Promise<string> => {
       const as = `--as=system:serviceaccount:${namespace}:heddle`;
-      return (await tryKubectl(["auth", "can-i", "list", "secrets", "-n", where, as])).stdout.trim();
+      return (await cluster.tryKubectl(["auth", "can-i", "list", "secrets", "-n", where, as])).stdout.trim();
     };
-    await operator?.stop();
+    await stopOperator();
     for (const each of ["shop", "rest", "gone"]) await createNamespace(each, "privileged");
     for (const each of ["shop", "rest"]) {
-      const exists = async () => (await tryKubectl(["get", "sa", "default", "-n", each])).status === 0;
-      await until("its ServiceAccount", exists, { timeout: 60_000 });
-      await kubectl(["apply", "-f", "-"], pod(each));
+      await cluster.waitForServiceAccount(each);
+      await cluster.kubectl(["apply", "-f", "-"], pod(each));
       await enrol(each);
     }
     // Another manager had applied the roles as well, and so holds the fields.
-    await runHelm("upgrade", { rbac: { namespaces: ["shop", "gone"] } }, "--force-conflicts");
+    await release("upgrade", { rbac: { namespaces: ["shop", "gone"] } }, "--force-conflicts");
     // Its Role goes with it, and nothing else waits for it.
-    await kubectl(["delete", "namespace", "gone"]);
+    await cluster.kubectl(["delete", "namespace", "gone"]);
     await eventually(async () => Promise.all([namespace, "shop", "rest", "gone"].map(maySee)), 30_000).toEqual([
       ...["yes", "yes", "no", "no"],
     ]);
-    operator = await startOperator("--namespaces=shop,gone");
+    operator = await startOperator({ namespaces: "shop,gone" });
     const identityIn = async (where: string) =>
-      (await tryKubectl(["get", "secret", "heddle-identity-default", "-n", where])).status === 0;
+      (await cluster.tryKubectl(["get", "secret", "heddle-identity-default", "-n", where])).status === 0;
     await eventually(() => identityIn("shop"), 30_000).toBe(true);
     const reason = "--field-selector=reason=NamespaceNotManaged";
     const told = () =>
-      kubectl(["get", "events", "-n", "default", reason, "-o", "jsonpath={.items[*].involvedObject.name}"]);
+      cluster.kubectl(["get", "events", "-n", "default", reason, "-o", "jsonpath={.items[*].involvedObject.name}"]);
     await eventually(told, 30_000).toBe("rest");
     expect(await identityIn("rest")).toBe(false);
     const records = (where: string) =>
-      kubectl(["get", "configmaps", "-n", where, "-l", "app.kubernetes.io/managed-by=heddle", "-o", "name"]);
+      cluster.kubectl(["get", "configmaps", "-n", where, "-l", "app.kubernetes.io/managed-by=heddle", "-o", "name"]);
     await eventually(async () => (await records("shop")) !== "", 30_000).toBe(true);
     expect(await records("rest")).toBe("");
 
-    await operator.stop();
-    await kubectl(["delete", "namespace", "shop"]);
-    await runHelm("upgrade", {}, "--reset-values", "--force-conflicts");
+    await stopOperator();
+    await cluster.kubectl(["delete", "namespace", "shop"]);
+    await release("upgrade", {}, "--reset-values", "--force-conflicts");
     operator = await startOperator();
     await eventually(() => identityIn("rest"), 30_000).toBe(true);
-    await kubectl(["delete", "namespace", "rest"]);
+    await cluster.kubectl(["delete", "namespace", "rest"]);
   });
 
   test("puts back what somebody has taken out of a definition", async () => {
     const columns = () =>
-      kubectl([
+      cluster.kubectl([
         "get",
         "crd",
         "meshtls.heddle.dev",
@@ -365,39 +273,46 @@ spec:
       ]);
     const before = await columns();
     const patch = '[{"op":"remove","path":"/spec/versions/0/additionalPrinterColumns/0"}]';
-    await kubectl(["patch", "crd", "meshtls.heddle.dev", "--type=json", "--patch", patch]);
+    await cluster.kubectl(["patch", "crd", "meshtls.heddle.dev", "--type=json", "--patch", patch]);
     expect(await columns()).not.toBe(before);
     // Another manager had applied it as well, and so holds the fields.
-    await plainHelm("upgrade", "heddle", chart, "--force-conflicts");
+    await runHelm(["upgrade", "heddle", chart, "--force-conflicts"]);
     expect(await columns()).toBe(before);
   });
 
   test("uninstalls it: definitions and their objects stay, and one command removes what the operator has made", async () => {
-    await operator?.stop();
-    operator = undefined;
-    await plainHelm("uninstall", "heddle");
+    await stopOperator();
+    await runHelm(["uninstall", "heddle"]);
     const kept = definitions.map((name) => `customresourcedefinition.apiextensions.k8s.io/${name}`);
-    await eventually(async () => (await labelled("app.kubernetes.io/instance=heddle")).toSorted(), 60_000).toEqual(
-      kept,
-    );
-    expect(await kubectl(["get", "meshtls.heddle.dev", "-n", namespace, "-o", "name"])).toBe(
+    await eventually(
+      async () => (await cluster.labelled("app.kubernetes.io/instance=heddle")).toSorted(),
+      60_000,
+    ).toEqual(kept);
+    expect(await cluster.kubectl(["get", "meshtls.heddle.dev", "-n", namespace, "-o", "name"])).toBe(
       "meshtls.heddle.dev/kept\n",
     );
     const ours = "app.kubernetes.io/managed-by=heddle";
-    expect(await labelled(ours)).toEqual(
+    expect(await cluster.labelled(ours)).toEqual(
       expect.arrayContaining(["secret/heddle-ca", "secret/heddle-webhook", "lease.coordination.k8s.io/heddle"]),
     );
-    await kubectl(["delete", "configmaps,secrets,leases", "-A", "-l", ours]);
-    expect(await labelled(ours)).toEqual([]);
-    const left = await kubectl(["get", "configmaps,secrets,leases,serviceaccounts", "-n", namespace, "-o", "name"]);
+    await cluster.kubectl(["delete", "configmaps,secrets,leases", "-A", "-l", ours]);
+    expect(await cluster.labelled(ours)).toEqual([]);
+    const left = await cluster.kubectl([
+      "get",
+      "configmaps,secrets,leases,serviceaccounts",
+      "-n",
+      namespace,
+      "-o",
+      "name",
+    ]);
     expect(left.trim().split("\n")).toEqual(["configmap/kube-root-ca.crt", "serviceaccount/default"]);
   });
 
   test("adopts kept definitions when it is installed again, and removes them where they are not to stay", async () => {
-    await runHelm("install", { crds: { keep: false } });
-    expect(await kubectl(["get", "meshtls.heddle.dev", "-n", namespace, "-o", "name"])).toContain("kept");
-    await plainHelm("uninstall", "heddle");
-    await eventually(() => labelled("app.kubernetes.io/instance=heddle"), 60_000).toEqual([]);
+    await release("install", { crds: { keep: false } });
+    expect(await cluster.kubectl(["get", "meshtls.heddle.dev", "-n", namespace, "-o", "name"])).toContain("kept");
+    await runHelm(["uninstall", "heddle"]);
+    await eventually(() => cluster.labelled("app.kubernetes.io/instance=heddle"), 60_000).toEqual([]);
   });
 });
 
@@ -405,11 +320,11 @@ test(
   "kubectl installs it by install.yaml, and removes all but definitions by the documented command",
   patient,
   async () => {
-    await kubectl(["apply", "--server-side", "-f", install]);
-    expect(await labelled("app.kubernetes.io/part-of=heddle,app.kubernetes.io/component=operator")).toContain(
+    await cluster.kubectl(["apply", "--server-side", "-f", install]);
+    expect(await cluster.labelled("app.kubernetes.io/part-of=heddle,app.kubernetes.io/component=operator")).toContain(
       "deployment.apps/heddle",
     );
-    await kubectl(["apply", "-f", install]);
+    await cluster.kubectl(["apply", "-f", install]);
     const bundle = Buffer.from("as the operator writes it").toString("base64");
     const configurations = objectsOf(readFileSync(install, "utf8")).filter(({ kind }) =>
       /WebhookConfiguration$/.test(kind),
@@ -417,18 +332,21 @@ test(
     for (const { apiVersion, kind, metadata, webhooks } of configurations) {
       const only = webhooks.map(({ name }: { name: string }) => ({ name, clientConfig: { caBundle: bundle } }));
       const text = stringify({ apiVersion, kind, metadata: { name: metadata.name }, webhooks: only });
-      await kubectl(["apply", "--server-side", "--field-manager=heddle", "-f", "-"], text);
+      await cluster.kubectl(["apply", "--server-side", "--field-manager=heddle", "-f", "-"], text);
     }
-    expect(await bundles()).toEqual(Array(5).fill(bundle));
+    expect(await cluster.bundles()).toEqual(Array(5).fill(bundle));
     // What a person asks.
-    expect(await tryKubectl(["diff", "-f", install])).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(await cluster.tryKubectl(["diff", "-f", install])).toEqual({ status: 0, stdout: "", stderr: "" });
     const docs = readFileSync(resolve(chart, "../../docs/tasks/install.md"), "utf8");
     const [command = ""] = /kubectl delete -f install\.yaml [^`]*/.exec(docs) ?? [];
     const args = command.split(/\s+/).slice(1);
     expect(args).toContain("-l");
-    await kubectl(args.map((argument) => (argument === "install.yaml" ? install : argument)));
+    await cluster.kubectl(args.map((argument) => (argument === "install.yaml" ? install : argument)));
     const kept = definitions.map((name) => `customresourcedefinition.apiextensions.k8s.io/${name}`);
-    await eventually(async () => (await labelled("app.kubernetes.io/part-of=heddle")).toSorted(), 60_000).toEqual(kept);
+    await eventually(
+      async () => (await cluster.labelled("app.kubernetes.io/part-of=heddle")).toSorted(),
+      60_000,
+    ).toEqual(kept);
   },
 );
 
@@ -436,14 +354,14 @@ describe("the cluster's roles", patient, () => {
   const kinds = ["trafficsplits", "authorizationpolicies", "meshtls"] as const;
   const can = async (role: string, verb: string, plural: string): Promise<string> => {
     const args = ["auth", "can-i", verb, `${plural}.heddle.dev`, "-n", "shop", `--as=${role}`];
-    return (await tryKubectl(args)).stdout.trim();
+    return (await cluster.tryKubectl(args)).stdout.trim();
   };
 
   beforeAll(async () => {
     await createNamespace("shop", "privileged");
-    await kubectl(["apply", "--server-side", "-f", "-"], (await renderRelease()).replaceAll(namespace, "shop"));
+    await cluster.kubectl(["apply", "--server-side", "-f", "-"], (await renderRelease()).replaceAll(namespace, "shop"));
     for (const role of ["view", "edit", "admin"])
-      await kubectl(["create", "rolebinding", role, "-n", "shop", `--clusterrole=${role}`, `--user=${role}`]);
+      await cluster.kubectl(["create", "rolebinding", role, "-n", "shop", `--clusterrole=${role}`, `--user=${role}`]);
     const aggregated = async () => (await can("admin", "create", "meshtls")) === "yes";
     await until("the roles to be aggregated", aggregated, { timeout: 60_000 });
   });

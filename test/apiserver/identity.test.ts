@@ -131,7 +131,10 @@ describe("the Secret of an identity", () => {
       );
   });
 
-  test("made immutable, or of another type: it goes, and a new one comes", async () => {
+  test("deleted, made immutable, or of another type: it goes, and a new one comes", async () => {
+    await serve("deleted");
+    await world.client.delete(kinds.Secret, { namespace: "shop", name: "heddle-identity-deleted" });
+    await eventually(() => isGood("deleted")).toBe(true);
     await serve("immutable");
     const body = (name: string, more: object) =>
       ({ metadata: { name: `heddle-identity-${name}`, namespace: "shop" }, ...more }) as ObjectToWrite;
@@ -292,25 +295,6 @@ describe("the Secret of the webhook", () => {
     },
     40_000,
   );
-
-  test("somebody else's, from before the operator: left alone and said; nothing is served until it is gone", async () => {
-    const lonely = await startIdentityWorld();
-    try {
-      const body = { metadata: { name, namespace: root }, type: "Opaque", data: { own: base64("data") } };
-      const theirs = await lonely.client.create(kinds.Secret, body as ObjectToWrite);
-      await lonely.startOperator(false);
-      await eventually(async () => (await lonely.eventsOf(name, root)).join()).toContain("ForeignSecret");
-      expect((await lonely.secret(name, root)).metadata.resourceVersion).toBe(theirs.metadata.resourceVersion);
-      // Without a certificate nothing is answered: pods of the mesh are refused, never admitted without a sidecar.
-      expect(await lonely.served("webhook")).toBeUndefined();
-      await lonely.client.delete(kinds.Secret, { namespace: root, name });
-      await until("the webhook to be served", async () => (await lonely.served("webhook")) !== undefined, {
-        timeout: 60_000,
-      });
-    } finally {
-      await lonely.stop();
-    }
-  }, 150_000);
 });
 
 describe("the authority", () => {
@@ -391,20 +375,37 @@ describe("the authority", () => {
     await serve("after-backup");
     await eventually(() => world.condition("ResolvedRefs")).toMatchObject({ status: "True" });
   });
-
-  test("somebody else's Secret under its name is left alone", async () => {
-    const lonely = await startIdentityWorld();
-    try {
-      const theirs = await lonely.client.create(kinds.Secret, {
-        metadata: { name: "heddle-ca", namespace: root },
-        type: "Opaque",
-        data: { own: base64("data") },
-      } as ObjectToWrite);
-      await lonely.startOperator(false);
-      await eventually(async () => (await lonely.eventsOf("heddle-ca", root)).join()).toContain("ForeignSecret");
-      expect((await lonely.secret("heddle-ca", root)).metadata.resourceVersion).toBe(theirs.metadata.resourceVersion);
-    } finally {
-      await lonely.stop();
-    }
-  });
 });
+
+test("somebody else's Secrets, from before the operator: left alone and said; nothing is served until they are gone", async () => {
+  const lonely = await startIdentityWorld();
+  const createTheirs = (name: string) => {
+    const body = { metadata: { name, namespace: root }, type: "Opaque", data: { own: base64("data") } };
+    return lonely.client.create(kinds.Secret, body as ObjectToWrite);
+  };
+  const expectLeftAlone = async (name: string, theirs: Secret) => {
+    await eventually(async () => (await lonely.eventsOf(name, root)).join()).toContain("ForeignSecret");
+    expect((await lonely.secret(name, root)).metadata.resourceVersion).toBe(theirs.metadata.resourceVersion);
+  };
+  try {
+    // That of the authority.
+    const authority = await createTheirs("heddle-ca");
+    await lonely.startOperator(false);
+    await expectLeftAlone("heddle-ca", authority);
+    await lonely.stopOperator();
+    await lonely.client.delete(kinds.Secret, { namespace: root, name: "heddle-ca" });
+
+    // That of the webhook.
+    const certificate = await createTheirs("heddle-webhook");
+    await lonely.startOperator(false);
+    await expectLeftAlone("heddle-webhook", certificate);
+    // Without a certificate nothing is answered: pods of the mesh are refused, never admitted without a sidecar.
+    expect(await lonely.served("webhook")).toBeUndefined();
+    await lonely.client.delete(kinds.Secret, { namespace: root, name: "heddle-webhook" });
+    await until("the webhook to be served", async () => (await lonely.served("webhook")) !== undefined, {
+      timeout: 60_000,
+    });
+  } finally {
+    await lonely.stop();
+  }
+}, 150_000);

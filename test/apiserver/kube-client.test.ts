@@ -5,7 +5,7 @@ import { ApiError } from "../../src/kube/error.ts";
 import { createEventRecorder } from "../../src/kube/events.ts";
 import type { WatchEvent } from "../../src/kube/watch.ts";
 import { apiServer } from "../support/api-server.ts";
-import { as, clientWith, customResourceDefinition, definitionOf, kindOfTest } from "./kube-support.ts";
+import { as, clientWith, definitionOf, kindOfTest } from "./kube-support.ts";
 
 const namespace = "kube-client";
 const client = createKubeClient({ kubeconfig: apiServer().kubeconfig });
@@ -101,7 +101,7 @@ describe("apply", () => {
 
   test("of a status changes the status only, and not the generation", async () => {
     const kind = kindOfTest("client");
-    await client.apply(customResourceDefinition, definitionOf(kind));
+    await client.apply(kinds.CustomResourceDefinition, definitionOf(kind));
     const object = { metadata: named("status"), spec: { size: 1 } };
     await expect.poll(() => client.apply(kind, object).catch(String), { timeout: 10_000 }).toMatchObject(object);
     const write = { metadata: named("status"), spec: { size: 5 }, status: { summary: "v1 90" } };

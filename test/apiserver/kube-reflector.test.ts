@@ -18,7 +18,6 @@ import {
   clusterRole,
   clusterRoleBinding,
   createWire,
-  customResourceDefinition,
   definitionOf,
   kindOfTest,
   viaPort,
@@ -104,7 +103,7 @@ describe("a reflector", () => {
     const { reflector, names, states } = follow(client, kind, {}, { isLeaving });
     await expect.poll(() => reflector.state, deadline).toBe("waiting");
     expect(reflector.synced).toBe(false);
-    await client.apply(customResourceDefinition, definition);
+    await client.apply(kinds.CustomResourceDefinition, definition);
     for (const name of ["a", "b", "c"]) await created(name);
     await expect.poll(names, deadline).toEqual(["a", "b", "c"]);
     expect(await reflector.whenSynced()).toBe(true);
@@ -112,11 +111,11 @@ describe("a reflector", () => {
     await expect.poll(names, deadline).toEqual(["a", "b"]);
 
     // The server deletes all objects of a kind before the kind, and may tell a watch so.
-    await client.delete(customResourceDefinition, { name: definition.metadata.name });
+    await client.delete(kinds.CustomResourceDefinition, { name: definition.metadata.name });
     await expect.poll(() => reflector.state, deadline).toBe("waiting");
     await expect.poll(() => client.list(kind).then(() => "there", String), deadline).toContain("404");
     expect(names()).toEqual(["a", "b"]);
-    await client.apply(customResourceDefinition, definition);
+    await client.apply(kinds.CustomResourceDefinition, definition);
     await created("d");
     await expect.poll(names, deadline).toEqual(["d"]);
     expect(states.filter((state) => state === "waiting").length).toBeGreaterThanOrEqual(2);

@@ -14,12 +14,6 @@ export const clusterRole: Kind = {
   namespaced: false,
 };
 export const clusterRoleBinding: Kind = { ...clusterRole, kind: "ClusterRoleBinding", plural: "clusterrolebindings" };
-export const customResourceDefinition: Kind = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  plural: "customresourcedefinitions",
-  namespaced: false,
-};
 
 /** A kind of the test's own. `word` must be the test's own too, for the server is shared. */
 export function kindOfTest(word: string): Kind & { readonly group: string } {
@@ -58,7 +52,15 @@ export function definitionOf(kind: Kind & { readonly group: string }) {
 
 interface Kubeconfig {
   readonly clusters: { readonly cluster: { server: string } }[];
-  readonly users: { readonly user: { as?: string } }[];
+  readonly users: { user: { as?: string } | { readonly token: string } }[];
+}
+
+/** Writes a kubeconfig with a change to a file. @returns its path, which is `path` */
+export function kubeconfigWith(kubeconfig: string, change: (config: Kubeconfig) => void, path: string): string {
+  const config = parse(readFileSync(kubeconfig, "utf8")) as Kubeconfig;
+  change(config);
+  writeFileSync(path, stringify(config), { mode: 0o600 });
+  return path;
 }
 
 /** A client by the kubeconfig with a change; `remove` its file afterwards. */
@@ -66,12 +68,8 @@ export function clientWith(
   kubeconfig: string,
   change: (config: Kubeconfig) => void,
 ): { client: KubeClient; remove(): void } {
-  const config = parse(readFileSync(kubeconfig, "utf8")) as Kubeconfig;
-  change(config);
   const directory = mkdtempSync(join(tmpdir(), "heddle-test-kube-"));
-  const path = join(directory, "kubeconfig");
-  writeFileSync(path, stringify(config), { mode: 0o600 });
-  const client = createKubeClient({ kubeconfig: path });
+  const client = createKubeClient({ kubeconfig: kubeconfigWith(kubeconfig, change, join(directory, "kubeconfig")) });
   return { client, remove: () => rmSync(directory, { recursive: true }) };
 }
 
@@ -86,7 +84,14 @@ export const viaPort =
 export const as =
   (user: string) =>
   (config: Kubeconfig): void => {
-    for (const each of config.users) each.user.as = user;
+    for (const each of config.users) each.user = { ...each.user, as: user };
+  };
+
+/** Makes the client whose token this is. */
+export const withToken =
+  (token: string) =>
+  (config: Kubeconfig): void => {
+    for (const each of config.users) each.user = { token };
   };
 
 /** A TCP connection to the server that a test can spoil. */

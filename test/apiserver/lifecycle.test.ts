@@ -7,14 +7,13 @@ import { kinds } from "../../src/api/kinds.ts";
 import type { KubernetesObject } from "../../src/api/kubernetes.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { configMapOfClass, keys, manager } from "../../src/model/sidecar.ts";
-import { binary } from "../../tools/binaries.ts";
-import { type CommandResult, collect } from "../../tools/processes.ts";
+import { kubectlOf } from "../../tools/kubectl.ts";
+import { serviceAccount } from "../support/kinds.ts";
 import { expectedKstatus, type Kstatus, kstatusOf, type WaitedFor } from "../support/kstatus.ts";
 import { conditionOf, eventually, type OperatorWorld, type Replica, startOperatorWorld } from "./operator-world.ts";
 
 let world: OperatorWorld;
 let replica: Replica;
-const serviceAccounts = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
 
 beforeAll(async () => {
   world = await startOperatorWorld();
@@ -47,12 +46,6 @@ const ofWorkload = (app: string, classId: string) => [
 ];
 
 describe("kstatus", () => {
-  let kubectl: (...args: string[]) => Promise<CommandResult>;
-  beforeAll(async () => {
-    const program = await binary("kubectl");
-    const environment = { ...process.env, KUBECONFIG: world.server.kubeconfig };
-    kubectl = (...args) => collect(program, args, { environment });
-  });
   const name = { namespace: "waits", name: "watched" };
   const apply = (rules: unknown) =>
     world.client.apply(
@@ -70,14 +63,10 @@ describe("kstatus", () => {
       { fieldManager: "kubelet" },
     );
   const wait = (seconds: number) =>
-    kubectl(
-      "wait",
-      "authorizationpolicies.heddle.dev/watched",
-      "-n",
-      "waits",
-      "--for=condition=Ready",
-      `--timeout=${seconds}s`,
-    );
+    kubectlOf(world.server.kubeconfig)([
+      ...["wait", "authorizationpolicies.heddle.dev/watched", "-n", "waits"],
+      ...["--for=condition=Ready", `--timeout=${seconds}s`],
+    ]);
   const seen: (WaitedFor & KubernetesObject)[] = [];
   const told = async (verdict: Kstatus, generation: number) =>
     eventually(async () => {
@@ -168,7 +157,7 @@ test("outputs go a minute after their reason: a namespace's with its last inject
 
   // The namespaces leave the mesh; their pods run on, and may restart.
   for (const name of ["leaving", "emptied"]) await leave(name);
-  await world.client.delete(serviceAccounts, { namespace: "leaving", name: "second" });
+  await world.client.delete(serviceAccount, { namespace: "leaving", name: "second" });
   await remove("leaving", "first-1");
   await remove("emptied", "only-1");
   // Another Service makes another reach.

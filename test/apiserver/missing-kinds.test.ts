@@ -1,14 +1,13 @@
 /** Definitions of ours that are missing when the operator starts, or go while it runs. */
-import { request } from "node:https";
-import { json } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import type { ConfigMap } from "../../src/api/kubernetes.ts";
 import { readCertificate } from "../../src/identity/certificate.ts";
 import { decode } from "../../src/identity/renewal.ts";
-import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { configMapOfClass, keys, secretOfServiceAccount } from "../../src/model/sidecar.ts";
 import { conditionOf, eventually, type OperatorWorld, type Replica, startOperatorWorld } from "./operator-world.ts";
+import { askWebhook } from "./webhook-support.ts";
 
 const root = "heddle-system";
 const trustDomain = "example.org";
@@ -67,40 +66,14 @@ const uriOf = async (app: string) =>
 /** What has been said of a definition. */
 async function notesOf(plural: string): Promise<readonly string[]> {
   const { items } = await world.client.list(kinds.Event, { namespace: "default" });
-  return (items as readonly KubernetesEvent[])
+  return items
     .filter(({ reason, regarding }) => reason === "KindMissing" && regarding.name === `${plural}.heddle.dev`)
     .map(({ note }) => note ?? "");
 }
 
-/** Asks the webhook as the API server does: by its Service's name, trusting what `caBundle` is made of. */
-async function review(): Promise<{ readonly allowed?: boolean; readonly patch?: string }> {
-  const ca = decode(await secret("heddle-webhook", root), "ca.crt");
-  const object = { metadata: at("asked"), spec: { containers: [{ name: "app", image: "app" }] } };
-  const body = {
-    apiVersion: "admission.k8s.io/v1",
-    kind: "AdmissionReview",
-    request: {
-      uid: "1",
-      kind: { group: "", version: "v1", kind: "Pod" },
-      resource: { group: "", version: "v1", resource: "pods" },
-      namespace: "shop",
-      operation: "CREATE",
-      userInfo: {},
-      object,
-    },
-  };
-  return new Promise((resolve, reject) => {
-    const url = `https://127.0.0.1:${replica.webhookPort}/inject`;
-    const headers = { "content-type": "application/json" };
-    const options = { method: "POST", ca, servername: `heddle.${root}.svc`, headers, agent: false };
-    const call = request(url, options, async (response) => {
-      const answer = (await json(response).catch(reject)) as { readonly response: object } | undefined;
-      resolve(answer?.response ?? {});
-    });
-    call.once("error", reject);
-    call.end(JSON.stringify(body));
-  });
-}
+/** Trusts what `caBundle` is made of. */
+const review = async () =>
+  askWebhook({ port: replica.webhookPort, ca: decode(await secret("heddle-webhook", root), "ca.crt") });
 
 test("one is missing when the operator starts: pods are admitted and have identities, what was published stays, and once it is back a split is compiled", async () => {
   for (const name of ["web", "web-v1"]) await createService(name);

@@ -1,105 +1,67 @@
 /** The operator as whoever runs it sees it: its log, its metrics, its health, and its end. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
-import { Agent, request } from "node:https";
+import { mkdtempSync, rmSync } from "node:fs";
+import { Agent } from "node:https";
 import { connect } from "node:net";
-import { join, resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
-import { type Kind, kinds } from "../../src/api/kinds.ts";
-import type { KubernetesObject, Secret } from "../../src/api/kubernetes.ts";
+import { kinds } from "../../src/api/kinds.ts";
+import type { Secret } from "../../src/api/kubernetes.ts";
 import { decode } from "../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
-import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
-import { containers, keys } from "../../src/model/sidecar.ts";
-import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import { keys } from "../../src/model/sidecar.ts";
 import { metricTable } from "../../src/ops/metric-table.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
-import { freePorts, until } from "../../tools/processes.ts";
-import { operatorProgram, startApiServer } from "../support/api-server.ts";
+import { until } from "../../tools/processes.ts";
+import { startApiServer } from "../support/api-server.ts";
+import {
+  createInjectedPod,
+  installDefinitions,
+  type Operator,
+  type OperatorPorts,
+  operatorPorts,
+  startOperator,
+} from "../support/operator.ts";
 import { TestClient } from "../xds/client.ts";
-
-const repository = resolve(import.meta.dirname, "../..");
+import { askWebhook } from "./webhook-support.ts";
 
 let server: ControlPlane;
 let client: KubeClient;
-let ports: { readonly xds: number; readonly webhook: number; readonly health: number };
-let operator: ChildProcess;
-let output = "";
+let directory: string;
+let ports: OperatorPorts;
+let operator: Operator;
 let sidecar: TestClient | undefined;
 
 /** What the operator has written, by line; one that is still being written is left out. */
-const linesOfLog = (): readonly string[] => output.split("\n").slice(0, -1);
-const health = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${ports.health}${path}`);
+const linesOfLog = (): readonly string[] => operator.output().split("\n").slice(0, -1);
 const secret = (name: string, namespace: string): Promise<Secret> => client.get(kinds.Secret, { namespace, name });
 
 beforeAll(async () => {
   server = await startApiServer();
   client = createKubeClient({ kubeconfig: server.kubeconfig });
-  for (const file of readdirSync(join(repository, "crds"))) {
-    const [document] = parseAllDocuments(readFileSync(join(repository, "crds", file), "utf8"));
-    await client.apply(kinds.CustomResourceDefinition, document?.toJS() as KubernetesObject);
-  }
+  directory = mkdtempSync(join(tmpdir(), "heddle-test-operations-"));
+  await installDefinitions(client);
   await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
   await client.create(kinds.Namespace, { metadata: { name: "shop", labels: { [keys.inject]: "enabled" } } });
-  await until("the CRDs to be served", () => client.list(kinds.MeshTLS), { timeout: 60_000 });
-  const [xds = 0, webhook = 0, healthPort = 0] = await freePorts(3);
-  ports = { xds, webhook, health: healthPort };
-  await startOperator();
+  ports = await operatorPorts();
+  operator = await start();
 });
 
-async function startOperator(): Promise<void> {
-  const flags = {
+const start = (): Promise<Operator> =>
+  startOperator({
     kubeconfig: server.kubeconfig,
-    "xds-port": ports.xds,
-    "webhook-port": ports.webhook,
-    "health-port": ports.health,
-    replica: "operations",
-    "log-level": "debug",
-    "drain-grace": "10s",
-  };
-  operator = spawn(
-    process.execPath,
-    [operatorProgram(), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
-  for (const stream of [operator.stdout, operator.stderr])
-    stream?.on("data", (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-  await until("the operator to be ready", async () => (await health("/readyz")).ok, { timeout: 60_000 });
-}
+    ports,
+    logFile: join(directory, "operator.log"),
+    flags: { replica: "operations", "log-level": "debug", "drain-grace": "10s" },
+  });
 
 afterAll(async () => {
   sidecar?.close();
-  if (operator.exitCode === null) {
-    operator.kill("SIGKILL");
-    await once(operator, "exit");
-  }
+  await operator.process.stop();
   await server.stop();
+  rmSync(directory, { recursive: true, force: true });
 });
-
-async function createInjectedPod(name: string, app: string): Promise<void> {
-  const spec = {
-    serviceAccountName: app,
-    containers: [{ name: "app", image: "app", ports: [{ name: "http", containerPort: 8080 }] }],
-    initContainers: [{ name: containers.proxy, image: "proxy", restartPolicy: "Always" }],
-  };
-  const labels = { app };
-  const classId = workloadClassId(workloadTraits({ metadata: { name, labels }, spec }, "shop"));
-  const serviceAccounts: Kind = {
-    apiVersion: "v1",
-    kind: "ServiceAccount",
-    plural: "serviceaccounts",
-    namespaced: true,
-  };
-  await client.create(serviceAccounts, { metadata: { name: app, namespace: "shop" } });
-  await client.create(kinds.Pod, {
-    metadata: { name, namespace: "shop", labels, annotations: { [keys.class]: classId } },
-    spec,
-  } as ObjectToWrite);
-}
 
 /** The value of a series; undefined when there is none. */
 function sampleOf(text: string, series: string): number | undefined {
@@ -107,7 +69,7 @@ function sampleOf(text: string, series: string): number | undefined {
   return line === undefined ? undefined : Number(line.split(" ").at(-1));
 }
 
-const metrics = async (): Promise<string> => (await health("/metrics")).text();
+const metrics = async (): Promise<string> => (await operator.fetch("/metrics")).text();
 
 /** A stream as the sidecar of a pod opens it, with the pod's own identity. */
 async function connectSidecar(pod: string, app: string, node: string): Promise<TestClient> {
@@ -122,67 +84,14 @@ async function connectSidecar(pod: string, app: string, node: string): Promise<T
 }
 
 /** One review of a pod's creation, as the API server sends it. */
-function review(
-  authority: string,
-  agent: Agent,
-  uid: string,
-): Promise<{ status: number; allowed: boolean; close: boolean }> {
-  const body = JSON.stringify({
-    apiVersion: "admission.k8s.io/v1",
-    kind: "AdmissionReview",
-    request: {
-      uid,
-      kind: { group: "", version: "v1", kind: "Pod" },
-      resource: { group: "", version: "v1", resource: "pods" },
-      namespace: "shop",
-      operation: "CREATE",
-      object: {
-        apiVersion: "v1",
-        kind: "Pod",
-        metadata: { name: "p" },
-        spec: { containers: [{ name: "a", image: "a" }] },
-      },
-    },
-  });
-  return new Promise((resolve, reject) => {
-    const call = request(
-      {
-        host: "127.0.0.1",
-        port: ports.webhook,
-        servername: "heddle.heddle-system.svc",
-        path: "/inject",
-        method: "POST",
-        ca: authority,
-        agent,
-        headers: { "content-type": "application/json" },
-      },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (chunk: string) => {
-          text += chunk;
-        });
-        response.on("end", () => {
-          const answer =
-            response.statusCode === 200
-              ? (JSON.parse(text) as { response: { uid: string; allowed: boolean } })
-              : undefined;
-          resolve({
-            status: response.statusCode ?? 0,
-            allowed: answer?.response.allowed === true && answer.response.uid === uid,
-            close: response.headers.connection === "close",
-          });
-        });
-        response.on("error", reject);
-      },
-    );
-    call.on("error", reject);
-    call.end(body);
-  });
+async function review(ca: string, agent: Agent, uid: string) {
+  const { status, allowed, close } = await askWebhook({ port: ports.webhook, ca, agent, uid });
+  return { status, allowed, close };
 }
 
 describe("the operator", () => {
   test("every metric of the reference is there, and what happens moves it", async () => {
-    await createInjectedPod("cart-1", "cart");
+    await createInjectedPod(client, "shop/cart-1", { app: "cart" });
     await until("the identity of cart", () => secret("heddle-identity-cart", "shop"), { timeout: 60_000 });
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
     expect(await review(authority, new Agent(), "metrics")).toMatchObject({ status: 200, allowed: true });
@@ -205,7 +114,7 @@ describe("the operator", () => {
   });
 
   test("streams, responses, refusals and ends are counted", async () => {
-    await createInjectedPod("streams-1", "streams");
+    await createInjectedPod(client, "shop/streams-1", { app: "streams" });
     const status = { phase: "Running", podIP: "127.0.0.1", podIPs: [{ ip: "127.0.0.1" }] };
     await client.applyStatus(kinds.Pod, {
       metadata: { name: "streams-1", namespace: "shop" },
@@ -261,7 +170,7 @@ describe("the operator", () => {
     await expect.poll(pods, { timeout: 60_000 }).toBe(2);
     const told = async (): Promise<readonly string[]> => {
       const { items } = await client.list(kinds.Event);
-      return (items as readonly KubernetesEvent[])
+      return items
         .filter(({ reason }) => reason === "NoSidecar")
         .map(({ metadata, regarding }) => `${metadata.namespace}: ${regarding.kind} ${regarding.name}`)
         .toSorted();
@@ -297,7 +206,7 @@ describe("the operator", () => {
   });
 
   test("its output is JSON, line by line, and has no key, certificate or token in it", async () => {
-    await createInjectedPod("keys-1", "keys");
+    await createInjectedPod(client, "shop/keys-1", { app: "keys" });
     await until("the identity of keys", () => secret("heddle-identity-keys", "shop"), { timeout: 60_000 });
     // What cannot be used is spoken of, without what it says.
     await client.apply(
@@ -314,9 +223,8 @@ describe("the operator", () => {
     const lines = linesOfLog().map((line) => JSON.parse(line) as { level: string; msg: string; time: string });
     expect(lines.length).toBeGreaterThan(20);
     for (const line of lines) expect(line).toMatchObject({ level: expect.any(String), msg: expect.any(String) });
-    const secrets = ((await client.list(kinds.Secret)).items as readonly Secret[]).flatMap(({ data }) =>
-      Object.values(data ?? {}),
-    );
+    const secrets = (await client.list(kinds.Secret)).items.flatMap(({ data }) => Object.values(data ?? {}));
+    const output = operator.output();
     expect(secrets.length).toBeGreaterThan(5);
     for (const encoded of secrets) {
       const plain = Buffer.from(encoded, "base64").toString();
@@ -329,7 +237,7 @@ describe("the operator", () => {
   });
 
   test("SIGTERM under load: not ready at once, every review is answered, the lease is released, the end is clean", async () => {
-    expect((await health("/readyz")).status).toBe(200);
+    expect((await operator.fetch("/readyz")).status).toBe(200);
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
     const agents = [new Agent({ keepAlive: true, maxSockets: 4 }), new Agent()];
     const answers: Awaited<ReturnType<typeof review>>[] = [];
@@ -339,10 +247,12 @@ describe("the operator", () => {
       while (endpoints) answers.push(await review(authority, agent, `review-${count++}`));
     });
     await until("reviews", () => answers.length > 20, { timeout: 60_000 });
-    const ended = once(operator, "exit");
-    operator.kill("SIGTERM");
-    await until("not ready", async () => (await health("/readyz")).status === 503, { timeout: 5_000, interval: 10 });
-    expect((await health("/healthz")).status).toBe(200);
+    void operator.process.stop("SIGTERM");
+    await until("not ready", async () => (await operator.fetch("/readyz")).status === 503, {
+      timeout: 5_000,
+      interval: 10,
+    });
+    expect((await operator.fetch("/healthz")).status).toBe(200);
     // The kubelet has seen it; reviews come until the Endpoints are gone everywhere.
     const until503 = answers.length;
     await until("reviews while it drains", () => answers.length > until503 + 20, { timeout: 9_000, interval: 10 });
@@ -351,14 +261,9 @@ describe("the operator", () => {
     expect(answers.filter(({ status, allowed }) => status !== 200 || !allowed)).toEqual([]);
     // Connections that live on are told to end with an answer, rather than cut between two.
     expect(answers.at(-1)?.close).toBe(true);
-    expect(await ended).toEqual([0, null]);
+    expect(await operator.process.ended).toBe("exit code 0");
     expect(await sidecar?.ended()).toBe("14");
-    const lease = (await client.get(kinds.Lease, {
-      namespace: "heddle-system",
-      name: "heddle",
-    })) as KubernetesObject & {
-      readonly spec?: { readonly holderIdentity?: string };
-    };
+    const lease = await client.get(kinds.Lease, { namespace: "heddle-system", name: "heddle" });
     expect(lease.spec?.holderIdentity ?? "").toBe("");
     for (const agent of agents) agent.destroy();
   }, 90_000);
@@ -374,7 +279,7 @@ describe("the operator", () => {
       );
     await until("the kind to be gone", async () => !(await isServed()), { timeout: 90_000 });
 
-    await startOperator();
+    operator = await start();
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
     expect(await review(authority, new Agent(), "early")).toMatchObject({ status: 200, allowed: true });
     const opens = (): Promise<boolean> =>
@@ -394,12 +299,14 @@ describe("the operator", () => {
   test("SIGTERM while the API server is away: reviews are answered until the end, which is clean", async () => {
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
     await server.stop();
-    expect((await health("/readyz")).status).toBe(200);
-    const ended = once(operator, "exit");
-    operator.kill("SIGTERM");
-    await until("not ready", async () => (await health("/readyz")).status === 503, { timeout: 5_000, interval: 10 });
-    expect(await (await health("/readyz")).text()).toBe("waiting for: its end: it drains\n");
+    expect((await operator.fetch("/readyz")).status).toBe(200);
+    void operator.process.stop("SIGTERM");
+    await until("not ready", async () => (await operator.fetch("/readyz")).status === 503, {
+      timeout: 5_000,
+      interval: 10,
+    });
+    expect(await (await operator.fetch("/readyz")).text()).toBe("waiting for: its end: it drains\n");
     expect(await review(authority, new Agent(), "late")).toEqual({ status: 200, allowed: true, close: true });
-    expect(await ended).toEqual([0, null]);
+    expect(await operator.process.ended).toBe("exit code 0");
   }, 90_000);
 });

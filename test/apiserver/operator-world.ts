@@ -1,24 +1,26 @@
 /** A real API server with the CRDs, and replicas of the operator as processes: what tests of the operator share. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { expect } from "vitest";
-import { parseAllDocuments } from "yaml";
 import type { Condition } from "../../src/api/conditions.ts";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
-import type { KubernetesObject } from "../../src/api/kubernetes.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import { isApiError } from "../../src/kube/error.ts";
-import type { ObjectToWrite } from "../../src/kube/objects.ts";
-import { containers, keys } from "../../src/model/sidecar.ts";
-import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
+import type { KubernetesEvent } from "../../src/kube/objects.ts";
+import { keys } from "../../src/model/sidecar.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
-import { freePorts, startProcess, until } from "../../tools/processes.ts";
-import { operatorProgram, startApiServer } from "../support/api-server.ts";
-
-const repository = resolve(import.meta.dirname, "../..");
-const serviceAccount: Kind = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
+import { until } from "../../tools/processes.ts";
+import { startApiServer } from "../support/api-server.ts";
+import {
+  createInjectedPod,
+  installDefinitions,
+  type OperatorPorts,
+  operatorPorts,
+  type PodOptions,
+  startOperator,
+} from "../support/operator.ts";
 
 /** One replica of the operator. */
 export interface Replica {
@@ -68,13 +70,6 @@ export interface AuditedWrite {
   readonly code: number;
 }
 
-/** A pod of the workload `app`. */
-export interface PodOptions {
-  readonly app?: string;
-  readonly address?: string;
-  readonly ready?: boolean;
-}
-
 /** Starts the API server and serves the CRDs; no operator runs yet. */
 export async function startOperatorWorld(): Promise<OperatorWorld> {
   const logs = mkdtempSync(join(tmpdir(), "heddle-test-operator-"));
@@ -86,96 +81,45 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
   });
   const client = createKubeClient({ kubeconfig: server.kubeconfig });
   const replicas = new Set<Replica>();
-  const portsOf = new Map<string, readonly number[]>();
-  const installDefinitions = async (): Promise<void> => {
-    for (const file of readdirSync(join(repository, "crds"))) {
-      const [document] = parseAllDocuments(readFileSync(join(repository, "crds", file), "utf8"));
-      await client.apply(kinds.CustomResourceDefinition, document?.toJS() as KubernetesObject);
-    }
-    for (const kind of [kinds.TrafficSplit, kinds.AuthorizationPolicy, kinds.MeshTLS])
-      await until(`${kind.plural} to be served`, () => client.list(kind), { timeout: 60_000 });
-  };
-  await installDefinitions();
-  const createNamespace = async (name: string): Promise<void> => {
-    await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
-  };
+  const portsOf = new Map<string, OperatorPorts>();
+  await installDefinitions(client);
   await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
 
   const startReplica = async (name = "first"): Promise<Replica> => {
-    const ports = portsOf.get(name) ?? (await freePorts(3));
+    const ports = portsOf.get(name) ?? (await operatorPorts());
     portsOf.set(name, ports);
-    const [xds = 0, webhook = 0, health = 0] = ports;
-    const logFile = join(logs, `${name}-${Date.now()}.log`);
-    const flags = {
+    const operator = await startOperator({
       kubeconfig: server.kubeconfig,
-      "xds-port": xds,
-      "webhook-port": webhook,
-      "health-port": health,
-      replica: name,
-      "drain-grace": "0s",
-    };
-    // The address that records name is that of a Service in front of all replicas.
-    const args = Object.entries({ ...flags, "xds-address": "heddle.heddle-system.svc:15010" });
-    const child = startProcess(
-      name,
-      process.execPath,
-      [operatorProgram(), ...args.map(([flag, value]) => `--${flag}=${value}`)],
-      { logFile },
-    );
-    const output = (): string => readFileSync(logFile, "utf8");
-    await until(`${name} to be ready`, async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok, {
-      timeout: 60_000,
+      ports,
+      logFile: join(logs, `${name}-${Date.now()}.log`),
+      // The address that records name is that of a Service in front of all replicas.
+      flags: { replica: name, "xds-address": "heddle.heddle-system.svc:15010" },
     });
+    const { pid = 0 } = operator.process;
     const replica: Replica = {
-      output,
-      webhookPort: webhook,
-      freeze: () => process.kill(child.pid ?? 0, "SIGSTOP"),
-      thaw: () => process.kill(child.pid ?? 0, "SIGCONT"),
+      output: operator.output,
+      webhookPort: ports.webhook,
+      freeze: () => process.kill(pid, "SIGSTOP"),
+      thaw: () => process.kill(pid, "SIGCONT"),
       stop: async () => {
         replicas.delete(replica);
         replica.thaw();
-        await child.stop("SIGTERM");
+        await operator.process.stop("SIGTERM");
       },
     };
     replicas.add(replica);
     return replica;
   };
 
-  const createPod = async (key: string, options: PodOptions = {}): Promise<string> => {
-    const [namespace = "", name = ""] = key.split("/");
-    const { app = name, address, ready = true } = options;
-    const spec = {
-      serviceAccountName: app,
-      containers: [{ name: "app", image: "app", ports: [{ name: "http", containerPort: 8080 }] }],
-      initContainers: [{ name: containers.proxy, image: "proxy", restartPolicy: "Always" }],
-    };
-    const labels = { app };
-    const classId = workloadClassId(workloadTraits({ metadata: { name, labels }, spec }, namespace));
-    await client.create(serviceAccount, { metadata: { name: app, namespace } }).catch((error: unknown) => {
-      if (!isApiError(error, "conflict")) throw error;
-    });
-    const metadata = { name, namespace, labels, annotations: { [keys.class]: classId } };
-    await client.create(kinds.Pod, { metadata, spec } as ObjectToWrite);
-    if (address !== undefined)
-      await client.applyStatus(kinds.Pod, {
-        metadata: { name, namespace },
-        status: {
-          phase: "Running",
-          podIP: address,
-          podIPs: [{ ip: address }],
-          conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
-        },
-      } as ObjectToWrite);
-    return classId;
-  };
-
   return {
     server,
     client,
     startReplica,
-    createPod,
-    createNamespace,
-    installDefinitions,
+    createPod: (key, options) => createInjectedPod(client, key, options),
+    createNamespace: async (name) => {
+      await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
+    },
+    installDefinitions: () => installDefinitions(client),
     deleteDefinition: async ({ plural }) => {
       const definition = { name: `${plural}.heddle.dev` };
       await client.delete(kinds.CustomResourceDefinition, definition);
@@ -256,6 +200,16 @@ export const eventually = <T>(read: () => Promise<T>, timeout = 15_000) =>
 /** The conditions of an object of ours. */
 export const conditionsOf = (object: unknown): readonly Condition[] =>
   (object as { status?: { conditions?: Condition[] } }).status?.conditions ?? [];
+
+/** Events about the objects of a name, of a namespace's. */
+export async function eventsAbout(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+): Promise<readonly KubernetesEvent[]> {
+  const { items } = await client.list(kinds.Event, { namespace });
+  return items.filter(({ regarding }) => regarding.name === name);
+}
 
 /** `status reason` of a condition. */
 export const conditionOf = (object: unknown, type: string): string => {

@@ -7,6 +7,7 @@ import { configMapOfClass, keys, manager } from "../../src/model/sidecar.ts";
 import {
   conditionOf,
   conditionsOf,
+  eventsAbout,
   eventually,
   type OperatorWorld,
   type Replica,
@@ -27,6 +28,9 @@ afterAll(() => world.stop());
 
 const configMap = (name: string): Promise<ConfigMap> => world.client.get(kinds.ConfigMap, { namespace: "shop", name });
 const policy = (name: string) => world.client.get(kinds.AuthorizationPolicy, { namespace: "shop", name });
+
+const reasonsAbout = async (name: string) =>
+  (await eventsAbout(world.client, "shop", name)).map(({ reason }) => reason);
 
 /** A policy that selects an application. */
 const createPolicy = (name: string, app: string) =>
@@ -80,11 +84,8 @@ describe("a record that somebody changes", () => {
       const good = contentOf(await configMap(name));
       await edit(name, change);
       await eventually(async () => contentOf(await configMap(name))).toEqual(good);
-      await eventually(async () => {
-        const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
-        return items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason);
-        // What has lost its label is out of the operator's sight: to it, somebody has deleted it.
-      }).toContain("ForeignEdit");
+      // What has lost its label is out of the operator's sight: to it, somebody has deleted it.
+      await eventually(() => reasonsAbout(name)).toContain("ForeignEdit");
     },
   );
 
@@ -167,10 +168,7 @@ test("somebody else's ConfigMap under a name that the operator needs is left alo
   const theirs = { metadata: { name, namespace: "shop", labels: { own: "yes" } }, data: { own: "data" } };
   const made = await world.client.create(kinds.ConfigMap, theirs as ObjectToWrite);
   replica = await world.startReplica();
-  await eventually(async () => {
-    const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
-    return items.filter(({ regarding }) => regarding.name === name).map(({ reason }) => reason);
-  }, 30_000).toContain("ForeignConfigMap");
+  await eventually(() => reasonsAbout(name), 30_000).toContain("ForeignConfigMap");
   expect(await configMap(name)).toEqual(made);
   await world.client.delete(kinds.ConfigMap, { namespace: "shop", name });
   // The operator asks again within half a minute.
@@ -202,10 +200,7 @@ test("a status that somebody else writes is put back, and a condition that they 
     const conditions = conditionsOf(await policy("honest"));
     return [conditions.map(({ type, status }) => `${type} ${status}`), conditions.length];
   }).toEqual([good.map(({ type, status }) => `${type} ${status}`), good.length]);
-  await eventually(async () => {
-    const { items } = await world.client.list(kinds.Event, { namespace: "shop" });
-    return items.filter(({ regarding }) => regarding.name === "honest").map(({ reason }) => reason);
-  }).toEqual(["ForeignEdit"]);
+  await eventually(() => reasonsAbout("honest")).toEqual(["ForeignEdit"]);
 });
 
 test("nothing is written where nothing changed: a restart, a relist, churn of metadata and of foreign statuses", async () => {

@@ -4,7 +4,7 @@ import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { Secret } from "../../src/api/kubernetes.ts";
 import { webhookConfiguration } from "../../src/controllers/webhook-bundle.ts";
 import { decode } from "../../src/identity/renewal.ts";
-import type { KubernetesEvent, ObjectToWrite } from "../../src/kube/objects.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { configMapOfClass, keys, manager, secretOfServiceAccount } from "../../src/model/sidecar.ts";
 import { until } from "../../tools/processes.ts";
 import { unownedParts } from "../support/ownership.ts";
@@ -76,11 +76,13 @@ describe("what the operator writes", () => {
       await expect.poll(() => replica.output(), wait).toContain("The authority cannot be used");
     const events = async () => {
       const { items } = await world.client.list(kinds.Event, { namespace: root });
-      return (items as readonly KubernetesEvent[])
+      return items
         .filter(({ reason }) => reason === "AuthorityUnusable")
         .map(({ reportingInstance }) => reportingInstance);
     };
     await expect.poll(events, wait).toEqual(["first"]);
+    // What somebody has written there is never overwritten, not even when it cannot be read.
+    expect(decode(await secret(root, "heddle-ca"), "tls.key")).toBe("broken");
     await edit(authority.data ?? {});
     // The second has answered this when it is through everything before.
     const name = configMapOfClass(await createPod("shop/marker-1", "marker", "10.1.0.2"));

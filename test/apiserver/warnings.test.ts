@@ -10,9 +10,9 @@ import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { compile } from "../../src/reconcilers/compile.ts";
 import type { AdmissionHandler } from "../../src/webhook/handler.ts";
 import { createWarningsHandlers } from "../../src/webhook/warn.ts";
-import { binary } from "../../tools/binaries.ts";
 import type { ControlPlane } from "../../tools/control-plane.ts";
-import { collect, until } from "../../tools/processes.ts";
+import { kubectlOf } from "../../tools/kubectl.ts";
+import { until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
 import { clusterOf, pod, service, testSettings } from "../support/objects.ts";
 import { serveWebhook, shippedConfiguration } from "./webhook-support.ts";
@@ -24,10 +24,8 @@ let webhook: Awaited<ReturnType<typeof serveWebhook>>;
 let failure: Error | undefined;
 let asked = 0;
 
-async function kubectl(args: readonly string[], input?: object) {
-  const flags = ["--kubeconfig", server.kubeconfig, "-n", "shop", ...args];
-  return collect(await binary("kubectl"), flags, input === undefined ? {} : { input: stringify(input) });
-}
+const kubectl = (args: readonly string[], input?: object) =>
+  kubectlOf(server.kubeconfig)(["-n", "shop", ...args], input === undefined ? undefined : stringify(input));
 
 const policy = (name: string, spec: object, labels?: object) => ({
   apiVersion: "heddle.dev/v1alpha1",

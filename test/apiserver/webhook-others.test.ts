@@ -5,11 +5,11 @@ import type { KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { readRecord } from "../../src/model/injection-record.ts";
 import { containers, keys } from "../../src/model/sidecar.ts";
-import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
+import { isInjected, workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import type { AdmissionHandler } from "../../src/webhook/handler.ts";
-import { binary } from "../../tools/binaries.ts";
-import { collect, until } from "../../tools/processes.ts";
-import { type Admission, isInjected, type PodDetails, podToWrite, startAdmission } from "./webhook-support.ts";
+import { until } from "../../tools/processes.ts";
+import { serviceAccount } from "../support/kinds.ts";
+import { type Admission, type PodDetails, podToWrite, startAdmission } from "./webhook-support.ts";
 
 /** Another plugin: to pods with its label it adds a container with a probe, an init container in front, and a volume. */
 function plugin(name: string): AdmissionHandler {
@@ -115,19 +115,12 @@ test("ephemeral containers are judged as they are added, whatever the pod's labe
   await client.apply(kinds.Pod, {
     metadata: { name: "debugged", namespace: "shop", labels: { [keys.inject]: "disabled" } },
   } as ObjectToWrite);
-  const add = async (container: object) => {
-    const pod = (await client.get(kinds.Pod, { namespace: "shop", name: "debugged" })) as PodDetails;
-    const object = { ...pod, apiVersion: "v1", kind: "Pod", spec: { ...pod.spec, ephemeralContainers: [container] } };
-    const path = "/api/v1/namespaces/shop/pods/debugged/ephemeralcontainers";
-    const flags = ["--kubeconfig", admission.kubeconfig, "replace", "--raw", path, "-f", "-"];
-    return collect(await binary("kubectl"), flags, { input: JSON.stringify(object) });
-  };
-  const debug = { name: "debug", image: "tools", terminationMessagePolicy: "File" };
-  const mounting = { ...debug, volumeMounts: [{ name: "heddle-identity", mountPath: "/identity" }] };
-  expect((await add(mounting)).stderr).toContain("Heddle's volumes are for its sidecar only");
-  expect((await add({ ...debug, securityContext: { runAsUser: 1337 } })).stderr).toContain("runAsUser is 1337");
-  expect((await add({ ...debug, targetContainerName: "heddle-proxy" })).stderr).toContain("can read the sidecar's key");
-  expect(await add(debug)).toMatchObject({ status: 0 });
+  const add = (container: object) => admission.debug("shop", "debugged", container);
+  const volumeMounts = [{ name: "heddle-identity", mountPath: "/identity" }];
+  expect(await add({ volumeMounts })).toContain("Heddle's volumes are for its sidecar only");
+  expect(await add({ securityContext: { runAsUser: 1337 } })).toContain("runAsUser is 1337");
+  expect(await add({ targetContainerName: "heddle-proxy" })).toContain("can read the sidecar's key");
+  expect(await add({})).toBe("taken");
 });
 
 test.each([
@@ -183,7 +176,6 @@ describe("pods of workloads are injected, and the workloads are not changed", ()
 test("a namespace with a Pod Security Standard refuses the redirect, by its name", async () => {
   const labels = { [keys.inject]: "enabled", "pod-security.kubernetes.io/enforce": "baseline" };
   await client.create(kinds.Namespace, { metadata: { name: "baseline", labels } });
-  const serviceAccount = { apiVersion: "v1", kind: "ServiceAccount", plural: "serviceaccounts", namespaced: true };
   const find = () => client.get(serviceAccount, { namespace: "baseline", name: "default" });
   await until("its ServiceAccount", find, { timeout: 60_000 });
   await expect(admission.create("baseline", "cart")).rejects.toThrow(/PodSecurity.*heddle-redirect.*NET_ADMIN/);

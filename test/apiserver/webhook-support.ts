@@ -1,17 +1,23 @@
 /** A real API server that asks the webhook's own server and keeps the policies, by the configuration that is shipped. */
+import type { IncomingMessage } from "node:http";
+import { Agent, request } from "node:https";
+import { json } from "node:stream/consumers";
 import { kinds } from "../../src/api/kinds.ts";
 import type { Container, KubernetesObject, Pod, Volume } from "../../src/api/kubernetes.ts";
 import { createRoot, openAuthority } from "../../src/identity/authority.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
-import { containers, keys } from "../../src/model/sidecar.ts";
+import { keys } from "../../src/model/sidecar.ts";
+import { isInjected } from "../../src/model/workload.ts";
 import { createLogger } from "../../src/ops/logger.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import { type AdmissionHandler, createInjectionHandlers } from "../../src/webhook/handler.ts";
 import { createWebhookServer } from "../../src/webhook/server.ts";
 import { defaultInjectionSettings } from "../../src/webhook/settings.ts";
+import { kubectlOf } from "../../tools/kubectl.ts";
 import { until } from "../../tools/processes.ts";
 import { startApiServer } from "../support/api-server.ts";
+import { serviceAccount } from "../support/kinds.ts";
 import { shippedObject } from "../support/manifests.ts";
 import { createPolicies } from "./policy-support.ts";
 
@@ -37,23 +43,15 @@ export interface PodChanges {
 /** An API server with the webhook. */
 export interface Admission {
   readonly client: KubeClient;
-  readonly kubeconfig: string;
   /** How many reviews the webhook was asked for. */
   asked(): number;
   create(namespace: string, name: string, changes?: PodChanges): Promise<PodDetails>;
+  /** What is said of such a pod: `taken`, or why not. Nothing is stored. */
+  judge(namespace: string, name: string, changes?: PodChanges): Promise<string>;
+  /** Adds an ephemeral container to a pod. @returns `taken`, or why not; of a dry run nothing is stored */
+  debug(namespace: string, name: string, container: object, options?: { readonly dryRun?: boolean }): Promise<string>;
   stop(): Promise<void>;
 }
-
-const serviceAccount = {
-  apiVersion: "v1",
-  kind: "ServiceAccount",
-  plural: "serviceaccounts",
-  namespaced: true,
-} as const;
-
-/** Whether a pod has the sidecar. */
-export const isInjected = (pod: Pod): boolean =>
-  pod.spec.initContainers?.some(({ name }) => name === containers.proxy) ?? false;
 
 /** The pod that {@link Admission.create} asks for. */
 export function podToWrite(
@@ -114,6 +112,7 @@ export async function startAdmission(
   // With controllers: a pod needs the default ServiceAccount of its namespace.
   const server = await startApiServer({ controllers: true });
   const client = createKubeClient({ kubeconfig: server.kubeconfig });
+  const kubectl = kubectlOf(server.kubeconfig);
   let asked = 0;
   const injection = createInjectionHandlers(
     defaultInjectionSettings("heddle-proxy:test"),
@@ -169,12 +168,80 @@ export async function startAdmission(
   await until("the webhook to be asked", first, { timeout: 60_000 });
   return {
     client,
-    kubeconfig: server.kubeconfig,
     asked: () => asked,
     create,
+    judge: (namespace, name, changes) =>
+      client.apply(kinds.Pod, podToWrite(namespace, name, changes), { dryRun: true }).then(() => "taken", String),
+    debug: async (namespace, name, container, { dryRun = false } = {}) => {
+      const pod = await client.get(kinds.Pod, { namespace, name });
+      const ephemeral = { name: "debug", image: "tools", terminationMessagePolicy: "File", ...container };
+      const object = { ...pod, apiVersion: "v1", kind: "Pod", spec: { ...pod.spec, ephemeralContainers: [ephemeral] } };
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}/ephemeralcontainers${dryRun ? "?dryRun=All" : ""}`;
+      const { status, stderr } = await kubectl(["replace", "--raw", path, "-f", "-"], JSON.stringify(object));
+      return status === 0 ? "taken" : stderr;
+    },
     stop: async () => {
       await webhook.close();
       await server.stop();
     },
   };
+}
+
+/** What an operator's webhook has answered. */
+export interface WebhookAnswer {
+  /** Of HTTP. */
+  readonly status: number;
+  /** Whether this pod is, as far as the status is 200 and the answer is to this review. */
+  readonly allowed: boolean;
+  /** The JSON Patch in base64. */
+  readonly patch: string | undefined;
+  /** Whether the connection ends with the answer. */
+  readonly close: boolean;
+}
+
+/**
+ * Asks an operator's webhook about the creation of a pod in namespace `shop`, as the API server does: by its Service's
+ * name, trusting `ca` (PEM). Fails when the connection does.
+ */
+export async function askWebhook(options: {
+  readonly port: number;
+  readonly ca: string;
+  readonly agent?: Agent;
+  readonly uid?: string;
+}): Promise<WebhookAnswer> {
+  const { port, ca, agent = new Agent(), uid = "1" } = options;
+  const body = {
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid,
+      kind: { group: "", version: "v1", kind: "Pod" },
+      resource: { group: "", version: "v1", resource: "pods" },
+      namespace: "shop",
+      operation: "CREATE",
+      userInfo: {},
+      object: {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "p" },
+        spec: { containers: [{ name: "a", image: "a" }] },
+      },
+    },
+  };
+  const target = { host: "127.0.0.1", port, servername: "heddle.heddle-system.svc", path: "/inject", method: "POST" };
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const call = request({ ...target, ca, agent, headers: { "content-type": "application/json" } }, resolve);
+    call.on("error", reject);
+    call.end(JSON.stringify(body));
+  });
+  const status = answer.statusCode ?? 0;
+  const close = answer.headers.connection === "close";
+  if (status !== 200) {
+    answer.resume();
+    return { status, allowed: false, patch: undefined, close };
+  }
+  const { response } = (await json(answer)) as {
+    readonly response: { readonly uid: string; readonly allowed: boolean; readonly patch?: string };
+  };
+  return { status, allowed: response.allowed && response.uid === uid, patch: response.patch, close };
 }

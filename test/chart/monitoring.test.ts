@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { inboundStatistics, statistics } from "../../src/envoy/statistics.ts";
 import { type MetricDefinition, metricTable } from "../../src/ops/metric-table.ts";
-import { objectsOf, render, valueSets } from "../support/chart.ts";
+import { render, valueSets } from "../support/chart.ts";
+import { objectsOf } from "../support/manifests.ts";
 
 interface Panel {
   readonly title: string;

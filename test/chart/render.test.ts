@@ -5,7 +5,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { options, variableOf } from "../../src/ops/options.ts";
 import { parseSettings } from "../../src/ops/settings.ts";
 import { installManifest } from "../../tools/generate/chart.ts";
-import { chart, helm, objectsOf, render, valueSets } from "../support/chart.ts";
+import { helm } from "../../tools/helm.ts";
+import { chart, render, valueSets } from "../support/chart.ts";
+import { objectsOf } from "../support/manifests.ts";
 
 describe.each(Object.entries(valueSets))("with the values '%s'", (_, values) => {
   let rendered: string;
@@ -16,7 +18,7 @@ describe.each(Object.entries(valueSets))("with the values '%s'", (_, values) => 
   });
 
   test("it passes Helm's lint, warnings included", async () => {
-    const { status, stdout, stderr } = await helm(["lint", "--strict", chart], values);
+    const { status, stdout, stderr } = await helm(["lint", "--strict", chart], { values });
     expect(status, stdout + stderr).toBe(0);
   });
 
@@ -108,6 +110,10 @@ describe("the Deployment", () => {
         xds: settings.xdsPort,
         webhook: settings.webhookPort,
         health: settings.healthPort,
+      });
+      expect(settings.mesh).toMatchObject({
+        rootNamespace: "heddle-system",
+        operatorServiceAccount: spec.serviceAccountName,
       });
       // Sidecars dial the Service, wherever the operator itself listens.
       expect(settings.mesh.xdsAddress).toEqual({ host: "heddle.heddle-system.svc", port: 15010 });

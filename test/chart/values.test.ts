@@ -6,7 +6,8 @@ import { parse } from "yaml";
 import { options } from "../../src/ops/options.ts";
 import { version } from "../../src/ops/version.ts";
 import { chartValues } from "../../tools/generate/chart.ts";
-import { chart, helm } from "../support/chart.ts";
+import { helm } from "../../tools/helm.ts";
+import { chart } from "../support/chart.ts";
 
 interface Schema {
   readonly type?: string | readonly string[];
@@ -64,7 +65,9 @@ test("the proxy's version is the one that its Dockerfile builds on, and the one 
 });
 
 test("the oldest proxy that Heddle takes renders", async () => {
-  const { status, stdout } = await helm(["template", "heddle", chart], { proxy: { version: "1.39.2" } });
+  const { status, stdout } = await helm(["template", "heddle", chart], {
+    values: { proxy: { version: "1.39.2" } },
+  });
   expect(status).toBe(0);
   expect(stdout).toContain('{ name: HEDDLE_PROXY_VERSION, value: "1.39.2" }');
 });
@@ -112,7 +115,7 @@ describe("Helm refuses, and names it:", () => {
       /at '\/imagePullSecrets\/0': got string, want object/,
     ],
   ])("%s", async (_, values, message) => {
-    const { status, stderr } = await helm(["template", "heddle", chart], values);
+    const { status, stderr } = await helm(["template", "heddle", chart], { values });
     expect(status).not.toBe(0);
     expect(stderr).toMatch(message);
   });

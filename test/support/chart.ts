@@ -1,8 +1,6 @@
 /** The chart as Helm sees it, with values of a test's own. */
 import { join } from "node:path";
-import { type Document, parseAllDocuments } from "yaml";
-import { binary } from "../../tools/binaries.ts";
-import { type CommandResult, collect } from "../../tools/processes.ts";
+import { helm } from "../../tools/helm.ts";
 
 /** Folder of the chart. */
 export const chart = join(import.meta.dirname, "../../charts/heddle");
@@ -55,24 +53,9 @@ export const valueSets: Readonly<Record<string, object>> = {
   forgetful: { crds: { keep: false } },
 };
 
-/** Runs Helm; does not fail by its exit code. Values are given as JSON. */
-export async function helm(args: readonly string[], values: object = {}, kubeconfig?: string): Promise<CommandResult> {
-  const environment = { ...process.env, ...(kubeconfig === undefined ? {} : { KUBECONFIG: kubeconfig }) };
-  const input = JSON.stringify(values);
-  return collect(await binary("helm"), [...args, "--values", "-"], { environment, input });
-}
-
 /** What `helm template` prints. @throws Helm's message */
 export async function render(values: object = {}, namespace = "heddle-system", release = "heddle"): Promise<string> {
-  const result = await helm(["template", release, chart, "--namespace", namespace], values);
+  const result = await helm(["template", release, chart, "--namespace", namespace], { values });
   if (result.status !== 0) throw new Error(result.stderr);
   return result.stdout;
-}
-
-/** What YAML gives; each case looks at a few fields. */
-type Manifest = ReturnType<Document["toJS"]>;
-
-/** The objects of a rendered chart. */
-export function objectsOf(rendered: string): readonly Manifest[] {
-  return parseAllDocuments(rendered).flatMap((document) => document.toJS() ?? []);
 }

@@ -2,7 +2,8 @@
 import { binary } from "../binaries.ts";
 import type { ClusterAccess } from "../cluster.ts";
 import { repository } from "../demo/mesh.ts";
-import { type CommandResult, collect, run, start } from "../processes.ts";
+import { kubectlOf } from "../kubectl.ts";
+import { collect, run, start } from "../processes.ts";
 
 const name = "heddle-e2e";
 
@@ -41,8 +42,7 @@ export async function removeCluster(): Promise<void> {
 export async function clusterOf(kubeconfig: string): Promise<ClusterAccess> {
   const program = await binary("kubectl");
   const environment = { ...process.env, KUBECONFIG: kubeconfig };
-  const kubectl = (args: readonly string[], input?: string): Promise<CommandResult> =>
-    collect(program, args, input === undefined ? { environment } : { environment, input });
+  const kubectl = kubectlOf(kubeconfig);
   return {
     kubeconfig,
     kubectl,

@@ -1,9 +1,9 @@
 /** Heddle on a kind cluster, installed by Helm as a user would. */
 import { join } from "node:path";
-import { binary } from "../binaries.ts";
 import type { ClusterAccess } from "../cluster.ts";
 import { repository } from "../demo/mesh.ts";
-import { type CommandResult, collect } from "../processes.ts";
+import { helm } from "../helm.ts";
+import type { CommandResult } from "../processes.ts";
 import { imageTag } from "./images.ts";
 
 const namespace = "heddle-system";
@@ -17,8 +17,7 @@ const values = {
 
 /** Runs Helm on a cluster, in the operator's namespace; does not fail by its exit code. */
 export async function helmOn(cluster: ClusterAccess, ...args: readonly string[]): Promise<CommandResult> {
-  const environment = { ...process.env, KUBECONFIG: cluster.kubeconfig };
-  return collect(await binary("helm"), [...args, "--namespace", namespace], { environment });
+  return helm([...args, "--namespace", namespace], { kubeconfig: cluster.kubeconfig });
 }
 
 /** Installs or upgrades by the chart; resolves when Helm finds everything ready. Fails with Helm's message, or after three minutes. */

@@ -3,7 +3,8 @@
  * operator asked in the tests before, both ways.
  */
 import { beforeAll, expect, test } from "vitest";
-import { objectsOf, render } from "../../support/chart.ts";
+import { render } from "../../support/chart.ts";
+import { objectsOf } from "../../support/manifests.ts";
 import { kubectlOn, useMesh } from "../cluster.ts";
 
 const mesh = useMesh();

@@ -3,7 +3,6 @@ import { kinds } from "../../../src/api/kinds.ts";
 import { ownSecrets } from "../../../src/identity/authority-secret.ts";
 import { exemptionsOf, injected } from "../../../src/model/exemptions.ts";
 import { configMapOfClass, configMapOfReach, ports, secretOfServiceAccount } from "../../../src/model/sidecar.ts";
-import { parseSettings } from "../../../src/ops/settings.ts";
 import { ephemeralPath, injectionPaths } from "../../../src/webhook/handler.ts";
 import { defaultLimits } from "../../../src/webhook/server.ts";
 import { namespaceConditions, policyConditions, warningsPaths } from "../../../src/webhook/warn.ts";
@@ -213,22 +212,6 @@ describe("what the operator may do", () => {
 
 describe("the operator's Deployment", () => {
   const { template, selector } = one("Deployment").spec;
-  const [container] = template.spec.containers;
-  const environment = Object.fromEntries(
-    container.env.map(({ name, value }: { name: string; value?: string }) => [name, value]),
-  );
-
-  test("takes its settings, and has the ports that they say", () => {
-    const settings = parseSettings([], { ...environment, POD_NAMESPACE: "heddle-system", POD_NAME: "heddle-0" });
-    const named = Object.fromEntries(
-      container.ports.map(({ name, containerPort }: { name: string; containerPort: number }) => [name, containerPort]),
-    );
-    expect(named).toEqual({ xds: settings.xdsPort, webhook: settings.webhookPort, health: settings.healthPort });
-    expect(settings.mesh).toMatchObject({
-      rootNamespace: "heddle-system",
-      operatorServiceAccount: template.spec.serviceAccountName,
-    });
-  });
 
   test("is selected by the Service, which has the ports that sidecars and the API server use", () => {
     const service = one("Service").spec;
