@@ -27,6 +27,7 @@ import {
 } from "./admission-owned-objects.ts";
 import { as, kubeconfigWith } from "./kube-support.ts";
 import { createPolicies } from "./policy-support.ts";
+import { createTries, type Tries } from "./tries.ts";
 
 const operator = "system:serviceaccount:heddle-system:heddle";
 const certManager = "system:serviceaccount:cert-manager:cert-manager";
@@ -50,6 +51,7 @@ const users = {
 let directory: string;
 let server: ControlPlane;
 let client: KubeClient;
+let tries: Tries;
 
 async function kubectl(user: string | undefined, args: readonly string[], input?: object): Promise<string> {
   const flags = [...(user === undefined ? [] : [`--as=${user}`]), ...args];
@@ -58,14 +60,6 @@ async function kubectl(user: string | undefined, args: readonly string[], input?
   return status === 0 ? "taken" : stderr.trim();
 }
 
-/** Requests of which nothing is stored. */
-const tries = {
-  create: (user: string, object: object) => kubectl(user, ["create", "--dry-run=server", "-f", "-"], object),
-  replace: (user: string, object: object) => kubectl(user, ["replace", "--dry-run=server", "-f", "-"], object),
-  patch: (user: string, target: Target, patch: object) =>
-    kubectl(user, ["patch", ...target, "--dry-run=server", "--type=merge", "-p", JSON.stringify(patch)]),
-  delete: (user: string, target: Target) => kubectl(user, ["delete", ...target, "--dry-run=server"]),
-};
 const refused = /heddle-owned.*is for the operator of Heddle alone to write/;
 /** The `data` of a record and an identity, the `spec` of a Certificate. */
 const edit = ([kind]: Target) =>
@@ -97,6 +91,7 @@ beforeAll(async () => {
     apiServerFlags: [`--audit-policy-file=${policy}`, `--audit-log-path=${join(directory, "audit.jsonl")}`],
   });
   client = createKubeClient({ kubeconfig: server.kubeconfig });
+  tries = createTries(server);
   for (const name of ["heddle-system", "cert-manager", "shop", "gone"])
     await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
   await installCertManagerDefinitions(client);
