@@ -67,7 +67,7 @@ export function chartClusterOf(kubeconfig: string): ChartCluster {
     },
     async waitForServiceAccount(name) {
       const exists = async () => (await tryKubectl(["get", "sa", "default", "-n", name])).status === 0;
-      await until(`the default ServiceAccount of ${name}`, exists, { timeout: 60_000 });
+      await until(`the default ServiceAccount of ${name}`, exists, { timeout: 60_000, interval: 500 });
     },
   };
 }

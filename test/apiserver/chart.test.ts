@@ -21,7 +21,7 @@ import {
 } from "../support/operator.ts";
 import { type ChartCluster, chartClusterOf } from "./chart-support.ts";
 import { kubeconfigWith, withToken } from "./kube-support.ts";
-import { eventually } from "./operator-world.ts";
+import { eventually as eventuallyBy } from "./operator-world.ts";
 
 const namespace = "heddle-system";
 const install = resolve(chart, "../../install.yaml");
@@ -30,6 +30,10 @@ const definitions = ["authorizationpolicies", "meshtls", "trafficsplits"].map((p
 let server: ControlPlane;
 let cluster: ChartCluster;
 let files: string;
+
+/** A look is a run of kubectl. */
+const interval = 500;
+const eventually = <T>(read: () => Promise<T>, timeout?: number) => eventuallyBy(read, timeout, interval);
 
 const createNamespace = (name: string, security: string): Promise<string> =>
   cluster.kubectl(
@@ -50,7 +54,7 @@ beforeAll(async () => {
   for (const each of [namespace, "heddle-host"]) await cluster.waitForServiceAccount(each);
   const served = async () =>
     (await cluster.tryKubectl(["get", "podmonitors,prometheusrules,certificates", "-A"])).status === 0;
-  await until("the kinds of others to be served", served, { timeout: 60_000 });
+  await until("the kinds of others to be served", served, { timeout: 60_000, interval });
 });
 
 afterAll(async () => {
@@ -363,7 +367,7 @@ describe("the cluster's roles", patient, () => {
     for (const role of ["view", "edit", "admin"])
       await cluster.kubectl(["create", "rolebinding", role, "-n", "shop", `--clusterrole=${role}`, `--user=${role}`]);
     const aggregated = async () => (await can("admin", "create", "meshtls")) === "yes";
-    await until("the roles to be aggregated", aggregated, { timeout: 60_000 });
+    await until("the roles to be aggregated", aggregated, { timeout: 60_000, interval });
   });
 
   test.each([

@@ -194,8 +194,8 @@ export function writesOfOperator(counts: ReadonlyMap<string, number>): Readonly<
 }
 
 /** Polls until a reading is as expected; what the reading throws counts as its value. */
-export const eventually = <T>(read: () => Promise<T>, timeout = 15_000) =>
-  expect.poll(() => read().catch((error: unknown) => error), { timeout, interval: 25 });
+export const eventually = <T>(read: () => Promise<T>, timeout = 15_000, interval = 25) =>
+  expect.poll(() => read().catch((error: unknown) => error), { timeout, interval });
 
 /** The conditions of an object of ours. */
 export const conditionsOf = (object: unknown): readonly Condition[] =>
