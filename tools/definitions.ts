@@ -32,7 +32,7 @@ export const certManagerFiles = [
   "challenges",
 ] as const;
 
-export type CertManagerFile = (typeof certManagerFiles)[number];
+type CertManagerFile = (typeof certManagerFiles)[number];
 
 /** The YAML of a CustomResourceDefinition, without the lines that only Helm understands (labels). */
 export async function certManagerDefinition(file: CertManagerFile): Promise<string> {

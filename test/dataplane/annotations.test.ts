@@ -87,9 +87,8 @@ describe("annotations of a pod", () => {
   });
 
   test("its calls to an excluded port go out in plaintext", async () => {
-    const client = ["node", "/app/tools/demo/app.ts", "call", "http://cart.shop/", "--count", "3"];
-    const { stdout } = await mesh().cluster.exec("shop", "annotated", "app", client);
-    expect(JSON.parse(stdout)).toMatchObject({ statuses: { 200: 3 }, peers: { none: 3 } });
+    const report = await mesh().callFrom("shop", "annotated", "http://cart.shop/", { count: 3 });
+    expect(report).toMatchObject({ statuses: { 200: 3 }, peers: { none: 3 } });
     const { peers } = await expectStatus(mesh(), "frontend", "http://cart.shop/", 200);
     expect(peers).toEqual({ "spiffe://cluster.local/ns/shop/sa/frontend": 10 });
   });

@@ -1,5 +1,6 @@
 /** Conditions, targetRefs and dry runs of AuthorizationPolicy, each with a caller that passes, one that does not, and one in plaintext. */
 import { afterEach, describe, expect, test } from "vitest";
+import { conditionOf } from "../../tools/demo/mesh.ts";
 import { useMesh } from "./mesh.ts";
 import type { Caller } from "./support.ts";
 import { expectRefused, expectStatus } from "./support.ts";
@@ -173,9 +174,9 @@ describe("targetRefs", () => {
 
   test("a Service that does not exist is named, and concerns no proxy", async () => {
     await apply("missing", "targetRefs: [{kind: Service, name: crat}]");
-    const { status } = await mesh().get("authorizationpolicies.heddle.dev", "shop", "missing");
-    expect(status?.proxies?.summary).toBe("0/0");
-    const resolved = status?.conditions?.find(({ type }) => type === "ResolvedRefs");
+    const missing = await mesh().get("authorizationpolicies.heddle.dev", "shop", "missing");
+    expect(missing.status?.proxies?.summary).toBe("0/0");
+    const resolved = conditionOf(missing, "ResolvedRefs");
     expect(resolved).toMatchObject({ status: "False", reason: "ServiceNotFound" });
     expect(resolved?.message).toContain("crat");
     await expectStatus(mesh(), "visitor", `${cart}/`, 200, { count: 3 });

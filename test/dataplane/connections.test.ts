@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
-import type { StatusView } from "../../tools/demo/mesh.ts";
+import { conditionOf, type StatusView } from "../../tools/demo/mesh.ts";
 import { useMesh } from "./mesh.ts";
 import { hold as holdOpen, read as readFrom } from "./sockets.ts";
 import type { Caller } from "./support.ts";
@@ -32,8 +32,6 @@ const connections = (container: "sql" | "lines"): number =>
 const policy = (name: string, spec: string) =>
   `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}, namespace: shop}\nspec: {selector: {matchLabels: {app: ledger}}, ${spec}}\n`;
 const onlyFrontend = policy("ledger", "rules: [{from: [{source: {serviceAccounts: [frontend]}}]}]");
-
-const programmed = ({ status }: StatusView) => status?.conditions?.find(({ type }) => type === "Programmed");
 
 describe("callers that a policy denies read 0 bytes, and the application sees 0 connections of them", () => {
   beforeAll(async () => {
@@ -70,8 +68,8 @@ describe("callers that a policy denies read 0 bytes, and the application sees 0 
 
   test("where the server speaks first and a policy cannot be judged, everybody is denied, and the policy says so", async () => {
     await mesh().apply(policy("by-namespace", "rules: [{from: [{source: {namespaces: [shop]}}]}]"));
-    const { status } = await mesh().waitProgrammed(kinds.AuthorizationPolicy, "shop", "by-namespace");
-    expect(status?.conditions?.find(({ type }) => type === "Accepted")).toMatchObject({
+    const said = await mesh().waitProgrammed(kinds.AuthorizationPolicy, "shop", "by-namespace");
+    expect(conditionOf(said, "Accepted")).toMatchObject({
       status: "False",
       reason: "ServerFirstPort",
     });
@@ -93,13 +91,13 @@ describe("connections that were open before", () => {
       `${name} is programmed`,
       async () => {
         const object = await mesh().get<StatusView>(`${kinds[kind].plural}.heddle.dev`, "shop", name);
-        const condition = programmed(object);
+        const condition = conditionOf(object, "Programmed");
         if (condition !== undefined) reasons.add(condition.reason);
         return condition?.status === "True" && condition.observedGeneration === object.metadata.generation && object;
       },
       60_000,
     );
-    expect(programmed(last)?.reason).toBe("Programmed");
+    expect(conditionOf(last, "Programmed")?.reason).toBe("Programmed");
     return [...reasons];
   }
 

@@ -27,21 +27,11 @@ spec:
       args: [serve, "8080"]
       readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }
 `);
-    const result = await mesh().cluster.kubectl([
-      "wait",
-      "pod",
-      "-n",
-      "shop",
-      "loner",
-      "--for=condition=Ready",
-      "--timeout=30s",
-    ]);
-    expect(result.stderr).toBe("");
+    await mesh().kubectl("wait", "pod", "-n", "shop", "loner", "--for=condition=Ready", "--timeout=30s");
     const pod = await mesh().get<{ spec: { initContainers?: unknown } }>("pod", "shop", "loner");
     expect(pod.spec.initContainers).toBeUndefined();
-    const client = ["node", "/app/tools/demo/app.ts", "call", "http://cart.shop/", "--count", "2"];
-    const { stdout } = await mesh().cluster.exec("shop", "loner", "app", client);
-    expect(JSON.parse(stdout)).toMatchObject({ statuses: { 200: 2 }, peers: {} });
+    const report = await mesh().callFrom("shop", "loner", "http://cart.shop/", { count: 2 });
+    expect(report).toMatchObject({ statuses: { 200: 2 }, peers: {} });
     await mesh().remove("pod", "shop", "loner");
   });
 

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { runScript } from "../../tools/demo/rotation.ts";
 import { useMesh } from "./mesh.ts";
 import { expectRefused, expectStatus } from "./support.ts";
 
@@ -80,10 +81,7 @@ async function scrape(namespace: string, name: string): Promise<readonly string[
   const { metadata, status } = await podOf(namespace, name);
   const { "prometheus.io/port": port, "prometheus.io/path": path } = metadata.annotations;
   const program = `fetch("http://${status.podIP}:${port}${path}").then((answer) => answer.text()).then(console.log)`;
-  const visitor = await mesh().podOf("outside", "visitor");
-  const result = await mesh().cluster.exec("outside", visitor, "app", ["node", "-e", program]);
-  expect(result.stderr).toBe("");
-  return result.stdout.split("\n");
+  return (await runScript(mesh(), "outside", "visitor", program)).split("\n");
 }
 
 /** The sum of a metric over the series that have all these labels. */

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { Container } from "../../src/api/kubernetes.ts";
+import { conditionOf } from "../../tools/demo/mesh.ts";
 import { useMesh } from "./mesh.ts";
 import { callers, expectStatus } from "./support.ts";
 
@@ -74,31 +75,26 @@ afterAll(async () => {
   await mesh().settle();
 }, 60_000);
 
-async function conditionOf(kind: string, namespace: string, name: string, type: string) {
-  const { status } = await mesh().get(kind, namespace, name);
-  return status?.conditions?.find((condition) => condition.type === type);
-}
-
 describe("an object that one proxy refuses", () => {
   test("is Rejected in Envoy's words, and Stalled; an object of another Service is not, and calls go on", async () => {
     await mesh().applyAndWait(split("large", "cart", "{type: Exact, value: /cart}"));
     await mesh().applyAndWait(split("beside", "checkout-v1", "{type: Exact, value: /}"));
     await mesh().apply(split("large", "cart", '{type: RegularExpression, value: "/cart/[a-z]{255}[0-9]{255}"}'));
     await mesh().waitCondition(splits, "shop", "large", "Stalled", "True", 60);
-    const programmed = await conditionOf(splits, "shop", "large", "Programmed");
+    const programmed = conditionOf(await mesh().get(splits, "shop", "large"), "Programmed");
     expect(programmed).toMatchObject({ status: "False", reason: "Rejected" });
     expect(programmed?.message).toMatch(
       /^1 of \d+ proxies refused it and keep what they had\. refusing\/caller-\S+: .*program size/,
     );
-    expect((await conditionOf(splits, "shop", "beside", "Ready"))?.status).toBe("True");
+    expect(conditionOf(await mesh().get(splits, "shop", "beside"), "Ready")?.status).toBe("True");
     // The one that refused goes on with what it had, the others with what is new.
     const fromRefusing = await mesh().call("refusing", "caller", "http://cart.shop/cart", { count: 5 });
     expect(fromRefusing.statuses).toEqual({ 200: 5 });
     await expectStatus(mesh(), "frontend", "http://cart.shop/cart", 200);
 
     await mesh().applyAndWait(split("large", "cart", "{type: PathPrefix, value: /cart}"));
-    expect((await conditionOf(splits, "shop", "large", "Ready"))?.status).toBe("True");
-    expect(await conditionOf(splits, "shop", "large", "Stalled")).toBeUndefined();
+    expect(conditionOf(await mesh().get(splits, "shop", "large"), "Ready")?.status).toBe("True");
+    expect(conditionOf(await mesh().get(splits, "shop", "large"), "Stalled")).toBeUndefined();
   });
 });
 

@@ -1,6 +1,7 @@
 /** TrafficSplit, request by request: who stays where, what is copied, which match wins, and why a 503 is one. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import type { CallOptions } from "../../tools/demo/mesh.ts";
+import { type CallOptions, conditionOf } from "../../tools/demo/mesh.ts";
+import { runScript } from "../../tools/demo/rotation.ts";
 import { useMesh } from "./mesh.ts";
 import type { Caller } from "./support.ts";
 import { call, callers, expectStatus } from "./support.ts";
@@ -52,10 +53,8 @@ const tolerance = 56;
 /** A statistic of each cluster in the sidecar of `frontend`. */
 async function statsOf(statistic: string): Promise<ReadonlyMap<string, number>> {
   const [namespace, deployment] = callers.frontend;
-  const pod = await mesh().podOf(namespace, deployment);
   const program = `fetch("http://127.0.0.1:15000/stats?filter=${statistic}").then((answer) => answer.text()).then(console.log)`;
-  const { stdout } = await mesh().cluster.exec(namespace, pod, "app", ["node", "-e", program]);
-  const lines = stdout.split("\n").map((line) => line.split(": "));
+  const lines = (await runScript(mesh(), namespace, deployment, program)).split("\n").map((line) => line.split(": "));
   const suffix = `.${statistic}`;
   return new Map(
     lines
@@ -64,10 +63,7 @@ async function statsOf(statistic: string): Promise<ReadonlyMap<string, number>> 
   );
 }
 
-async function conditionOf(name: string, type: string) {
-  const { status } = await mesh().get(kind, "splits", name);
-  return status?.conditions?.find((condition) => condition.type === type);
-}
+const said = async (name: string, type: string) => conditionOf(await mesh().get(kind, "splits", name), type);
 
 /** Copies of requests that the mirror has not answered yet. */
 const hangingCopies = async () => (await statsOf("upstream_rq_active")).get("mirror/splits/hanging/80");
@@ -212,7 +208,7 @@ describe("mirror", () => {
   test("a mirror that does not exist breaks nothing, and is said not to be resolved", async () => {
     await apply("web", "backends: [{service: web-a, weight: 1}], mirror: {service: nowhere, percent: 100}");
     await expectStatus(mesh(), "frontend", url, 200, { count: 50 });
-    expect(await conditionOf("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "MirrorNotFound" });
+    expect(await said("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "MirrorNotFound" });
   });
 });
 
@@ -306,7 +302,7 @@ describe("what cannot be reached", () => {
     const found = await reasonsOf(url, draws);
     expect(Object.keys(found)).toEqual(["unavailable-missing-backend"]);
     expect(Math.abs((found["unavailable-missing-backend"] ?? 0) - 0.3 * draws)).toBeLessThan(tolerance);
-    expect(await conditionOf("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "BackendNotFound" });
+    expect(await said("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "BackendNotFound" });
   });
 
   test("an empty backend keeps its share as 503, which is a finding", async () => {
@@ -321,21 +317,21 @@ describe("what cannot be reached", () => {
   test("no backend with endpoints is 503 and a condition, never the root", async () => {
     await apply("web", "backends: [{service: empty, weight: 1}]");
     expect(await reasonsOf(url, 50)).toEqual({ "outbound/splits/empty/80": 50 });
-    expect(await conditionOf("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "NoEndpoints" });
-    expect(await conditionOf("web", "Ready")).toMatchObject({ status: "False", reason: "NoEndpoints" });
+    expect(await said("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "NoEndpoints" });
+    expect(await said("web", "Ready")).toMatchObject({ status: "False", reason: "NoEndpoints" });
   });
 
   test("all weights zero is 503 and a condition", async () => {
     await apply("web", weights(0, 0));
     expect(await reasonsOf(url, 50)).toEqual({ "unavailable-no-weight": 50 });
-    expect(await conditionOf("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "NoWeight" });
+    expect(await said("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "NoWeight" });
   });
 
   test("a backend that lacks a port is left out there; where none is left it is 503", async () => {
     await apply("web", weights(1, 9));
     const other = await expectStatus(mesh(), "frontend", "http://web.splits:81/", 200, { count: 100 });
     expect(other.servers).toEqual({ a: 100 });
-    expect(await conditionOf("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "PortNotFound" });
+    expect(await said("web", "ResolvedRefs")).toMatchObject({ status: "False", reason: "PortNotFound" });
     await apply("web", "backends: [{service: web-b, weight: 1}]");
     expect(await reasonsOf("http://web.splits:81/", 50)).toEqual({ "unavailable-missing-port": 50 });
   });

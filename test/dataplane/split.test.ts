@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { conditionOf } from "../../tools/demo/mesh.ts";
 import { useMesh } from "./mesh.ts";
 import { expectRefused, expectStatus } from "./support.ts";
 
@@ -44,9 +45,8 @@ describe("TrafficSplit", () => {
     await apply("checkout", "service: checkout\nbackends: [{service: checkout-v1, weight: 1}]");
     await apply("rival", "service: checkout\nbackends: [{service: checkout-v2, weight: 1}]", false);
     await mesh().waitCondition("trafficsplits.heddle.dev", "shop", "rival", "Accepted", "False");
-    const { status } = await mesh().get("trafficsplits.heddle.dev", "shop", "rival");
-    expect(status?.conditions?.find(({ type }) => type === "Accepted")).toMatchObject({ reason: "Conflicted" });
-    expect(status?.conditions?.find(({ type }) => type === "Accepted")?.message).toContain("shop/checkout");
+    const accepted = conditionOf(await mesh().get("trafficsplits.heddle.dev", "shop", "rival"), "Accepted");
+    expect(accepted).toMatchObject({ reason: "Conflicted", message: expect.stringContaining("shop/checkout") });
     const { servers } = await expectStatus(mesh(), "frontend", url, 200);
     expect(Object.keys(servers)).toEqual(["checkout-v1"]);
   });
@@ -61,8 +61,8 @@ describe("TrafficSplit", () => {
     await apply("echo", "service: echo\nbackends: [{service: echo-a, weight: 0}, {service: echo-b, weight: 0}]");
     const { errors } = await expectRefused(mesh(), "frontend", "tcp://echo.shop:9000", { count: 5 });
     expect(Object.keys(errors)).not.toContain("timeout");
-    const { status } = await mesh().get("trafficsplits.heddle.dev", "shop", "echo");
-    expect(status?.conditions?.find(({ type }) => type === "ResolvedRefs")).toMatchObject({
+    const echo = await mesh().get("trafficsplits.heddle.dev", "shop", "echo");
+    expect(conditionOf(echo, "ResolvedRefs")).toMatchObject({
       status: "False",
       reason: "NoWeight",
       message: expect.stringContaining("every connection is closed"),

@@ -1,6 +1,6 @@
 /** The Pod Security of application namespaces. That the operator's own may be `restricted`, the installation of these tests shows. */
 import { afterAll, expect, test } from "vitest";
-import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 import { appYaml } from "./workloads.ts";
 
 const mesh = useMesh();
@@ -28,11 +28,11 @@ metadata:
 `);
 }
 
-afterAll(() => removeNamespaces(mesh().cluster, ...levels.map(namespaceOf)));
+afterAll(() => mesh().removeNamespace(...levels.map(namespaceOf)));
 
 test("operators run in a namespace that is restricted", async () => {
   const enforced = "jsonpath={.metadata.labels.pod-security\\.kubernetes\\.io/enforce}";
-  expect(await kubectlOn(mesh().cluster, "get", "namespace", "heddle-system", "-o", enforced)).toBe("restricted");
+  expect(await mesh().kubectl("get", "namespace", "heddle-system", "-o", enforced)).toBe("restricted");
   await mesh().waitDeployments("heddle-system");
 });
 

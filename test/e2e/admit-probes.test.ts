@@ -1,7 +1,7 @@
 /** Probes by a real kubelet, which has no identity of the mesh, where nobody may call the pods: they ask the application. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { removeNamespaces, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 
 const mesh = useMesh();
 const namespace = "probes";
@@ -55,7 +55,7 @@ async function unhealthy(pod: string, message: string, times: number): Promise<v
   await until(`${times} events of ${pod} that say "${message}"`, said, { timeout: 120_000, interval: 500 });
 }
 
-afterAll(() => removeNamespaces(mesh().cluster, namespace));
+afterAll(() => mesh().removeNamespace(namespace));
 
 beforeAll(async () => {
   await mesh().apply(`apiVersion: v1

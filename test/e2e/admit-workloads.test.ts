@@ -1,7 +1,7 @@
 /** Sidecars in pods of every controller of Kubernetes. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 import {
   appYaml,
   deploymentYaml,
@@ -47,7 +47,7 @@ spec:
 ---
 `;
 
-afterAll(() => removeNamespaces(mesh().cluster, namespace));
+afterAll(() => mesh().removeNamespace(namespace));
 
 beforeAll(async () => {
   const web = deploymentYaml(namespace, "web", serve, 2) + serviceYaml(namespace, "web");
@@ -59,7 +59,7 @@ beforeAll(async () => {
 /** The pods of a label, when there are so many and each has a sidecar and is Ready. */
 async function readyPods(label: string, count: number) {
   const found = async () => {
-    const pods = await podsOf(mesh().cluster, namespace, `app=${label}`);
+    const pods = await podsOf(mesh(), namespace, `app=${label}`);
     return pods.length === count && pods.every(isReady) ? pods : undefined;
   };
   const pods = await until(`${count} Ready pods of ${label}`, found, { timeout: 120_000, interval: 500 });
@@ -69,11 +69,11 @@ async function readyPods(label: string, count: number) {
 
 /** The pod of a Job that has completed: it has called as whom it is, and its sidecar has ended with it. */
 async function expectCompleted(label: string): Promise<void> {
-  const [pod] = await podsOf(mesh().cluster, namespace, `app=${label}`);
+  const [pod] = await podsOf(mesh(), namespace, `app=${label}`);
   if (pod === undefined) throw new Error(`no pod of ${label}`);
   expect(pod.status.phase).toBe("Succeeded");
   expect(sidecarOf(pod).state.terminated?.exitCode).toBe(0);
-  const log = await kubectlOn(mesh().cluster, "logs", "-n", namespace, pod.metadata.name, "-c", "app");
+  const log = await mesh().kubectl("logs", "-n", namespace, pod.metadata.name, "-c", "app");
   expect(JSON.parse(log)).toMatchObject({ statuses: { 200: 20 }, peers: { [identity("default")]: 20 } });
 }
 
@@ -96,9 +96,10 @@ spec:
 `);
   await readyPods("store", 2);
   for (const pod of ["store-0", "store-1"]) {
-    const client = ["node", "/app/tools/demo/app.ts", "call", url, "--count", "5"];
-    const { stdout, stderr } = await mesh().cluster.exec(namespace, pod, "app", client);
-    expect(JSON.parse(stdout), stderr).toMatchObject({ statuses: { 200: 5 }, peers: { [identity("default")]: 5 } });
+    expect(await mesh().callFrom(namespace, pod, url, { count: 5 })).toMatchObject({
+      statuses: { 200: 5 },
+      peers: { [identity("default")]: 5 },
+    });
     expect(await mesh().call(namespace, "web", `http://${pod}.store:8080/`, { count: 5 })).toMatchObject({
       statuses: { 200: 5 },
     });
@@ -117,7 +118,7 @@ spec:
       tolerations: [{operator: Exists}]
       containers: [${serve}]
 `);
-  const nodes = (await kubectlOn(mesh().cluster, "get", "nodes", "-o", "name")).trim().split("\n");
+  const nodes = (await mesh().kubectl("get", "nodes", "-o", "name")).trim().split("\n");
   await readyPods("agent", nodes.length);
 });
 
@@ -147,7 +148,7 @@ spec:
   const [pod] = await readyPods("prepared", 1);
   if (pod === undefined) throw new Error("no pod");
   expect(initContainersOf(pod)).toEqual([...injected, "prepare"]);
-  const log = await kubectlOn(mesh().cluster, "logs", "-n", namespace, pod.metadata.name, "-c", "prepare");
+  const log = await mesh().kubectl("logs", "-n", namespace, pod.metadata.name, "-c", "prepare");
   expect(JSON.parse(log)).toMatchObject({ statuses: { 200: 5 }, peers: { [identity("prepared")]: 5 } });
 });
 
@@ -159,7 +160,7 @@ test("a pod that opts out has no sidecar, and is a plaintext caller", async () =
     ),
   );
   await mesh().waitDeployments(namespace);
-  const [pod] = await podsOf(mesh().cluster, namespace, "app=apart");
+  const [pod] = await podsOf(mesh(), namespace, "app=apart");
   if (pod === undefined) throw new Error("no pod");
   expect(initContainersOf(pod)).toEqual([]);
   const report = await mesh().call(namespace, "apart", url, { count: 5 });
@@ -168,8 +169,8 @@ test("a pod that opts out has no sidecar, and is a plaintext caller", async () =
 
 test("the Jobs of a CronJob complete", async () => {
   const succeeded = async () =>
-    (await podsOf(mesh().cluster, namespace, "app=nightly")).some(({ status }) => status.phase === "Succeeded");
+    (await podsOf(mesh(), namespace, "app=nightly")).some(({ status }) => status.phase === "Succeeded");
   await until("a Job of the CronJob to complete", succeeded, { timeout: 150_000, interval: 500 });
-  await kubectlOn(mesh().cluster, "patch", "cronjob", "nightly", "-n", namespace, "-p", '{"spec":{"suspend":true}}');
+  await mesh().kubectl("patch", "cronjob", "nightly", "-n", namespace, "-p", '{"spec":{"suspend":true}}');
   await expectCompleted("nightly");
 });

@@ -32,15 +32,3 @@ export function useMesh(): () => Mesh<ClusterAccess> {
     return mesh;
   };
 }
-
-/** What kubectl prints; fails with its message. */
-export async function kubectlOn(cluster: ClusterAccess, ...args: readonly string[]): Promise<string> {
-  const { status, stdout, stderr } = await cluster.kubectl(args);
-  if (status !== 0) throw new Error(stderr);
-  return stdout;
-}
-
-/** Has namespaces deleted, and waits for none: what the sidecars of their pods reserve is the next file's. */
-export async function removeNamespaces(cluster: ClusterAccess, ...names: readonly string[]): Promise<void> {
-  await kubectlOn(cluster, "delete", "namespace", ...names, "--ignore-not-found", "--wait=false");
-}

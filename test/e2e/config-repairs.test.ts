@@ -1,14 +1,14 @@
 /** What the operator writes stays as it wrote it, whoever edits it, for as long as somebody needs it. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 import { appYaml, deploymentYaml, namespaceYaml, serviceAccountYaml, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
 const namespace = "repairs";
 const written = "app.kubernetes.io/managed-by=heddle";
 
-const kubectl = (...args: readonly string[]): Promise<string> => kubectlOn(mesh().cluster, "-n", namespace, ...args);
+const kubectl = (...args: readonly string[]): Promise<string> => mesh().kubectl("-n", namespace, ...args);
 const patch = (object: string, merged: object, ...more: readonly string[]): Promise<string> =>
   kubectl("patch", object, "--type=merge", "--patch", JSON.stringify(merged), ...more);
 const within = (what: string, check: () => Promise<boolean>, seconds = 60): Promise<boolean> =>
@@ -16,7 +16,7 @@ const within = (what: string, check: () => Promise<boolean>, seconds = 60): Prom
 
 const objects = ["trafficsplit/kept", "authorizationpolicy/kept", "meshtls/kept"];
 
-afterAll(() => removeNamespaces(mesh().cluster, namespace));
+afterAll(() => mesh().removeNamespace(namespace));
 
 beforeAll(async () => {
   const serve = appYaml('serve, "8080"');

@@ -8,7 +8,7 @@ import { injection } from "../../tools/demo/scenes/injection.ts";
 import { mutualTLS } from "../../tools/demo/scenes/mutual-tls.ts";
 import { weights } from "../../tools/demo/scenes/split.ts";
 import { until } from "../../tools/processes.ts";
-import { kubectlOn, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 
 const mesh = useMesh();
 const report = new Report();
@@ -31,15 +31,14 @@ test("an ALLOW lets in whom it names, and a DENY beats it", () => everyCheckHold
 test("mutual TLS goes from Permissive to Strict without a lost request", () => everyCheckHolds(mutualTLS));
 
 test("in all of that the operator took nothing that it wrote for somebody else's", async () => {
-  const kubectl = (...args: readonly string[]): Promise<string> => kubectlOn(mesh().cluster, ...args);
   const foreignEdits = () =>
-    kubectl(
+    mesh().kubectl(
       ...["get", "events", "--all-namespaces", "--field-selector", "reason=ForeignEdit"],
       ...["--output", "jsonpath={range .items[*]}{.metadata.namespace}/{.involvedObject.name}: {.message}{end}"],
     );
   expect(await foreignEdits()).toBe("");
   // The same question finds what is somebody else's.
-  const records = await kubectl(
+  const records = await mesh().kubectl(
     "get",
     "configmaps",
     "-n",
@@ -50,7 +49,7 @@ test("in all of that the operator took nothing that it wrote for somebody else's
     "name",
   );
   const [record = ""] = records.split("\n");
-  await kubectl(
+  await mesh().kubectl(
     "patch",
     record,
     "-n",

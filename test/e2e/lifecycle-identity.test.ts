@@ -2,16 +2,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serialsInUse } from "../../tools/demo/rotation.ts";
 import { until } from "../../tools/processes.ts";
-import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 import { deploymentYaml, namespaceYaml, serverYaml, serviceAccountYaml, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
 const namespace = "identities";
 const url = "http://server/";
 
-const kubectl = (...args: readonly string[]): Promise<string> => kubectlOn(mesh().cluster, "-n", namespace, ...args);
+const kubectl = (...args: readonly string[]): Promise<string> => mesh().kubectl("-n", namespace, ...args);
 
-afterAll(() => removeNamespaces(mesh().cluster, namespace));
+afterAll(() => mesh().removeNamespace(namespace));
 
 beforeAll(async () => {
   const parts = ["client", "server"].map(

@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import { until } from "../../tools/processes.ts";
-import { kubectlOn, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 import { appYaml, deploymentYaml, namespaceYaml, podsOf, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
@@ -10,8 +10,6 @@ const root = "heddle-system";
 const operators = "app.kubernetes.io/component=operator";
 const namespace = "steady";
 const url = "http://server/";
-
-const kubectl = (...args: readonly string[]): Promise<string> => kubectlOn(mesh().cluster, ...args);
 
 /** A policy that concerns every pod of the namespace, and denies a path. */
 const policy = (name: string, path: string): string =>
@@ -37,13 +35,13 @@ async function programmed(name: string) {
 }
 
 const leader = async (): Promise<string> =>
-  kubectl("get", "lease", "heddle", "-n", root, "-o", "jsonpath={.spec.holderIdentity}");
+  mesh().kubectl("get", "lease", "heddle", "-n", root, "-o", "jsonpath={.spec.holderIdentity}");
 
 /** Waits until both replicas are there and Ready, and none that was told to go. */
 async function bothRun(): Promise<void> {
-  await kubectl("rollout", "status", "deployment/heddle", "-n", root, "--timeout=120s");
+  await mesh().kubectl("rollout", "status", "deployment/heddle", "-n", root, "--timeout=120s");
   const isSettled = async () =>
-    JSON.parse(await kubectl("get", "pods", "-n", root, "-l", operators, "-o", "json")).items.length === 2;
+    JSON.parse(await mesh().kubectl("get", "pods", "-n", root, "-l", operators, "-o", "json")).items.length === 2;
   await until("two replicas", isSettled, { timeout: 60_000, interval: 500 });
 }
 
@@ -58,7 +56,7 @@ async function changeIsProgrammed(): Promise<void> {
   expect(await mesh().call(namespace, "client", `http://server${path}`, { count: 5, fresh: true })).toMatchObject({
     statuses: { 403: 5 },
   });
-  const { length } = await podsOf(mesh().cluster, namespace, "app");
+  const { length } = await podsOf(mesh(), namespace, "app");
   expect(await programmed("changing")).toMatchObject({ status: "True", summary: `${length}/${length}` });
 }
 
@@ -76,20 +74,20 @@ test("no request is lost and no status is wrong while leader, replicas and Deplo
   const fresh = await mesh().load(namespace, "client", url, { rate: 20, fresh: true });
 
   const first = await leader();
-  await kubectl("delete", "pod", "-n", root, first, "--force", "--grace-period=0");
+  await mesh().kubectl("delete", "pod", "-n", root, first, "--force", "--grace-period=0");
   await until("another leader", async () => ![first, ""].includes(await leader()), { timeout: 90_000, interval: 500 });
   await changeIsProgrammed();
   await bothRun();
 
-  await kubectl("delete", "pods", "-n", root, "-l", operators, "--wait=false");
+  await mesh().kubectl("delete", "pods", "-n", root, "-l", operators, "--wait=false");
   await bothRun();
   await changeIsProgrammed();
 
-  await kubectl("rollout", "restart", "deployment/heddle", "-n", root);
+  await mesh().kubectl("rollout", "restart", "deployment/heddle", "-n", root);
   await bothRun();
   await changeIsProgrammed();
 
-  const { length } = await podsOf(mesh().cluster, namespace, "app");
+  const { length } = await podsOf(mesh(), namespace, "app");
   expect(await programmed("unchanged")).toMatchObject({ status: "True", summary: `${length}/${length}` });
   for (const { requests, failures, statuses } of await Promise.all([load.finish(), fresh.finish()])) {
     expect({ failures, statuses }).toEqual({ failures: 0, statuses: { 200: requests } });
@@ -97,6 +95,6 @@ test("no request is lost and no status is wrong while leader, replicas and Deplo
 });
 
 test("a namespace goes with all that is in it, and the rest of the mesh goes on", async () => {
-  await kubectl("delete", "namespace", namespace, "--timeout=120s");
+  await mesh().kubectl("delete", "namespace", namespace, "--timeout=120s");
   await mesh().settle();
 });

@@ -1,19 +1,19 @@
 /** What only a real kubelet does to sidecars. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { removeNamespaces, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 import { appYaml, deploymentYaml, namespaceYaml, podsOf, serviceYaml, sidecarOf } from "./workloads.ts";
 
 const mesh = useMesh();
 const namespace = "kubelet";
 
 async function serverPod() {
-  const [pod] = await podsOf(mesh().cluster, namespace, "app=server");
+  const [pod] = await podsOf(mesh(), namespace, "app=server");
   if (pod === undefined) throw new Error("no pod of the server");
   return pod;
 }
 
-afterAll(() => removeNamespaces(mesh().cluster, namespace));
+afterAll(() => mesh().removeNamespace(namespace));
 
 beforeAll(async () => {
   const server = deploymentYaml(namespace, "server", appYaml('serve, "8080"')) + serviceYaml(namespace, "server");

@@ -1,7 +1,7 @@
 /** A TrafficSplit that looks at single requests: which ones it is for, and who is sent a copy. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { removeNamespaces, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 import { appYaml, deploymentYaml, namespaceYaml, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
@@ -25,7 +25,7 @@ async function receivedBy(service: string): Promise<Readonly<Record<string, numb
   return JSON.parse(lastBody).received;
 }
 
-afterAll(() => removeNamespaces(mesh().cluster, namespace));
+afterAll(() => mesh().removeNamespace(namespace));
 
 beforeAll(async () => {
   const servers = ["web", "web-v2"].map(

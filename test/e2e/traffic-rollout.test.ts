@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until } from "../../tools/processes.ts";
-import { kubectlOn, removeNamespaces, useMesh } from "./cluster.ts";
+import { useMesh } from "./cluster.ts";
 import { appYaml, deploymentYaml, initContainersOf, namespaceYaml, podsOf, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
@@ -23,7 +23,7 @@ const podinfo = (namespace: string): string =>
   ) + serviceYaml(namespace, "podinfo", 9898);
 
 const onBoth = (...args: readonly string[]): Promise<string[]> =>
-  Promise.all(namespaces.map((namespace) => kubectlOn(mesh().cluster, ...args, "-n", namespace)));
+  Promise.all(namespaces.map((namespace) => mesh().kubectl(...args, "-n", namespace)));
 
 /** One pod may be missing at any time. */
 const budget = (namespace: string): string =>
@@ -63,7 +63,7 @@ async function rolledOut(replicas: number): Promise<void> {
   await until(`${replicas} pods of podinfo`, counted, { timeout: 120_000, interval: 500 });
 }
 
-afterAll(() => removeNamespaces(mesh().cluster, ...namespaces));
+afterAll(() => mesh().removeNamespace(...namespaces));
 
 beforeAll(async () => {
   for (const namespace of namespaces) {
@@ -75,7 +75,7 @@ beforeAll(async () => {
 
 test("an application that drains loses no request in the mesh while it is restarted, and scaled up and down", async () => {
   for (const namespace of namespaces) {
-    const pods = await podsOf(mesh().cluster, namespace, "app=podinfo");
+    const pods = await podsOf(mesh(), namespace, "app=podinfo");
     const expected = namespace === meshed ? ["heddle-redirect", "heddle-proxy"] : [];
     for (const pod of pods) expect(initContainersOf(pod)).toEqual(expected);
   }
@@ -95,7 +95,7 @@ test("nor while its node is cordoned and drained, and all of its pods are evicte
   await rolledOut(2);
   await mesh().apply(namespaces.map(budget).join(""));
   const before = (await onBoth("get", "pods", "-l", "app=podinfo", "-o", "name")).join("");
-  const node = await kubectlOn(cluster, "get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
+  const node = await mesh().kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
   const loads = await startLoads();
   try {
     // It cordons the node, and goes on asking to evict what a budget keeps.
@@ -107,11 +107,11 @@ test("nor while its node is cordoned and drained, and all of its pods are evicte
       return pods.every((phases) => phases.includes("Pending"));
     };
     await until("pods that have no node to go to", isHalfway, { timeout: 90_000, interval: 250 });
-    await kubectlOn(cluster, "uncordon", node);
+    await mesh().kubectl("uncordon", node);
     const { status, stdout, stderr } = await drain;
     expect(status, stdout + stderr).toBe(0);
   } finally {
-    await kubectlOn(cluster, "uncordon", node);
+    await mesh().kubectl("uncordon", node);
   }
   await rolledOut(2);
   const after = (await onBoth("get", "pods", "-l", "app=podinfo", "-o", "name")).join("");

@@ -1,6 +1,6 @@
 /** Workloads of tests, as YAML, and the pods that come of them. */
 import type { ClusterAccess } from "../../tools/cluster.ts";
-import { kubectlOn } from "./cluster.ts";
+import type { Mesh } from "../../tools/demo/mesh.ts";
 
 /** A namespace whose pods get sidecars, or one like any other. */
 export const namespaceYaml = (name: string, inject: boolean): string =>
@@ -77,8 +77,8 @@ export interface Pod {
 }
 
 /** The pods of a label that nobody deletes. */
-export async function podsOf(cluster: ClusterAccess, namespace: string, label: string): Promise<readonly Pod[]> {
-  const text = await kubectlOn(cluster, "get", "pods", "-n", namespace, "-l", label, "-o", "json");
+export async function podsOf(mesh: Mesh<ClusterAccess>, namespace: string, label: string): Promise<readonly Pod[]> {
+  const text = await mesh.kubectl("get", "pods", "-n", namespace, "-l", label, "-o", "json");
   const { items } = JSON.parse(text) as { items: readonly Pod[] };
   return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }

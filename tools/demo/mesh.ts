@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
-import { ApiError } from "../../src/kube/error.ts";
+import { isApiError } from "../../src/kube/error.ts";
 import type { Cluster, ClusterAccess, Running } from "../cluster.ts";
 import type { CallReport, CallSettings } from "./app.ts";
 import { type Callers, createCallers } from "./callers.ts";
@@ -56,42 +56,43 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
     this.#callers = createCallers(cluster);
   }
 
+  /** What kubectl prints. Throws its message. */
+  kubectl(...args: readonly string[]): Promise<string> {
+    return this.#kubectl(args);
+  }
+
+  async #kubectl(args: readonly string[], input?: string): Promise<string> {
+    const { status, stdout, stderr } = await this.cluster.kubectl(args, input);
+    if (status !== 0) throw new Error(stderr.trim());
+    return stdout;
+  }
+
   /** `kubectl apply -f` of a file of the repository, or of YAML text. Throws kubectl's message. */
   async apply(fileOrText: string): Promise<void> {
     const text = fileOrText.includes("\n") ? fileOrText : readFileSync(join(repository, fileOrText), "utf8");
-    const result = await this.cluster.kubectl(["apply", "-f", "-"], text);
-    if (result.status !== 0) throw new Error(result.stderr.trim());
+    await this.#kubectl(["apply", "-f", "-"], text);
   }
 
   /** `kubectl delete`, and waits until it is gone. */
   async remove(kind: string, namespace: string, name: string): Promise<void> {
     const own = ownKind(kind);
-    if (own !== undefined) return this.#client.delete(own, { namespace, name }).catch(unlessNotFound);
-    const result = await this.cluster.kubectl([
-      "delete",
-      kind,
-      "-n",
-      namespace,
-      name,
-      "--ignore-not-found",
-      "--timeout=30s",
-    ]);
-    if (result.status !== 0) throw new Error(result.stderr.trim());
+    if (own !== undefined)
+      return this.#client.delete(own, { namespace, name }).catch((error: unknown) => {
+        if (!isApiError(error, "notFound")) throw error;
+      });
+    await this.kubectl("delete", kind, "-n", namespace, name, "--ignore-not-found", "--timeout=30s");
   }
 
   /** `kubectl delete namespace`, which goes on by itself: emptying one takes the namespace controller half a minute. */
-  async removeNamespace(name: string): Promise<void> {
-    const result = await this.cluster.kubectl(["delete", "namespace", name, "--ignore-not-found", "--wait=false"]);
-    if (result.status !== 0) throw new Error(result.stderr.trim());
+  async removeNamespace(...names: readonly string[]): Promise<void> {
+    await this.kubectl("delete", "namespace", ...names, "--ignore-not-found", "--wait=false");
   }
 
   /** One object. */
   async get<T = StatusView>(kind: string, namespace: string, name: string): Promise<T> {
     const own = ownKind(kind);
     if (own !== undefined) return (await this.#client.get(own, { namespace, name })) as T;
-    const result = await this.cluster.kubectl(["get", kind, "-n", namespace, name, "-o", "json"]);
-    if (result.status !== 0) throw new Error(result.stderr.trim());
-    return JSON.parse(result.stdout) as T;
+    return JSON.parse(await this.kubectl("get", kind, "-n", namespace, name, "-o", "json")) as T;
   }
 
   /**
@@ -214,7 +215,11 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
 
   /** Calls a URL from the application container of a Deployment's pod. */
   async call(namespace: string, deployment: string, url: string, options: CallOptions = {}): Promise<CallReport> {
-    const pod = await this.podOf(namespace, deployment);
+    return this.callFrom(namespace, await this.podOf(namespace, deployment), url, options);
+  }
+
+  /** Calls a URL from the application container of a pod. */
+  async callFrom(namespace: string, pod: string, url: string, options: CallOptions = {}): Promise<CallReport> {
     return this.#callers.call(namespace, pod, { url, ...options });
   }
 
@@ -244,13 +249,13 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
 const ownKind = (name: string): Kind | undefined =>
   [kinds.TrafficSplit, kinds.AuthorizationPolicy, kinds.MeshTLS].find(({ plural }) => `${plural}.heddle.dev` === name);
 
-function unlessNotFound(error: unknown): void {
-  if (!(error instanceof ApiError && error.class === "notFound")) throw error;
-}
+/** A condition of an object; undefined where it has none of that type. */
+export const conditionOf = (object: StatusView | undefined, type: string) =>
+  object?.status?.conditions?.find((condition) => condition.type === type);
 
 /** Whether its `Programmed` is True for its present generation. */
 function isProgrammed(object: StatusView | undefined): object is StatusView {
-  const programmed = object?.status?.conditions?.find((condition) => condition.type === "Programmed");
+  const programmed = conditionOf(object, "Programmed");
   return programmed?.status === "True" && programmed.observedGeneration === object?.metadata.generation;
 }
 

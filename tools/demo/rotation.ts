@@ -6,7 +6,12 @@ import type { Mesh } from "./mesh.ts";
 /** The flag of a life that the schema of MeshTLS refuses: the least that the operator takes. */
 export const shortLife = "--certificate-ttl=10s";
 
-/** Says how many operators run and with which flags; those that run are replaced. */
+const operator = ["-n", "heddle-system", "deployment/heddle"];
+
+/** The label of the operator's pods, but not of Helm's test. */
+export const operatorPods = "app.kubernetes.io/component=operator";
+
+/** Says how many operators run and with which flags; those that run are replaced. Resolves, of none, when they are gone. */
 export async function setOperator(
   mesh: Mesh<ClusterAccess>,
   { replicas, flags }: { readonly replicas: number; readonly flags: readonly string[] },
@@ -17,16 +22,26 @@ export async function setOperator(
     spec: { containers: [{ name: "operator", args: flags }] },
   };
   const patch = JSON.stringify({ spec: { replicas, template } });
-  const result = await mesh.cluster.kubectl(["patch", "deployment", "-n", "heddle-system", "heddle", "-p", patch]);
-  if (result.status !== 0) throw new Error(result.stderr);
+  await mesh.kubectl("patch", ...operator, "-p", patch);
+  if (replicas === 0) await operatorGone(mesh);
 }
+
+/** Scales the operator; resolves when all of so many are ready, or none is left. */
+export async function scaleOperator(mesh: Mesh<ClusterAccess>, replicas: number): Promise<void> {
+  await mesh.kubectl("scale", ...operator, `--replicas=${replicas}`);
+  await (replicas === 0 ? operatorGone(mesh) : operatorReady(mesh));
+}
+
+const operatorReady = (mesh: Mesh<ClusterAccess>): Promise<string> =>
+  mesh.kubectl("rollout", "status", ...operator, "--timeout=120s");
+
+const operatorGone = (mesh: Mesh<ClusterAccess>): Promise<string> =>
+  mesh.kubectl(...["wait", "pod", "-n", "heddle-system", "-l", operatorPods], "--for=delete", "--timeout=60s");
 
 /** Restarts the operator with these flags; resolves when the new one is ready. */
 export async function restartOperator(mesh: Mesh<ClusterAccess>, ...flags: readonly string[]): Promise<void> {
   await setOperator(mesh, { replicas: 1, flags });
-  const wait = ["rollout", "status", "deployment", "-n", "heddle-system", "heddle", "--timeout=90s"];
-  const result = await mesh.cluster.kubectl(wait);
-  if (result.status !== 0) throw new Error(result.stderr);
+  await operatorReady(mesh);
 }
 
 /** Runs a script by Node in the application container of a Deployment's pod; gives what it printed. */

@@ -7,69 +7,37 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Kind, kinds } from "../../../src/api/kinds.ts";
-import { createRoot, type KeyPair } from "../../../src/identity/authority.ts";
+import { kinds } from "../../../src/api/kinds.ts";
+import type { KeyPair } from "../../../src/identity/authority.ts";
 import { isIssuedBy } from "../../../src/identity/certificate.ts";
 import { decode } from "../../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../../src/kube/objects.ts";
 import { keys } from "../../../src/model/sidecar.ts";
 import { binary } from "../../../tools/binaries.ts";
-import { type CertManagerFile, certManagerDefinition } from "../../../tools/definitions.ts";
-import { type ShownCertificate, shownCertificate } from "../../../tools/demo/rotation.ts";
-import { type BackgroundProcess, freePorts, startProcess, until } from "../../../tools/processes.ts";
+import { certManagerFiles } from "../../../tools/definitions.ts";
+import { conditionOf } from "../../../tools/demo/mesh.ts";
+import { type ShownCertificate, scaleOperator, shownCertificate } from "../../../tools/demo/rotation.ts";
+import { type BackgroundProcess, until } from "../../../tools/processes.ts";
+import { createIssuer, installCertManagerDefinitions, startCertManager } from "../../support/cert-manager.ts";
 import { useMesh } from "../mesh.ts";
 import { call, expectRefused, expectStatus } from "../support.ts";
 
 const mesh = useMesh();
 const root = "heddle-system";
 const url = "http://cart.shop/";
-const files: readonly CertManagerFile[] = [
-  "certificates",
-  "certificaterequests",
-  "issuers",
-  "clusterissuers",
-  "orders",
-  "challenges",
-];
-const clusterIssuers: Kind = {
-  apiVersion: "cert-manager.io/v1",
-  kind: "ClusterIssuer",
-  plural: "clusterissuers",
-  namespaced: false,
-};
 
 let client: KubeClient;
 let directory: string;
 let certManager: BackgroundProcess | undefined;
 let organisation: KeyPair;
 
-async function kubectl(...args: readonly string[]): Promise<void> {
-  const result = await mesh().cluster.kubectl(args);
-  if (result.status !== 0) throw new Error(`kubectl ${args.join(" ")}: ${result.stderr}`);
-}
-
 /** The steps of the task, with something between the end of the old authority and the beginning of the new one. */
 async function beginAnew(meanwhile: () => Promise<void>): Promise<void> {
-  const operator = ["-n", root, "deployment/heddle"];
-  await kubectl("scale", ...operator, "--replicas=0");
-  await kubectl("wait", "pod", "-n", root, "-l", "app.kubernetes.io/name=heddle", "--for=delete", "--timeout=60s");
+  await scaleOperator(mesh(), 0);
   await meanwhile();
-  await kubectl("delete", "secrets", "-A", "-l", `${keys.managedBy}=heddle`);
-  await kubectl("scale", ...operator, "--replicas=1");
-  await kubectl("rollout", "status", ...operator, "--timeout=90s");
-}
-
-async function startCertManager(): Promise<void> {
-  const [metrics] = await freePorts(1);
-  const flags = [
-    `--kubeconfig=${mesh().cluster.kubeconfig}`,
-    "--leader-elect=false",
-    "--cluster-resource-namespace=cert-manager",
-    `--metrics-listen-address=127.0.0.1:${metrics}`,
-  ];
-  const logFile = join(directory, "cert-manager.log");
-  certManager = startProcess("cert-manager", await binary("cert-manager-controller"), flags, { logFile });
+  await mesh().kubectl("delete", "secrets", "-A", "-l", `${keys.managedBy}=heddle`);
+  await scaleOperator(mesh(), 1);
 }
 
 const isOrganisations = ({ pem }: ShownCertificate): boolean => isIssuedBy(pem, organisation.certificate);
@@ -92,22 +60,10 @@ beforeAll(async () => {
   client = createKubeClient({ kubeconfig: mesh().cluster.kubeconfig });
   // The build, when it is not cached, takes minutes.
   await binary("cert-manager-controller");
-  for (const file of files) await mesh().apply(await certManagerDefinition(file));
-  await until("cert-manager's kinds", () => client.list(clusterIssuers), { timeout: 30_000 });
+  await installCertManagerDefinitions(client);
   await client.create(kinds.Namespace, { metadata: { name: "cert-manager" } });
-  const now = Date.now();
-  organisation = await createRoot("An organisation", { notBefore: now - 60_000, notAfter: now + 86_400_000 });
-  const base64 = (text: string): string => Buffer.from(text).toString("base64");
-  await client.create(kinds.Secret, {
-    metadata: { name: "mesh-root", namespace: "cert-manager" },
-    type: "kubernetes.io/tls",
-    data: { "tls.crt": base64(organisation.certificate), "tls.key": base64(organisation.key) },
-  } as ObjectToWrite);
-  await client.create(clusterIssuers, {
-    metadata: { name: "mesh" },
-    spec: { ca: { secretName: "mesh-root" } },
-  } as ObjectToWrite);
-  await startCertManager();
+  organisation = await createIssuer(client);
+  certManager = await startCertManager(mesh().cluster.kubeconfig, directory);
   await beginAnew(() =>
     mesh().apply(`apiVersion: heddle.dev/v1alpha1
 kind: MeshTLS
@@ -123,17 +79,17 @@ afterAll(async () => {
   await beginAnew(async () => {
     await mesh().remove("meshtls.heddle.dev", root, "default");
     await mesh().remove("authorizationpolicies.heddle.dev", "shop", "cert-manager");
-    await kubectl("delete", "certificates.cert-manager.io", "-A", "-l", `${keys.managedBy}=heddle`);
+    await mesh().kubectl("delete", "certificates.cert-manager.io", "-A", "-l", `${keys.managedBy}=heddle`);
     await certManager?.stop();
   });
-  for (const file of files) await kubectl("delete", "crd", `${file}.${group(file)}`, "--timeout=60s");
-  await kubectl("delete", "namespace", "cert-manager", "--wait=false");
+  for (const file of certManagerFiles) await mesh().kubectl("delete", "crd", `${file}.${group(file)}`, "--timeout=60s");
+  await mesh().kubectl("delete", "namespace", "cert-manager", "--wait=false");
   await mesh().settle();
   client.close();
   rmSync(directory, { recursive: true, force: true });
 }, 240_000);
 
-const group = (file: CertManagerFile): string =>
+const group = (file: string): string =>
   ["orders", "challenges"].includes(file) ? "acme.cert-manager.io" : "cert-manager.io";
 
 // Each goes on where the one before has left the mesh.
@@ -158,8 +114,8 @@ spec:
   }, 150_000);
 
   test("a pod that starts is given one, and is Ready", async () => {
-    await kubectl("rollout", "restart", "deployment/cart", "-n", "shop");
-    await kubectl("rollout", "status", "deployment/cart", "-n", "shop", "--timeout=120s");
+    await mesh().kubectl("rollout", "restart", "deployment/cart", "-n", "shop");
+    await mesh().kubectl("rollout", "status", "deployment/cart", "-n", "shop", "--timeout=120s");
     expect(isOrganisations(await shownCertificate(mesh(), "cart"))).toBe(true);
     await expectStatus(mesh(), "frontend", url, 200, { fresh: true });
   }, 150_000);
@@ -207,12 +163,11 @@ spec:
       { fieldManager: "somebody" },
     );
     await mesh().waitCondition("meshtls.heddle.dev", root, "default", "ResolvedRefs", "False", 30);
-    const { status } = await mesh().get("meshtls.heddle.dev", root, "default");
-    const said = status?.conditions?.find(({ type }) => type === "ResolvedRefs");
+    const said = conditionOf(await mesh().get("meshtls.heddle.dev", root, "default"), "ResolvedRefs");
     expect(said).toMatchObject({ reason: "IdentityUnavailable" });
     expect(said?.message).toContain("Secret shop/heddle-identity-cart: its certificate and key cannot be read");
     expect((await shownCertificate(mesh(), "cart")).serial).toBe(shown.serial);
-    await startCertManager();
+    certManager = await startCertManager(mesh().cluster.kubeconfig, directory);
     const mended = await another(shown);
     expect(isOrganisations(mended)).toBe(true);
     expect(decode(await identity("cart"), "tls.crt")).toContain(new X509Certificate(mended.pem).toString().trim());

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
-import type { StatusView } from "../../../tools/demo/mesh.ts";
+import { conditionOf, type StatusView } from "../../../tools/demo/mesh.ts";
 import { useMesh } from "../mesh.ts";
 import { converse, hold, read } from "../sockets.ts";
 import type { Caller } from "../support.ts";
@@ -14,8 +14,10 @@ const mesh = useMesh();
 
 const policy = (name: string, spec: string): string =>
   `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}, namespace: apart}\nspec: {selector: {matchLabels: {app: ${name}}}, ${spec}}\n`;
-const programmedOf = ({ metadata, status }: StatusView) =>
-  status?.conditions?.find((each) => each.type === "Programmed" && each.observedGeneration === metadata.generation);
+const programmedOf = (object: StatusView) => {
+  const condition = conditionOf(object, "Programmed");
+  return condition?.observedGeneration === object.metadata.generation ? condition : undefined;
+};
 
 /** What its connection is told is refused, and it gets no other: as behind a firewall that has forgotten it. */
 const cut = [
@@ -36,8 +38,7 @@ const island = () => mesh().get<StatusView>("authorizationpolicies.heddle.dev", 
 
 beforeAll(async () => {
   await mesh().apply("test/dataplane/apart-fixture.yaml");
-  const wait = ["wait", "pod", "-n", "apart", "--all", "--for=condition=Ready", "--timeout=90s"];
-  expect((await mesh().cluster.kubectl(wait)).stderr).toBe("");
+  await mesh().kubectl("wait", "pod", "-n", "apart", "--all", "--for=condition=Ready", "--timeout=90s");
   await mesh().settle();
   await mesh().applyAndWait(onIsland("PUT"));
   await filter("--insert");
@@ -138,7 +139,7 @@ describe("a Ready pod that the operator has had no stream to", () => {
       [],
     );
     expect(programmedOf(last)?.status).toBe("Unknown");
-    expect(last.status?.conditions?.find(({ type }) => type === "Ready")).toMatchObject({
+    expect(conditionOf(last, "Ready")).toMatchObject({
       status: "Unknown",
       reason: "ProxiesDisconnected",
     });

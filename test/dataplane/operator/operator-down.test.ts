@@ -5,7 +5,13 @@ import { readCertificate } from "../../../src/identity/certificate.ts";
 import { decode } from "../../../src/identity/renewal.ts";
 import { createKubeClient } from "../../../src/kube/client.ts";
 import { secretOfServiceAccount } from "../../../src/model/sidecar.ts";
-import { restartOperator, setOperator, shortLife, shownCertificate } from "../../../tools/demo/rotation.ts";
+import {
+  restartOperator,
+  scaleOperator,
+  setOperator,
+  shortLife,
+  shownCertificate,
+} from "../../../tools/demo/rotation.ts";
 import { failuresOf } from "../failures.ts";
 import { useMesh } from "../mesh.ts";
 import { call, expectRefused, expectStatus } from "../support.ts";
@@ -40,13 +46,6 @@ metadata: { name: ${name}, namespace: shop }
 spec: { selector: { app: ${name} }, ports: [{ name: http, port: 80, targetPort: http }] }
 `;
 
-async function scale(replicas: number): Promise<void> {
-  const operator = ["-n", "heddle-system", "-l", "app.kubernetes.io/name=heddle"];
-  await mesh().cluster.kubectl(["scale", "deployment", "-n", "heddle-system", "heddle", `--replicas=${replicas}`]);
-  if (replicas === 0) await mesh().cluster.kubectl(["wait", "pod", ...operator, "--for=delete", "--timeout=60s"]);
-  else await mesh().waitDeployments("heddle-system");
-}
-
 afterAll(async () => {
   await mesh().remove("authorizationpolicies.heddle.dev", "shop", "down");
   await mesh().remove("meshtls.heddle.dev", "shop", "down");
@@ -57,14 +56,14 @@ describe("without the operator", () => {
   test("traffic and policy go on, and what is changed meanwhile takes effect when it is back", async () => {
     await mesh().applyAndWait(policy("/cart"));
     const load = await mesh().load("shop", "frontend", cart, { rate: 50 });
-    await scale(0);
+    await scaleOperator(mesh(), 0);
     await expectStatus(mesh(), "frontend", cart, 200, { fresh: true });
     await expectStatus(mesh(), "checkout", cart, 403, { fresh: true });
     await expectStatus(mesh(), "visitor", cart, 403, { fresh: true });
     await mesh().apply(policy("/cart, /new"));
     await mesh().apply(strict);
     await expectStatus(mesh(), "frontend", "http://cart.shop/new", 403);
-    await scale(1);
+    await scaleOperator(mesh(), 1);
     await mesh().waitProgrammed(kinds.AuthorizationPolicy, "shop", "down", 60);
     await mesh().waitProgrammed(kinds.MeshTLS, "shop", "down", 60);
     await expectStatus(mesh(), "frontend", "http://cart.shop/new", 200);
@@ -81,7 +80,7 @@ describe("without the operator", () => {
     const { kubectl, waitFor } = mesh().cluster;
     const pod = (namespace: string): string =>
       `apiVersion: v1\nkind: Pod\nmetadata: {name: down, namespace: ${namespace}}\nspec: {containers: [{name: app, image: "heddle-demo-app:dev", args: [serve]}]}\n`;
-    await scale(0);
+    await scaleOperator(mesh(), 0);
     try {
       const create = (namespace: string) => kubectl(["create", "-f", "-"], pod(namespace));
       const refused = await create("shop");
@@ -102,7 +101,7 @@ describe("without the operator", () => {
     } finally {
       await kubectl(["patch", ...configuration, "--type=json", "-p", failurePolicy("Fail")]);
       await kubectl(["delete", "pod", "-n", "outside", "down", "--ignore-not-found", "--grace-period=0", "--force"]);
-      await scale(1);
+      await scaleOperator(mesh(), 1);
     }
   });
 
@@ -125,8 +124,6 @@ describe("without the operator", () => {
       async () => (await shownCertificate(mesh(), "late")).seconds < 60,
     );
     await setOperator(mesh(), { replicas: 0, flags: [shortLife] });
-    const operator = ["-n", "heddle-system", "-l", "app.kubernetes.io/name=heddle"];
-    await mesh().cluster.kubectl(["wait", "pod", ...operator, "--for=delete", "--timeout=60s"]);
     const ends = Math.max(await expiryOf("frontend"), await expiryOf("default"));
     await waitFor("the ends of both certificates", async () => Date.now() > ends + 1000);
     const { statuses } = await call(mesh(), "frontend", late, { count: 3 }).finally(() => restartOperator(mesh()));

@@ -1,7 +1,8 @@
 /** Two replicas of the operator: proxies have their streams to either, and statuses speak of all. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
-import type { StatusView } from "../../../tools/demo/mesh.ts";
+import { conditionOf } from "../../../tools/demo/mesh.ts";
+import { operatorPods, runScript, scaleOperator } from "../../../tools/demo/rotation.ts";
 import { useMesh } from "../mesh.ts";
 import { expectStatus } from "../support.ts";
 
@@ -16,15 +17,14 @@ interface OperatorPod {
 }
 
 async function operators(): Promise<readonly OperatorPod[]> {
-  const list = ["get", "pods", "-n", root, "-l", "app.kubernetes.io/name=heddle", "-o", "json"];
-  const { items } = JSON.parse((await mesh().cluster.kubectl(list)).stdout) as { items: readonly OperatorPod[] };
+  const list = await mesh().kubectl("get", "pods", "-n", root, "-l", operatorPods, "-o", "json");
+  const { items } = JSON.parse(list) as { items: readonly OperatorPod[] };
   return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
 async function scale(replicas: number): Promise<void> {
-  await mesh().cluster.kubectl(["scale", "deployment", "-n", root, "heddle", `--replicas=${replicas}`]);
+  await scaleOperator(mesh(), replicas);
   await mesh().cluster.waitFor("replicas", async () => (await operators()).length === replicas);
-  await mesh().waitDeployments(root);
 }
 
 async function filter(pod: string, ...rule: readonly string[]): Promise<void> {
@@ -35,12 +35,7 @@ async function filter(pod: string, ...rule: readonly string[]): Promise<void> {
 /** How many sidecars have a stream to a replica. */
 async function streamsOf({ status }: OperatorPod): Promise<number> {
   const script = `fetch("http://${status.podIP}:8080/metrics").then((answer) => answer.text()).then(console.log)`;
-  const { stdout } = await mesh().cluster.exec("outside", await mesh().podOf("outside", "visitor"), "app", [
-    "node",
-    "-e",
-    script,
-  ]);
-  return Number(/^heddle_xds_streams (\d+)$/m.exec(stdout)?.[1]);
+  return Number(/^heddle_xds_streams (\d+)$/m.exec(await runScript(mesh(), "outside", "visitor", script))?.[1]);
 }
 
 const leader = async (): Promise<string> =>
@@ -50,11 +45,12 @@ const policy = (path: string): string =>
   `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: replicas, namespace: shop}\nspec: {action: DENY, rules: [{to: [{operation: {paths: [${path}]}}]}]}\n`;
 
 /** The status of the policy, which concerns all pods of the namespace: those of either replica. */
-const status = async () => (await mesh().get<StatusView>(policies, "shop", "replicas")).status;
-const programmed = async () => (await status())?.conditions?.find(({ type }) => type === "Programmed");
+const stored = () => mesh().get(policies, "shop", "replicas");
+const programmed = async () => conditionOf(await stored(), "Programmed");
+const summaryOf = async () => (await stored()).status?.proxies?.summary;
 const injected = async (): Promise<number> => {
-  const pods = await mesh().cluster.kubectl(["get", "pods", "-n", "shop", "-l", "!heddle.dev/inject", "-o", "name"]);
-  return pods.stdout.trim().split("\n").length;
+  const pods = await mesh().kubectl("get", "pods", "-n", "shop", "-l", "!heddle.dev/inject", "-o", "name");
+  return pods.trim().split("\n").length;
 };
 
 beforeAll(() => scale(2), 120_000);
@@ -82,7 +78,7 @@ test("proxies of either replica count, through a partition of the two and the lo
 
   await mesh().applyAndWait(policy("/replicas/*"));
   await expectStatus(mesh(), "frontend", url, 200);
-  const summary = (await status())?.proxies?.summary;
+  const summary = await summaryOf();
   expect(summary).toBe(`${await injected()}/${await injected()}`);
 
   // Neither hears the other any more: of the sidecar at the other one nobody can say what it has.
@@ -96,11 +92,11 @@ test("proxies of either replica count, through a partition of the two and the lo
   await filter(ahead.metadata.name, "--delete", ...away);
 
   const load = await mesh().load("shop", "frontend", url, { rate: 50 });
-  await mesh().cluster.kubectl(["delete", "pod", "-n", root, ahead.metadata.name, "--wait=false"]);
+  await mesh().kubectl("delete", "pod", "-n", root, ahead.metadata.name, "--wait=false");
   await mesh().cluster.waitFor("another leader", async () => ![leading, ""].includes(await leader()), 60_000);
   await mesh().applyAndWait(policy("/replicas/other/*"), 60);
   await expectStatus(mesh(), "frontend", `${url}/other/x`, 403);
-  expect((await status())?.proxies?.summary).toBe(summary);
+  expect(await summaryOf()).toBe(summary);
   const report = await load.finish();
   expect({ failures: report.failures, statuses: Object.keys(report.statuses) }).toEqual({
     failures: 0,

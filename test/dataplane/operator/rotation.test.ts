@@ -4,7 +4,7 @@ import { kinds } from "../../../src/api/kinds.ts";
 import type { Pod, Secret } from "../../../src/api/kubernetes.ts";
 import { decode } from "../../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
-import type { KubernetesEvent, ObjectToWrite } from "../../../src/kube/objects.ts";
+import type { ObjectToWrite } from "../../../src/kube/objects.ts";
 import { containers } from "../../../src/model/sidecar.ts";
 import { restartOperator, runScript, serialsInUse, shownCertificate } from "../../../tools/demo/rotation.ts";
 import { until } from "../../../tools/processes.ts";
@@ -165,7 +165,7 @@ describe("the webhook's certificate", () => {
     const isGood = async () => (await bundles()).every((bundle) => bundle === good);
     const isSaid = async () => {
       const { items } = await client.list(kinds.Event);
-      return (items as readonly KubernetesEvent[]).some(
+      return items.some(
         ({ reason, regarding }) => reason === "ForeignEdit" && regarding.kind === "MutatingWebhookConfiguration",
       );
     };

@@ -5,7 +5,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { render } from "../../support/chart.ts";
 import { objectsOf } from "../../support/manifests.ts";
-import { kubectlOn, useMesh } from "../cluster.ts";
+import { useMesh } from "../cluster.ts";
 
 const mesh = useMesh();
 
@@ -76,9 +76,8 @@ beforeAll(async () => {
   );
   expect(roles).toHaveLength(2);
   granted = roles.flatMap(({ rules }) => permissionsOf(rules));
-  const { cluster } = mesh();
-  const node = await kubectlOn(cluster, "get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
-  const log = await kubectlOn(cluster, "get", "--raw", `/api/v1/nodes/${node}/proxy/logs/heddle-audit/audit.log`);
+  const node = await mesh().kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
+  const log = await mesh().kubectl("get", "--raw", `/api/v1/nodes/${node}/proxy/logs/heddle-audit/audit.log`);
   events = log
     .trim()
     .split("\n")

@@ -5,15 +5,13 @@ import { expect, test } from "vitest";
 import { repository } from "../../../tools/demo/mesh.ts";
 import { helmOn } from "../../../tools/kind/install.ts";
 import { until } from "../../../tools/processes.ts";
-import { kubectlOn, useMesh } from "../cluster.ts";
+import { useMesh } from "../cluster.ts";
 import { appYaml, deploymentYaml, initContainersOf, namespaceYaml, podsOf, serviceYaml } from "../workloads.ts";
 
 const mesh = useMesh();
 const namespace = "leaving";
 const url = "http://server/";
 const identity = `spiffe://cluster.local/ns/${namespace}/sa/default`;
-
-const kubectl = (...args: readonly string[]): Promise<string> => kubectlOn(mesh().cluster, ...args);
 
 /** The arguments of the documented command that begins like this. */
 function documented(beginning: string): readonly string[] {
@@ -31,10 +29,10 @@ const isHeddles = (name: string, labels: string): boolean =>
 
 /** Kind and name of every object in the cluster that is Heddle's, but for pods and namespaces, which are the tests'. */
 async function leftovers(): Promise<readonly string[]> {
-  const kinds = (await kubectl("api-resources", "--verbs=list", "-o", "name")).trim().split("\n");
+  const kinds = (await mesh().kubectl("api-resources", "--verbs=list", "-o", "name")).trim().split("\n");
   const listed = kinds.filter((kind) => !/^(events|namespaces|pods)(\.|$)/.test(kind)).join(",");
   const columns = "jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.labels}\n{end}";
-  const lines = (await kubectl("get", listed, "-A", "-o", columns)).trim().split("\n");
+  const lines = (await mesh().kubectl("get", listed, "-A", "-o", columns)).trim().split("\n");
   const found = lines.filter((line) => {
     const [, name = "", ...labels] = line.split(" ");
     return isHeddles(name, labels.join(" "));
@@ -76,12 +74,11 @@ test("uninstalling takes what the chart brought, traffic goes on, and the docume
     statuses: { 200: report.requests },
   });
 
-  await kubectl("label", "namespace", namespace, "heddle.dev/inject-");
-  await kubectl("rollout", "restart", "deployment", "-n", namespace);
-  await kubectl("rollout", "status", "deployment/server", "-n", namespace, "--timeout=120s");
-  await kubectl("rollout", "status", "deployment/client", "-n", namespace, "--timeout=120s");
-  const isOut = async () =>
-    (await podsOf(mesh().cluster, namespace, "app")).every((pod) => initContainersOf(pod).length === 0);
+  await mesh().kubectl("label", "namespace", namespace, "heddle.dev/inject-");
+  await mesh().kubectl("rollout", "restart", "deployment", "-n", namespace);
+  await mesh().kubectl("rollout", "status", "deployment/server", "-n", namespace, "--timeout=120s");
+  await mesh().kubectl("rollout", "status", "deployment/client", "-n", namespace, "--timeout=120s");
+  const isOut = async () => (await podsOf(mesh(), namespace, "app")).every((pod) => initContainersOf(pod).length === 0);
   await until("pods without sidecars", isOut, { timeout: 60_000, interval: 500 });
   const isPlain = async () => {
     const { statuses, peers } = await mesh().call(namespace, "client", url, { count: 5 });
@@ -89,8 +86,8 @@ test("uninstalling takes what the chart brought, traffic goes on, and the docume
   };
   await until("answers to calls without the mesh", isPlain, { timeout: 60_000, interval: 500 });
 
-  await kubectl(...documented("delete configmaps,secrets,leases"));
-  await kubectl(...documented("delete crd"));
+  await mesh().kubectl(...documented("delete configmaps,secrets,leases"));
+  await mesh().kubectl(...documented("delete crd"));
   const isGone = async () => (await leftovers()).length === 0;
   await until("nothing of Heddle to be left", isGone, { timeout: 60_000, interval: 500 }).catch(async (error) => {
     throw new Error(`${error}: ${await leftovers()}`);

@@ -1,6 +1,6 @@
 /** Objects with mistakes: what is said of them, and whom they do not harm. */
 import type { ClusterAccess } from "../../cluster.ts";
-import type { Mesh, StatusView } from "../mesh.ts";
+import { conditionOf, type Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
 import { answers, checkout, only } from "./words.ts";
 
@@ -22,12 +22,11 @@ export async function badObject(mesh: Mesh<ClusterAccess>, report: Report): Prom
 
   report.did("kubectl apply -f examples/split-faulty.yaml");
   await mesh.applyAndWait("examples/split-faulty.yaml");
-  const { status } = await mesh.get(splits, "shop", "frontend");
-  const resolved = conditionOf(status, "ResolvedRefs");
+  const resolved = conditionOf(await mesh.get(splits, "shop", "frontend"), "ResolvedRefs");
   report.check(
     "what it cannot see is a condition that names the field and the Service",
-    `${resolved.status} ${resolved.reason}: ${resolved.message}`,
-    resolved.reason === "BackendNotFound" && /backends\[1\]\.service.*shop\/frontend-v2/.test(resolved.message),
+    `${resolved?.status} ${resolved?.reason}: ${resolved?.message}`,
+    resolved?.reason === "BackendNotFound" && /backends\[1\]\.service.*shop\/frontend-v2/.test(resolved.message),
   );
   const halved = await mesh.call("shop", "checkout-v1", "http://frontend.shop/", { count: 400 });
   const missing = halved.statuses[503] ?? 0;
@@ -41,20 +40,15 @@ export async function badObject(mesh: Mesh<ClusterAccess>, report: Report): Prom
   report.did("kubectl apply -f examples/split-90-10.yaml");
   await mesh.applyAndWait("examples/split-90-10.yaml");
   const neighbour = await mesh.get(splits, "shop", "checkout");
-  const ready = conditionOf(neighbour.status, "Ready");
+  const ready = conditionOf(neighbour, "Ready");
   const calls = await mesh.call("shop", "frontend", checkout, { count: 400 });
   report.check(
     "its neighbour is changed meanwhile and is Ready; none of 400 calls to it fails",
-    `Ready=${ready.status}, ${neighbour.status?.proxies?.summary} proxies; ${answers(calls)}`,
-    ready.status === "True" && ready.observedGeneration === neighbour.metadata.generation && only(calls, 200),
+    `Ready=${ready?.status}, ${neighbour.status?.proxies?.summary} proxies; ${answers(calls)}`,
+    ready?.status === "True" && ready.observedGeneration === neighbour.metadata.generation && only(calls, 200),
   );
 
   report.did(`kubectl delete ${splits} -n shop frontend`);
   await mesh.remove(splits, "shop", "frontend");
   await mesh.applyAndWait("examples/split-testers.yaml");
-}
-
-function conditionOf(status: StatusView["status"], type: string) {
-  const found = status?.conditions?.find((condition) => condition.type === type);
-  return found ?? { type, status: "absent", reason: "", message: "" };
 }

@@ -2,7 +2,7 @@
 import { kinds } from "../../../src/api/kinds.ts";
 import type { Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
-import { setOperator, shortLife } from "../rotation.ts";
+import { scaleOperator, setOperator, shortLife } from "../rotation.ts";
 import { answers, checkout, milliseconds, only, share } from "./words.ts";
 
 /** The operator goes away and comes back. */
@@ -10,17 +10,7 @@ export async function operatorDown(mesh: Mesh, report: Report): Promise<void> {
   report.scene("the operator is killed; traffic and policy go on; it comes back");
   const load = await mesh.load("shop", "frontend", checkout, { rate: 100 });
   report.did("kubectl scale deployment -n heddle-system heddle --replicas=0");
-  await mesh.cluster.kubectl(["scale", "deployment", "-n", "heddle-system", "heddle", "--replicas=0"]);
-  await mesh.cluster.kubectl([
-    "wait",
-    "pod",
-    "-n",
-    "heddle-system",
-    "-l",
-    "app.kubernetes.io/name=heddle",
-    "--for=delete",
-    "--timeout=60s",
-  ]);
+  await scaleOperator(mesh, 0);
   report.did("kubectl apply -f examples/split-0-100.yaml   # nobody is there to act on it");
   await mesh.remove("trafficsplits.heddle.dev", "shop", "checkout-testers");
   await mesh.apply("examples/split-0-100.yaml");
