@@ -184,7 +184,7 @@ const dropContent = packed(CustomResponseSchema, { customResponseMatcher: { onNo
 /**
  * The same for a lifecycle handler. To the kubelet it succeeds by any answer, whatever its status, and fails by none, as when
  * nobody listens yet. So where the application gives none, the kubelet must not be given one either: a redirect to what is no
- * URL is the answer that its HTTP client takes for an error, and what it says is in the event.
+ * URL is the answer that its HTTP client takes for an error, and what it says is in the kubelet's log.
  */
 const dropContentOrFail = packed(CustomResponseSchema, {
   customResponseMatcher: {
