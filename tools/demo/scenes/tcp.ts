@@ -2,7 +2,7 @@
 import type { Cluster } from "../../cluster.ts";
 import type { Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
-import { milliseconds } from "./words.ts";
+import { answers, milliseconds } from "./words.ts";
 
 const echo = "tcp://echo.shop:9000";
 
@@ -18,7 +18,7 @@ export async function tcp(mesh: Mesh<Cluster>, report: Report): Promise<void> {
   const percent = (100 * (divided.servers["echo-v2"] ?? 0)) / divided.requests;
   report.check(
     "75/25 by connection",
-    `${percent.toFixed(1)} % of ${divided.requests} connections went to echo-v2`,
+    `${percent.toFixed(1)} % of ${divided.requests} connections went to echo-v2: ${answers(divided)}`,
     divided.failures === 0 && percent > 15 && percent < 35,
   );
   report.did("kubectl apply -f examples/tcp-allow-frontend.yaml");
