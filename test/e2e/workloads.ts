@@ -68,9 +68,10 @@ interface ContainerStatus {
 /** As the API server has it, as far as tests look. */
 export interface Pod {
   readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
-  readonly spec: { readonly initContainers?: readonly { readonly name: string }[] };
+  readonly spec: { readonly initContainers?: readonly { readonly name: string; readonly image: string }[] };
   readonly status: {
     readonly phase: string;
+    readonly podIP?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
   };

@@ -2,7 +2,9 @@
 import { join } from "node:path";
 import { binary } from "../binaries.ts";
 import { repository } from "../demo/mesh.ts";
+import { run } from "../processes.ts";
 import { buildImage, buildImageFrom } from "./docker.ts";
+import { olderTag, withOlderBuild } from "./older.ts";
 
 /** What the images are built on where none can be pulled, by path. */
 export interface ImageParts {
@@ -29,19 +31,25 @@ export const [operatorImage, proxyImage] = [`heddle:${imageTag}`, `heddle-proxy:
 const podinfoImage = `podinfo:${imageTag}`;
 
 /** Names of the images that the node gets. */
-export const testImages = [...Object.keys(dockerfiles).map((name) => `${name}:${imageTag}`), podinfoImage];
+export const testImages = [
+  ...Object.keys(dockerfiles).map((name) => `${name}:${imageTag}`),
+  ...["heddle", "heddle-proxy"].map((name) => `${name}:${olderTag}`),
+  podinfoImage,
+];
 
-/** Builds them: on the public images that their Dockerfiles name, or on `bases`. */
+/** Builds them, and those of the older build: on the public images that their Dockerfiles name, or on `bases`. */
 export async function buildHeddleImages(bases?: Bases): Promise<void> {
-  for (const [name, { folder, context, parameters }] of Object.entries(dockerfiles)) {
+  const buildOne = (name: keyof typeof dockerfiles, tag: string, context: string): Promise<void> => {
+    const { folder, parameters } = dockerfiles[name];
     const dockerfile = join(repository, folder, "Dockerfile");
-    await buildImage(
-      `${name}:${imageTag}`,
-      join(repository, context),
-      dockerfile,
-      bases && Object.fromEntries(Object.entries(parameters).map(([key, base]) => [key, bases[base]])),
-    );
-  }
+    const built = bases && Object.fromEntries(Object.entries(parameters).map(([key, base]) => [key, bases[base]]));
+    return buildImage(`${name}:${tag}`, context, dockerfile, built);
+  };
+  for (const name of ["heddle", "heddle-proxy", "heddle-demo-app"] as const)
+    await buildOne(name, imageTag, join(repository, dockerfiles[name].context));
+  await withOlderBuild((folder) => buildOne("heddle", olderTag, folder));
+  // Of its sidecar only the name is another one.
+  await run("docker", ["tag", proxyImage, `heddle-proxy:${olderTag}`]);
 }
 
 /** Builds the image of podinfo: the program alone, which runs as somebody. */
