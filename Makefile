@@ -12,7 +12,7 @@ PORT ?= 16443
 FORWARD = --forward $(PORT)=$$(mktemp -u --suffix=.heddle-api)
 
 help: ## This list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
 demo: root setup build ## Every scene on a mesh of this one machine; KEEP=1 leaves it running
 	@$(RUN) tools/outer-namespace.sh $(if $(filter 1,$(KEEP)),$(FORWARD)) -- node tools/demo/demo.ts
@@ -22,6 +22,9 @@ test: root setup build ## All tests but those that need kind
 
 e2e: build ## Tests on a real kubelet in a kind cluster; KEEP=1 leaves it running
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts $(VITEST)
+
+e2e-gitops: build ## Argo CD and Flux deliver Heddle in a kind cluster; KEEP=1 leaves it running
+	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts --suite=gitops $(VITEST)
 
 bench: root setup build ## How long a change takes to reach the sidecars of the demo's mesh
 	@$(OUTER) node bench/propagation.ts $(ROUNDS)
@@ -61,4 +64,4 @@ node_modules: package.json package-lock.json
 root:
 	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
 
-.PHONY: help demo test e2e bench check format golden generate build setup clean root
+.PHONY: help demo test e2e e2e-gitops bench check format golden generate build setup clean root

@@ -83,6 +83,8 @@ export default defineConfig({
       { test: { ...endToEnd, name: "e2e", include: ["test/e2e/*.test.ts"] } },
       // After all of them: what was asked for in the whole run, and the end of the mesh.
       { test: { ...endToEnd, name: "e2e-last", include: ["test/e2e/last/*.test.ts"] } },
+      // On a cluster of its own, which `make e2e-gitops` makes.
+      { test: { ...endToEnd, name: "e2e-gitops", include: ["test/e2e/gitops/*.test.ts"] } },
     ],
   },
 });

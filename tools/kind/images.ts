@@ -28,14 +28,13 @@ const dockerfiles = {
 export const [operatorImage, proxyImage] = [`heddle:${imageTag}`, `heddle-proxy:${imageTag}`];
 
 /** Of podinfo, the application of somebody else that tests put into the mesh. */
-const podinfoImage = `podinfo:${imageTag}`;
+export const podinfoImage = `podinfo:${imageTag}`;
 
-/** Names of the images that the node gets. */
-export const testImages = [
-  ...Object.keys(dockerfiles).map((name) => `${name}:${imageTag}`),
-  ...["heddle", "heddle-proxy"].map((name) => `${name}:${olderTag}`),
-  podinfoImage,
-];
+/** Names of the images of Heddle and its examples. */
+export const heddleImages = Object.keys(dockerfiles).map((name) => `${name}:${imageTag}`);
+
+/** Names of those of the older build. */
+export const olderImages = ["heddle", "heddle-proxy"].map((name) => `${name}:${olderTag}`);
 
 /** Builds them, and those of the older build: on the public images that their Dockerfiles name, or on `bases`. */
 export async function buildHeddleImages(bases?: Bases): Promise<void> {

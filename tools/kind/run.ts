@@ -1,8 +1,8 @@
 /**
- * A kind cluster with Heddle in it, the tests of the vitest project `e2e` on it, and its end. Part of `make e2e` (e2e.ts),
- * which has put everything that comes from the network in place.
+ * A kind cluster, the tests of a suite on it (suites.ts), and its end. Part of `make e2e` (e2e.ts), which has put everything
+ * that comes from the network in place.
  *
- *   node tools/kind/run.ts [--own-daemon=CONTROL-GROUP] [--made-image] [-- VITEST-ARGUMENT...]
+ *   node tools/kind/run.ts --suite=NAME [--own-daemon=CONTROL-GROUP] [--made-image] [-- VITEST-ARGUMENT...]
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,12 +17,14 @@ import { reportArguments, reportsFolder, tableOfReport } from "../reports.ts";
 import { createCluster, exportLogs, loadImages, removeCluster } from "./cluster.ts";
 import { daemonAddress, startDaemon } from "./docker.ts";
 import { imageFigures, startFigures } from "./figures.ts";
-import { buildHeddleImages, buildPodinfoImage, makeBases, operatorImage, proxyImage, testImages } from "./images.ts";
+import { buildHeddleImages, heddleImages, makeBases, operatorImage, proxyImage } from "./images.ts";
 import { makeBaseImage, makeNodeImage, nodeParts, publicNodeImage } from "./node-image.ts";
+import { type Suite, suiteOf } from "./suites.ts";
 
 const repository = join(import.meta.dirname, "../..");
 
 interface Settings {
+  readonly suite: Suite;
   /** Control group of a daemon that is started; absent: the one that the environment names is used. */
   readonly ownDaemon: string | undefined;
   /** Whether the node's image, and what others are built on, are made here; else they are pulled. */
@@ -39,22 +41,25 @@ interface Settings {
 
 /** Makes the cluster and runs the tests on it; resolves with whether they passed. */
 async function testOnCluster(settings: Settings): Promise<boolean> {
-  const { ownDaemon, madeImages, directory, log } = settings;
+  const { suite, ownDaemon, madeImages, directory, log } = settings;
   const image = await prepareImages(madeImages, log);
+  await suite.build(log);
   log("images are built");
   const figures = await imageFigures(operatorImage, proxyImage);
   const kubeconfig = join(directory, "kubeconfig-inside");
   const configuration = join(repository, madeImages ? "tools/kind/node/kind.yaml" : "kind-config.yaml");
   await createCluster({ configuration, image, kubeconfig });
   log("the cluster is up");
-  await loadImages(testImages);
+  await loadImages([...heddleImages, ...suite.images]);
   log("the node has the images");
-  const first = await runTests(kubeconfig, settings, "e2e");
+  const first = await runTests(kubeconfig, settings, suite.project);
   const starts = await startFigures(kubeconfig);
-  const passed = (await runTests(kubeconfig, settings, "e2e-last")) && first;
+  const passed =
+    (suite.lastProject === undefined || (await runTests(kubeconfig, settings, suite.lastProject))) && first;
   log("the tests have run");
   const reports = reportsFolder() ?? directory;
-  const table = ["e2e", "e2e-last"].flatMap((project) => tableOfReport(join(reports, `${project}.json`)));
+  const projects = [suite.project, suite.lastProject].filter((project) => project !== undefined);
+  const table = projects.flatMap((project) => tableOfReport(join(reports, `${project}.json`)));
   if (!settings.stop.aborted) console.log([...table, ...figures, ...starts].join("\n"));
   if (settings.keep && !settings.stop.aborted) {
     const path = ownDaemon !== undefined ? await expose(kubeconfig, directory) : kubeconfig;
@@ -111,9 +116,8 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Builds the images of Heddle and of the tests' applications, and the node's when it is not pulled; gives the name of the node's. */
+/** Builds the images of Heddle, and the node's when it is not pulled; gives the name of the node's. */
 async function prepareImages(made: boolean, log: (line: string) => void): Promise<string> {
-  await buildPodinfoImage();
   if (!made) {
     await buildHeddleImages();
     return publicNodeImage;
@@ -142,12 +146,17 @@ async function hasKindNetwork(): Promise<boolean> {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { "own-daemon": { type: "string" }, "made-image": { type: "boolean", default: false } },
+  options: {
+    suite: { type: "string", default: "e2e" },
+    "own-daemon": { type: "string" },
+    "made-image": { type: "boolean", default: false },
+  },
 });
 const began = performance.now();
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
 const passed = await main({
+  suite: suiteOf(values.suite),
   ownDaemon: values["own-daemon"],
   madeImages: values["made-image"],
   keep: process.env["KEEP"] === "1",
