@@ -150,7 +150,7 @@ describe("a reflector", () => {
     const opening = {
       list: spoiled.list,
       watch: ((kind, options, handler) =>
-        spoiled.watch(kind, { ...options, timeout: 300 }, handler)) as KubeClient["watch"],
+        spoiled.watch(kind, { ...options, timeout: 2000 }, handler)) as KubeClient["watch"],
     };
     const { reflector, names, states } = follow(client, kinds.ConfigMap, selection, { client: opening, idle: 300 });
     await client.apply(kinds.ConfigMap, { metadata: { ...named("w1"), labels: { wire: "" } } });
