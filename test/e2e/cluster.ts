@@ -1,8 +1,10 @@
 import { beforeAll } from "vitest";
 import type { ClusterAccess } from "../../tools/cluster.ts";
 import { Mesh } from "../../tools/demo/mesh.ts";
+import { operatorPods } from "../../tools/demo/rotation.ts";
 import { clusterOf } from "../../tools/kind/cluster.ts";
 import { helmOn, installChart } from "../../tools/kind/install.ts";
+import { until } from "../../tools/processes.ts";
 
 /** All files run one after another in one process, on the cluster that `make e2e` has made. */
 let installed: Promise<Mesh<ClusterAccess>> | undefined;
@@ -32,4 +34,13 @@ export function useMesh(): () => Mesh<ClusterAccess> {
     if (mesh === undefined) throw new Error("no test has begun");
     return mesh;
   };
+}
+
+/** Waits until both replicas of the operator are there and Ready, and none that was told to go: it would still answer. */
+export async function bothOperatorsRun(mesh: Mesh<ClusterAccess>): Promise<void> {
+  const operators = ["-n", "heddle-system", "-l", operatorPods];
+  await mesh.kubectl("rollout", "status", "deployment/heddle", "-n", "heddle-system", "--timeout=120s");
+  const isSettled = async () =>
+    JSON.parse(await mesh.kubectl("get", "pods", ...operators, "-o", "json")).items.length === 2;
+  await until("two replicas", isSettled, { timeout: 60_000, interval: 500 });
 }

@@ -1,14 +1,13 @@
 /** The operator comes and goes under load: its leader, all of its replicas, its Deployment; and a namespace of its mesh. */
 import { beforeAll, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
-import { runScript } from "../../tools/demo/rotation.ts";
+import { operatorPods, runScript } from "../../tools/demo/rotation.ts";
 import { until } from "../../tools/processes.ts";
-import { useMesh } from "./cluster.ts";
+import { bothOperatorsRun, useMesh } from "./cluster.ts";
 import { appYaml, deploymentYaml, namespaceYaml, podsOf, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
 const root = "heddle-system";
-const operators = "app.kubernetes.io/component=operator";
 const namespace = "steady";
 const url = "http://server/";
 
@@ -37,14 +36,6 @@ async function programmed(name: string) {
 
 const leader = async (): Promise<string> =>
   mesh().kubectl("get", "lease", "heddle", "-n", root, "-o", "jsonpath={.spec.holderIdentity}");
-
-/** Waits until both replicas are there and Ready, and none that was told to go. */
-async function bothRun(): Promise<void> {
-  await mesh().kubectl("rollout", "status", "deployment/heddle", "-n", root, "--timeout=120s");
-  const isSettled = async () =>
-    JSON.parse(await mesh().kubectl("get", "pods", "-n", root, "-l", operators, "-o", "json")).items.length === 2;
-  await until("two replicas", isSettled, { timeout: 60_000, interval: 500 });
-}
 
 const onNode = "steady-node";
 
@@ -98,14 +89,14 @@ test("no request is lost and no status is wrong while leader, replicas and Deplo
   await mesh().kubectl("delete", "pod", "-n", root, first, "--force", "--grace-period=0");
   await until("another leader", async () => ![first, ""].includes(await leader()), { timeout: 90_000, interval: 500 });
   await changeIsProgrammed();
-  await bothRun();
+  await bothOperatorsRun(mesh());
 
-  await mesh().kubectl("delete", "pods", "-n", root, "-l", operators, "--wait=false");
-  await bothRun();
+  await mesh().kubectl("delete", "pods", "-n", root, "-l", operatorPods, "--wait=false");
+  await bothOperatorsRun(mesh());
   await changeIsProgrammed();
 
   await mesh().kubectl("rollout", "restart", "deployment/heddle", "-n", root);
-  await bothRun();
+  await bothOperatorsRun(mesh());
   await changeIsProgrammed();
 
   const { length } = await podsOf(mesh(), namespace, "app");
@@ -117,7 +108,7 @@ test("no request is lost and no status is wrong while leader, replicas and Deplo
 
 test("while the replicas do not reach each other nothing is claimed that nobody knows, and no request is lost", async () => {
   const ahead = await leader();
-  const [pod] = (await podsOf(mesh(), root, operators)).filter(({ metadata }) => metadata.name !== ahead);
+  const [pod] = (await podsOf(mesh(), root, operatorPods)).filter(({ metadata }) => metadata.name !== ahead);
   const behind = { name: pod?.metadata.name ?? "", address: pod?.status.podIP ?? "" };
   const client = await mesh().addressOf(namespace, "client");
   const streams = `fetch("http://${behind.address}:8080/metrics").then((answer) => answer.text()).then(console.log)`;
