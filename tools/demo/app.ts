@@ -33,8 +33,10 @@ export interface CallReport {
   readonly peers: Readonly<Record<string, number>>;
   /** Body of the last answer. */
   readonly lastBody: string;
-  /** When the first answer of each server came: milliseconds since the epoch. */
+  /** When the first answer of each server, or of each status but 200, came: milliseconds since the epoch. */
   readonly firstAnswer: Readonly<Record<string, number>>;
+  /** How long answers took from the request on: half of them, and 99 of 100, at most so many milliseconds. */
+  readonly took: { readonly p50: number; readonly p99: number };
   /** Errors by message. */
   readonly errors: Readonly<Record<string, number>>;
   /** Answers other than 200 by the beginning of their body. */
@@ -236,6 +238,7 @@ async function call(options: CallOptions): Promise<CallReport> {
   const tallies = { statuses: tally(), servers: tally(), peers: tally(), errors: tally(), bodies: tally() };
   const firstAnswer = new Map<string, number>();
   const each: string[] = [];
+  const took: number[] = [];
   const returned = { same: 0, other: 0, none: 0 };
   const cookies = tally();
   const bump = (tally: Map<string, number>, key: string): void => void tally.set(key, (tally.get(key) ?? 0) + 1);
@@ -261,7 +264,9 @@ async function call(options: CallOptions): Promise<CallReport> {
       }
       try {
         const own = numbered(options, turn);
+        const begun = performance.now();
         const answer = await callOnce(own, agent);
+        took.push(performance.now() - begun);
         const { status, body } = answer;
         if (options.each) each[turn] = serverOf(answer);
         if (options.returnCookies) {
@@ -281,8 +286,9 @@ async function call(options: CallOptions): Promise<CallReport> {
           const { server, peer } = JSON.parse(body) as { server: string; peer: string };
           bump(tallies.servers, server);
           bump(tallies.peers, peer);
-          if (!firstAnswer.has(server)) firstAnswer.set(server, Date.now());
         }
+        const server = serverOf(answer);
+        if (!firstAnswer.has(server)) firstAnswer.set(server, Date.now());
       } catch (error) {
         failures += 1;
         bump(
@@ -294,6 +300,9 @@ async function call(options: CallOptions): Promise<CallReport> {
     agent.destroy();
   };
   await Promise.all(Array.from({ length: Math.min(8, options.count) }, worker));
+  took.sort((a, b) => a - b);
+  const quantile = (share: number): number =>
+    took[Math.min(took.length - 1, Math.floor(share * took.length))] ?? Number.NaN;
   const plain = (tally: Map<string, number>): Record<string, number> => Object.fromEntries([...tally].sort());
   return {
     requests: started,
@@ -305,6 +314,7 @@ async function call(options: CallOptions): Promise<CallReport> {
     bodies: plain(tallies.bodies),
     lastBody: lastBody.slice(0, 2000),
     firstAnswer: plain(firstAnswer),
+    took: { p50: quantile(0.5), p99: quantile(0.99) },
     ...(options.each ? { each } : {}),
     ...(options.returnCookies ? { returned, cookies: plain(cookies) } : {}),
   };

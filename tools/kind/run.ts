@@ -58,7 +58,7 @@ async function testOnCluster(settings: Settings): Promise<boolean> {
     (suite.lastProject === undefined || (await runTests(kubeconfig, settings, suite.lastProject))) && first;
   log("the tests have run");
   const reports = reportsFolder() ?? directory;
-  const projects = [suite.project, suite.lastProject].filter((project) => project !== undefined);
+  const projects = [suite.project, suite.lastProject].filter((project) => typeof project === "string");
   const table = projects.flatMap((project) => tableOfReport(join(reports, `${project}.json`)));
   if (!settings.stop.aborted) console.log([...table, ...figures, ...starts].join("\n"));
   if (settings.keep && !settings.stop.aborted) {
@@ -129,14 +129,17 @@ async function prepareImages(made: boolean, log: (line: string) => void): Promis
   return node;
 }
 
-/** Runs the files of a project; resolves with whether all passed. */
-async function runTests(kubeconfig: string, settings: Settings, project: string): Promise<boolean> {
+/** Runs the files of a project, or a script; resolves with whether all passed. */
+async function runTests(kubeconfig: string, settings: Settings, project: Suite["project"]): Promise<boolean> {
   const { directory, vitestArguments, stop: signal } = settings;
+  const command = (): readonly [string, ...string[]] => {
+    if (typeof project !== "string") return [process.execPath, project.script, ...vitestArguments];
+    const reports = reportArguments(reportsFolder() ?? directory, project);
+    return ["vitest", "run", `--project=${project}`, "--passWithNoTests", ...reports, ...vitestArguments];
+  };
+  const [program, ...args] = command();
   const environment = { ...process.env, HEDDLE_E2E_KUBECONFIG: kubeconfig };
-  const reports = reportsFolder() ?? directory;
-  const flags = [`--project=${project}`, "--passWithNoTests", ...reportArguments(reports, project)];
-  const command = ["run", ...flags, ...vitestArguments];
-  const child = spawn("vitest", command, { cwd: repository, stdio: "inherit", env: environment, signal });
+  const child = spawn(program, args, { cwd: repository, stdio: "inherit", env: environment, signal });
   return (await endOf(child)) === "exit code 0";
 }
 

@@ -5,11 +5,11 @@ import { rootFileSystem } from "./debian.ts";
 import { buildGitopsImages, gitopsImages } from "./gitops-images.ts";
 import { buildPodinfoImage, olderImages, podinfoImage } from "./images.ts";
 
-/** A set of tests on one cluster. */
+/** A set of tests on one cluster, or what else runs on one. */
 export interface Suite {
   readonly name: string;
-  /** The project of vitest. */
-  readonly project: string;
+  /** The project of vitest; or the script of Node.js that runs in its place, by its path in the repository. */
+  readonly project: string | { readonly script: string };
   /** A project that comes behind it, whether it passes or not. */
   readonly lastProject?: string;
   /** Names of images that the node gets beside those of Heddle. */
@@ -44,6 +44,14 @@ const suites: readonly Suite[] = [
       for (const name of gitopsModules) await moduleFolder(name);
     },
     build: buildGitopsImages,
+  },
+  {
+    name: "bench",
+    project: { script: "bench/cluster.ts" },
+    images: [],
+    debian: false,
+    fetch: async () => {},
+    build: async () => {},
   },
 ];
 
