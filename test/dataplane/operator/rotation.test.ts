@@ -70,9 +70,10 @@ describe("rotation", () => {
       timeout: 60_000,
       interval: 500,
     });
+    const reports = await Promise.all(loads.map((load) => load.finish()));
+    // After the load: its application does not wait for requests when it is told to end.
     await scaleCart(1);
-    for (const load of loads) {
-      const { requests, failures, statuses, peers } = await load.finish();
+    for (const { requests, failures, statuses, peers } of reports) {
       expect({ failures, statuses, peers }).toEqual({
         failures: 0,
         statuses: { 200: requests },
