@@ -32,7 +32,8 @@ function startRun(projects: readonly string[], reports: string, vitestArguments:
   const colours = process.stdout.isTTY ? { FORCE_COLOR: "1" } : {};
   const child = spawn("bash", [...namespace, ...vitest], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...colours },
+    // API servers, kubectl and Helm do not live long: with more room to litter they need an eighth less of the processor.
+    env: { GOGC: "400", ...process.env, ...colours },
   });
   tell(child);
   return child;
