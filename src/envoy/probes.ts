@@ -11,7 +11,7 @@
  * anybody may send them, each has an end, and so many are under way at once.
  */
 import type { ApplicationProbe } from "../model/probe.ts";
-import { probePath } from "../model/probe.ts";
+import { isLifecycleHandler, probePath } from "../model/probe.ts";
 import { ports } from "../model/sidecar.ts";
 import type { AddressFamilies } from "./address.ts";
 import { socketAddress } from "./address.ts";
@@ -55,7 +55,6 @@ const circuitBreakers: CircuitBreakersJson = {
   thresholds: [{ maxConnections: underWay, maxPendingRequests: underWay, maxRequests: underWay }],
 };
 
-const isHook = ({ kind }: ApplicationProbe): boolean => kind === "postStart" || kind === "preStop";
 const isChecked = (probe: ApplicationProbe): probe is CheckedProbe => probe.type === "GRPC";
 const isForwarded = (probe: ApplicationProbe): probe is ForwardedProbe => probe.type !== "GRPC";
 
@@ -244,7 +243,7 @@ export function probeRoutes(probes: readonly ApplicationProbe[]): RouteJson[] {
 }
 
 function timeoutOf(probe: ForwardedProbe): string {
-  if (isHook(probe)) return longestHandler;
+  if (isLifecycleHandler(probe.kind)) return longestHandler;
   return probe.timeoutSeconds === undefined ? longestProbe : `${probe.timeoutSeconds}s`;
 }
 
@@ -267,7 +266,7 @@ function routesOf(probe: ForwardedProbe): readonly RouteJson[] {
       ...(hostRewrite === undefined ? {} : { hostRewrite }),
     },
     requestHeadersToRemove: ["x-request-id", "x-forwarded-proto"],
-    typedPerFilterConfig: { [dropName]: isHook(probe) ? dropContentOrFail : dropContent },
+    typedPerFilterConfig: { [dropName]: isLifecycleHandler(probe.kind) ? dropContentOrFail : dropContent },
   });
   if (probe.type === "TCP") return [route("")];
   // Unless a probe says otherwise the kubelet's Host is the address that it dials, with the port, which is ours.

@@ -10,6 +10,10 @@ export const handlerKinds = ["startup", "liveness", "readiness", "postStart", "p
 /** One of {@link handlerKinds}. */
 export type HandlerKind = (typeof handlerKinds)[number];
 
+/** Whether it is a lifecycle handler, and no probe. */
+export const isLifecycleHandler = (kind: HandlerKind): kind is "postStart" | "preStop" =>
+  kind === "postStart" || kind === "preStop";
+
 /**
  * What the application is asked for. `exec` and `sleep` stay with the kubelet. `timeoutSeconds` is how long the kubelet waits
  * for the answer to a probe; lifecycle handlers have none.

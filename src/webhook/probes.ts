@@ -6,7 +6,7 @@
  */
 import type { InjectionRecord } from "../model/injection-record.ts";
 import type { ApplicationProbe, HandlerKind, ProbeCheck } from "../model/probe.ts";
-import { handlerKinds, probeLimits, probePath } from "../model/probe.ts";
+import { handlerKinds, isLifecycleHandler, probeLimits, probePath } from "../model/probe.ts";
 import { isApplicationPort, containers as ownNames, ports } from "../model/sidecar.ts";
 import type { AdmissionContainer, AdmissionPodSpec, HttpGetAction, LifecycleHandler, Probe } from "./pod.ts";
 
@@ -42,7 +42,7 @@ export function rewriteProbes(spec: AdmissionPodSpec, earlier: InjectionRecord):
         }
         const problem = problemOf(target);
         if (problem !== undefined) problems.push(`${path}: ${problem}`);
-        if (isHook(kind))
+        if (isLifecycleHandler(kind))
           warnings.push(
             `${path}.httpGet: whoever reaches the pod can call it, whatever policies say; use exec if that matters`,
           );
@@ -64,16 +64,14 @@ export function rewriteProbes(spec: AdmissionPodSpec, earlier: InjectionRecord):
   return { spec: { ...spec, ...(initContainers ? { initContainers } : {}), containers }, probes, problems, warnings };
 }
 
-const isHook = (kind: HandlerKind): kind is "postStart" | "preStop" => kind === "postStart" || kind === "preStop";
-
-const pathOf = (kind: HandlerKind): string => (isHook(kind) ? `lifecycle.${kind}` : `${kind}Probe`);
+const pathOf = (kind: HandlerKind): string => (isLifecycleHandler(kind) ? `lifecycle.${kind}` : `${kind}Probe`);
 
 function handlerOf(container: AdmissionContainer, kind: HandlerKind): Probe | LifecycleHandler | undefined {
-  return (isHook(kind) ? container.lifecycle?.[kind] : container[`${kind}Probe`]) ?? undefined;
+  return (isLifecycleHandler(kind) ? container.lifecycle?.[kind] : container[`${kind}Probe`]) ?? undefined;
 }
 
 function withHandler(container: AdmissionContainer, kind: HandlerKind, handler: Probe): AdmissionContainer {
-  if (isHook(kind)) return { ...container, lifecycle: { ...container.lifecycle, [kind]: handler } };
+  if (isLifecycleHandler(kind)) return { ...container, lifecycle: { ...container.lifecycle, [kind]: handler } };
   return { ...container, [`${kind}Probe`]: handler };
 }
 
@@ -88,7 +86,7 @@ function targetOf(
   earlier: InjectionRecord,
 ): ProbeCheck | "unknown" | undefined {
   const { httpGet, tcpSocket, grpc, periodSeconds, timeoutSeconds }: Probe = handler;
-  const time = timeoutSeconds && !isHook(kind) ? { timeoutSeconds: seconds(timeoutSeconds, 1) } : {};
+  const time = timeoutSeconds && !isLifecycleHandler(kind) ? { timeoutSeconds: seconds(timeoutSeconds, 1) } : {};
   if (isLed(handler, container, kind)) {
     const known = earlier.probes.find((probe) => probe.container === container.name && probe.kind === kind);
     return known === undefined ? "unknown" : { ...checkOf(known), ...time };
@@ -106,7 +104,7 @@ function targetOf(
       ...time,
     };
   // Hooks of this kind have never done anything.
-  if (isHook(kind)) return undefined;
+  if (isLifecycleHandler(kind)) return undefined;
   if (tcpSocket) return { type: "TCP", port, ...time };
   // What the API server fills in when it is absent or 0.
   return {

@@ -1,18 +1,11 @@
 /** Who may write the operator's objects, and what pods may hold, as the API server keeps it among real controllers. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
-import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys, manager } from "../../src/model/sidecar.ts";
-import { binary } from "../../tools/binaries.ts";
-import type { ControlPlane } from "../../tools/control-plane.ts";
-import { kubectlOf } from "../../tools/kubectl.ts";
 import { until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
-import { createIssuer, installCertManagerDefinitions, startCertManager } from "../support/cert-manager.ts";
+import { createIssuer, startCertManager } from "../support/cert-manager.ts";
 import {
   asked,
   authority,
@@ -25,137 +18,34 @@ import {
   secret,
   type Target,
 } from "./admission-owned-objects.ts";
+import {
+  certManager,
+  collector,
+  namespaceController,
+  type OwnedWorld,
+  operator,
+  refused,
+  startOwnedWorld,
+  users,
+} from "./admission-owned-world.ts";
 import { as, kubeconfigWith } from "./kube-support.ts";
-import { createPolicies } from "./policy-support.ts";
-import { createTries, type Tries } from "./tries.ts";
 
-const operator = "system:serviceaccount:heddle-system:heddle";
-const certManager = "system:serviceaccount:cert-manager:cert-manager";
-const collector = "system:serviceaccount:kube-system:generic-garbage-collector";
-const namespaceController = "system:serviceaccount:kube-system:namespace-controller";
-/** Users of nobody else's making, by what they hold. */
-const users = {
-  /** ClusterRole edit, admin and cluster-admin, each in namespace shop. */
-  editor: "jane",
-  owner: "olivia",
-  chiefOfShop: "sam",
-  /** May write ConfigMaps, Secrets and Certificates everywhere. */
-  clerk: "clara",
-  /** The same, and may manage outputs.heddle.dev; everywhere, and in shop. */
-  warden: "walter",
-  wardenOfShop: "wendy",
-  /** ClusterRole cluster-admin. */
-  chief: "carol",
-};
+let client: OwnedWorld["client"];
+let tries: OwnedWorld["tries"];
+let kubectl: OwnedWorld["kubectl"];
+let admin: OwnedWorld["admin"];
+let world: OwnedWorld;
 
-let directory: string;
-let server: ControlPlane;
-let client: KubeClient;
-let tries: Tries;
+beforeAll(async () => {
+  world = await startOwnedWorld();
+  ({ client, tries, kubectl, admin } = world);
+}, 600_000);
 
-async function kubectl(user: string | undefined, args: readonly string[], input?: object): Promise<string> {
-  const flags = [...(user === undefined ? [] : [`--as=${user}`]), ...args];
-  const text = input === undefined ? undefined : JSON.stringify(input);
-  const { status, stderr } = await kubectlOf(server.kubeconfig)(flags, text);
-  return status === 0 ? "taken" : stderr.trim();
-}
+afterAll(() => world.stop());
 
-const refused = /heddle-owned.*is for the operator of Heddle alone to write/;
 /** The `data` of a record and an identity, the `spec` of a Certificate. */
 const edit = ([kind]: Target) =>
   kind.startsWith("cert") ? { spec: { uris: ["x:y"] } } : { data: { key: "b3RoZXI=" } };
-
-const admin = (args: readonly string[], input?: object): Promise<void> =>
-  kubectl(undefined, args, input).then((said) => {
-    if (said !== "taken") throw new Error(said);
-  });
-const bind = (name: string, role: string, user: string, ...namespace: readonly string[]): Promise<void> =>
-  admin([
-    "create",
-    namespace.length > 0 ? "rolebinding" : "clusterrolebinding",
-    name,
-    `--clusterrole=${role}`,
-    `--user=${user}`,
-    ...namespace,
-  ]);
-
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "heddle-test-owned-"));
-  await binary("cert-manager-controller");
-  const policy = join(directory, "audit.yaml");
-  writeFileSync(policy, auditOfDeletions);
-  server = await startApiServer({
-    controllers: true,
-    // As a cluster has it: each controller is a ServiceAccount of its own.
-    controllerManagerFlags: ["--use-service-account-credentials=true"],
-    apiServerFlags: [`--audit-policy-file=${policy}`, `--audit-log-path=${join(directory, "audit.jsonl")}`],
-  });
-  client = createKubeClient({ kubeconfig: server.kubeconfig });
-  tries = createTries(server);
-  for (const name of ["heddle-system", "cert-manager", "shop", "gone"])
-    await client.create(kinds.Namespace, { metadata: { name, labels: { [keys.inject]: "enabled" } } });
-  await installCertManagerDefinitions(client);
-  await createPolicies(client);
-
-  const writes = ["--verb=*", "--resource=configmaps,secrets,certificates.cert-manager.io"];
-  await admin(["create", "clusterrole", "writer", ...writes]);
-  await admin(["create", "-f", "-"], {
-    ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "warden" } },
-    rules: [{ apiGroups: ["heddle.dev"], resources: ["outputs"], verbs: ["manage"] }],
-  });
-  const shop = ["-n", "shop"];
-  await bind("editor", "edit", users.editor, ...shop);
-  await bind("owner", "admin", users.owner, ...shop);
-  await bind("chief", "cluster-admin", users.chiefOfShop, ...shop);
-  await bind("chief", "cluster-admin", users.chief);
-  await bind("warden", "warden", users.warden);
-  await bind("warden", "warden", users.wardenOfShop, ...shop);
-  const writers = [operator, certManager, collector, namespaceController, "system:kube-controller-manager"];
-  const others = ["system:serviceaccount:shop:heddle", "system:serviceaccount:heddle-system:default"];
-  const people = [users.clerk, users.warden, users.wardenOfShop, users.owner];
-  for (const [index, user] of [...writers, ...others, ...people].entries())
-    await bind(`writer-${index}`, "writer", user);
-
-  // `edit` is made of other roles by a controller.
-  const mayEdit = () => tries.create(users.editor, configMap("any")).then((said) => said === "taken");
-  await until("the role of editors", mayEdit, { timeout: 60_000 });
-
-  // What the policies keep is what the operator makes.
-  const create = (object: object) => kubectl(operator, ["create", "-f", "-"], object);
-  const isKept = () => tries.create(users.clerk, configMap("any", ours)).then((said) => refused.test(said));
-  await until("the policies to be kept", isKept, { timeout: 60_000 });
-  const made = [
-    configMap("heddle-cart-0123456789", ours),
-    secret("heddle-identity-cart", ours),
-    secret("heddle-ca", ours, "heddle-system"),
-    certificate("heddle-identity-cart", ours),
-  ];
-  for (const object of made) expect(await create(object)).toBe("taken");
-}, 600_000);
-
-afterAll(async () => {
-  await server.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-const auditOfDeletions = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- {level: Metadata, verbs: [delete, deletecollection], resources: [{group: "", resources: [configmaps, secrets]}]}
-- {level: None}
-`;
-
-/** Who asked for deletions of ConfigMaps in a namespace, and was allowed. */
-const deleters = (namespace: string): ReadonlySet<string> => {
-  const lines = readFileSync(join(directory, "audit.jsonl"), "utf8").split("\n").slice(0, -1);
-  const entries = lines.map((line) => JSON.parse(line));
-  return new Set(
-    entries
-      .filter(({ objectRef, responseStatus }) => objectRef.namespace === namespace && responseStatus.code < 300)
-      .map(({ user }) => user.username),
-  );
-};
 
 describe("the operator's objects", () => {
   const targets = [record, identity, authority, asked];
@@ -332,11 +222,11 @@ describe("among real controllers", () => {
         { apiGroups: ["", "events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
       ],
     });
-    await bind("cert-manager", "cert-manager", certManager);
+    await world.bind("cert-manager", "cert-manager", certManager);
     expect(await kubectl(operator, ["delete", ...identity])).toBe("taken");
-    const path = join(directory, "cert-manager.kubeconfig");
-    const kubeconfig = kubeconfigWith(server.kubeconfig, as(certManager), path);
-    const controller = await startCertManager(kubeconfig, directory);
+    const path = join(world.directory, "cert-manager.kubeconfig");
+    const kubeconfig = kubeconfigWith(world.server.kubeconfig, as(certManager), path);
+    const controller = await startCertManager(kubeconfig, world.directory);
     try {
       const issued = async () => {
         const found = await client.get(kinds.Secret, { namespace: "shop", name: "heddle-identity-cart" });
@@ -385,7 +275,7 @@ describe("among real controllers", () => {
         () => true,
       );
     await until("the garbage collector", isGone, { timeout: 60_000 });
-    expect(deleters("gone")).toContain(collector);
+    expect(world.deleters("gone")).toContain(collector);
   }, 90_000);
 
   test("a namespace with them can be deleted", async () => {
@@ -401,7 +291,7 @@ describe("among real controllers", () => {
         () => true,
       );
     await until("the end of the namespace", isGone, { timeout: 60_000 });
-    expect(deleters("gone")).toContain(namespaceController);
+    expect(world.deleters("gone")).toContain(namespaceController);
   }, 90_000);
 
   test("a cluster admin removes all of them by their label", async () => {

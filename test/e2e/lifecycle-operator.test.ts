@@ -4,20 +4,12 @@ import { kinds } from "../../src/api/kinds.ts";
 import { operatorPods, runScript } from "../../tools/demo/rotation.ts";
 import { until } from "../../tools/processes.ts";
 import { bothOperatorsRun, useMesh } from "./cluster.ts";
-import { appYaml, deploymentYaml, namespaceYaml, podsOf, serviceYaml } from "./workloads.ts";
+import { appYaml, denyYaml, deploymentYaml, namespaceYaml, podsOf, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
 const root = "heddle-system";
 const namespace = "steady";
 const url = "http://server/";
-
-/** A policy that concerns every pod of the namespace, and denies a path. */
-const policy = (name: string, path: string): string =>
-  `apiVersion: heddle.dev/v1alpha1
-kind: AuthorizationPolicy
-metadata: {name: ${name}, namespace: ${namespace}}
-spec: {action: DENY, rules: [{to: [{operation: {paths: [${path}]}}]}]}
-`;
 
 interface PolicyStatus {
   readonly conditions: readonly {
@@ -63,7 +55,7 @@ let changes = 0;
 async function changeIsProgrammed(): Promise<void> {
   changes += 1;
   const path = `/denied/${changes}`;
-  await mesh().apply(policy("changing", path));
+  await mesh().apply(denyYaml(namespace, "changing", path));
   await mesh().waitProgrammed(kinds.AuthorizationPolicy, namespace, "changing", 90);
   expect(await mesh().call(namespace, "client", `http://server${path}`, { count: 5, fresh: true })).toMatchObject({
     statuses: { 403: 5 },
@@ -81,7 +73,7 @@ beforeAll(async () => {
 });
 
 test("no request is lost and no status is wrong while leader, replicas and Deployment of the operator go and come", async () => {
-  await mesh().applyAndWait(policy("unchanged", "/unchanged"));
+  await mesh().applyAndWait(denyYaml(namespace, "unchanged", "/unchanged"));
   const load = await mesh().load(namespace, "client", url, { rate: 100 });
   const fresh = await mesh().load(namespace, "client", url, { rate: 20, fresh: true });
 
@@ -129,7 +121,7 @@ test("while the replicas do not reach each other nothing is claimed that nobody 
 
     await filter("--insert", "INPUT", "-s", behind.address, "-j", "DROP");
     const denied = "/denied/meanwhile";
-    await mesh().apply(policy("changing", denied));
+    await mesh().apply(denyYaml(namespace, "changing", denied));
     const isUnknown = async () => (await programmed("changing")).status === "Unknown";
     await until("Programmed to be Unknown", isUnknown, { timeout: 120_000, interval: 500 });
     expect(await programmed("changing")).toMatchObject({ reason: "ProxiesDisconnected" });

@@ -11,19 +11,11 @@ import { applyChart, helmOn } from "../../tools/kind/install.ts";
 import { olderLimit, olderTag, olderVersion } from "../../tools/kind/older.ts";
 import { until } from "../../tools/processes.ts";
 import { bothOperatorsRun, useMesh } from "./cluster.ts";
-import { appYaml, deploymentYaml, namespaceYaml, podsOf, serverYaml, serviceYaml } from "./workloads.ts";
+import { appYaml, denyYaml, deploymentYaml, namespaceYaml, podsOf, serverYaml, serviceYaml } from "./workloads.ts";
 
 const mesh = useMesh();
 const root = "heddle-system";
 const namespace = "upgrades";
-
-/** A policy that concerns every pod of the namespace, and denies a path. */
-const policy = (name: string, path: string): string =>
-  `apiVersion: heddle.dev/v1alpha1
-kind: AuthorizationPolicy
-metadata: {name: ${name}, namespace: ${namespace}}
-spec: {action: DENY, rules: [{to: [{operation: {paths: [${path}]}}]}]}
-`;
 
 /** The sidecar of each pod: its image, and which build's bootstrap it has started from. */
 async function sidecars(): Promise<readonly string[]> {
@@ -63,7 +55,7 @@ let changes = 0;
 async function policiesAreTaken(pods: number): Promise<void> {
   changes += 1;
   const path = `/denied/${changes}`;
-  await mesh().apply(policy("changing", path));
+  await mesh().apply(denyYaml(namespace, "changing", path));
   for (const name of ["changing", "unchanged"]) {
     const { status } = await mesh().waitProgrammed(kinds.AuthorizationPolicy, namespace, name, 90);
     expect(status?.proxies?.summary).toBe(`${pods}/${pods}`);
@@ -82,7 +74,7 @@ beforeAll(async () => {
   const server = deploymentYaml(namespace, "server", serverYaml()) + serviceYaml(namespace, "server");
   await mesh().apply(namespaceYaml(namespace, true) + client + server);
   await mesh().waitDeployments(namespace);
-  await mesh().applyAndWait(policy("unchanged", "/unchanged"));
+  await mesh().applyAndWait(denyYaml(namespace, "unchanged", "/unchanged"));
 });
 
 test("no request is lost between two builds in either direction, and sidecars of both take changed policies", async () => {

@@ -58,6 +58,14 @@ spec: {selector: {app: ${name}}, ports: [{name: http, port: 80, targetPort: ${po
 ---
 `;
 
+/** A policy that concerns every pod of the namespace, and denies a path. */
+export const denyYaml = (namespace: string, name: string, path: string): string =>
+  `apiVersion: heddle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {action: DENY, rules: [{to: [{operation: {paths: [${path}]}}]}]}
+`;
+
 interface ContainerStatus {
   readonly name: string;
   readonly ready: boolean;

@@ -199,15 +199,16 @@ async function run(directory: string, resources: readonly EnvoyResource[]): Prom
     const end = Date.now() + deadline;
     do {
       await delay(pollInterval);
-      const [ready, stats] = await Promise.all([
-        admin(directory, "/ready"),
+      const [dump, stats] = await Promise.all([
+        admin(directory, "/config_dump?include_eds"),
         admin(directory, "/stats?format=json&filter=(update_rejected|update_failure|config_fail|config_conflict)$"),
       ]);
-      refused = stats === undefined ? [] : counted(stats);
-      // All of its configuration is asked for once it is through it: to write that down takes longer than to load it.
-      const isThrough = ready !== undefined || refused.length > 0 || Date.now() > end - 2 * pollInterval;
-      const dump = isThrough ? await admin(directory, "/config_dump?include_eds") : undefined;
-      missing = dump === undefined ? ["Envoy does not become ready"] : notActive(dump, resources);
+      if (dump !== undefined && stats !== undefined) {
+        missing = notActive(dump, resources);
+        refused = counted(stats);
+      } else {
+        missing = ["Envoy does not answer"];
+      }
     } while (missing.length > 0 && refused.length === 0 && envoy.exitCode === null && Date.now() < end);
   } finally {
     envoy.kill("SIGKILL");

@@ -213,8 +213,9 @@ function numbered(options: CallOptions, turn: number): CallOptions {
   return { ...options, headers: Object.fromEntries(headers) };
 }
 
-const serverOf = ({ status, body }: Answer): string =>
-  status === 200 ? (JSON.parse(body) as { server: string }).server : String(status);
+/** Who answered, and which peer it was told of; of another answer than 200 its status. */
+const saidBy = ({ status, body }: Answer): { readonly server: string; readonly peer?: string } =>
+  status === 200 ? (JSON.parse(body) as { server: string; peer: string }) : { server: String(status) };
 
 const optionsOf = (settings: CallSettings): CallOptions => ({
   url: settings.url,
@@ -268,26 +269,25 @@ async function call(options: CallOptions): Promise<CallReport> {
         const answer = await callOnce(own, agent);
         took.push(performance.now() - begun);
         const { status, body } = answer;
-        if (options.each) each[turn] = serverOf(answer);
+        if (options.each) each[turn] = saidBy(answer).server;
         if (options.returnCookies) {
           const [cookie, ...attributes] = answer.cookies?.[0]?.split("; ") ?? [];
           if (cookie === undefined) returned.none += 1;
           else {
             bump(cookies, attributes.join("; "));
             const again = await callOnce({ ...own, headers: { ...own.headers, cookie } }, agent);
-            returned[serverOf(again) === serverOf(answer) ? "same" : "other"] += 1;
+            returned[saidBy(again).server === saidBy(answer).server ? "same" : "other"] += 1;
           }
         }
         bump(tallies.statuses, String(status));
         lastBody = body;
         options.onFirst?.();
+        const { server, peer } = saidBy(answer);
         if (status !== 200) bump(tallies.bodies, body.slice(0, 100));
-        if (status === 200) {
-          const { server, peer } = JSON.parse(body) as { server: string; peer: string };
+        else {
           bump(tallies.servers, server);
-          bump(tallies.peers, peer);
+          bump(tallies.peers, String(peer));
         }
-        const server = serverOf(answer);
         if (!firstAnswer.has(server)) firstAnswer.set(server, Date.now());
       } catch (error) {
         failures += 1;
