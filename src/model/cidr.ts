@@ -21,6 +21,13 @@ export function parseAddressBlock(text: string): AddressBlock | undefined {
   return { address: masked.length === 4 ? masked.join(".") : formatIPv6(masked), prefixLength };
 }
 
+/** Whether an address is in a block. One that cannot be read, or of the other family, is not. */
+export function isInBlock({ address: first, prefixLength }: AddressBlock, address: string): boolean {
+  const [block, given] = [first, address].map((text) => parseAddressBlock(`${text}/${prefixLength}`));
+  // Bits behind the prefix are cleared in both; an address has no prefix of its own.
+  return block !== undefined && block.address === given?.address;
+}
+
 /** A decimal number without leading zeros (which some read as octal), up to a greatest value. */
 function parseNumber(text: string, greatest: number): number | undefined {
   if (!/^(0|[1-9][0-9]{0,2})$/.test(text)) return undefined;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseAddressBlock } from "../../../src/model/cidr.ts";
+import { isInBlock, parseAddressBlock } from "../../../src/model/cidr.ts";
 
 /** The WHATWG URL parser writes IPv6 addresses as RFC 5952 wants: an implementation that is not ours. */
 const canonical = (address: string): string => new URL(`http://[${address}]/`).hostname.slice(1, -1);
@@ -70,5 +70,28 @@ describe("parseAddressBlock", () => {
         expect(kept).toBe(bits(address).slice(0, length).padEnd(32, "0"));
       }),
     );
+  });
+});
+
+describe("isInBlock", () => {
+  const block = (text: string) => {
+    const [address = "", prefixLength] = text.split("/");
+    return { address, prefixLength: Number(prefixLength) };
+  };
+  test.each([
+    ["10.1.2.3", "10.1.0.0/16", true],
+    ["10.2.2.3", "10.1.0.0/16", false],
+    ["10.1.2.3", "10.1.2.3/32", true],
+    ["10.1.2.2", "10.1.2.3/31", true],
+    ["10.1.2.3", "0.0.0.0/0", true],
+    ["fd00::1", "0.0.0.0/0", false],
+    ["10.1.2.3", "::/0", false],
+    ["FD00:0::1", "fd00::/8", true],
+    ["fe00::1", "fd00::/8", false],
+    ["10.1.2.3/0", "10.0.0.0/8", false],
+    ["nothing", "0.0.0.0/0", false],
+    ["10.1.2.3", "10.0.0.0/33", false],
+  ])("%s in %s is %s", (address, of, expected) => {
+    expect(isInBlock(block(of), address)).toBe(expected);
   });
 });
