@@ -28,6 +28,7 @@ import type {
   ListenerFilterJson,
 } from "./generated/envoy/config/listener/v3/listener_components_pb.js";
 import type { ListenerJson } from "./generated/envoy/config/listener/v3/listener_pb.js";
+import type { RouteJson } from "./generated/envoy/config/route/v3/route_components_pb.js";
 import type { RouteConfigurationJson } from "./generated/envoy/config/route/v3/route_pb.js";
 import { TlsInspectorSchema } from "./generated/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js";
 import type { UpstreamConnectModeJson } from "./generated/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js";
@@ -174,6 +175,30 @@ const httpFilters = (workload: WorkloadClass, logged: AccessLogSetting): FilterJ
   }),
 ];
 
+/** A registered name without what applications read differently (`%`, `,`, `;`), or an address in brackets (RFC 3986, section 3.2.2). */
+const hostLabel = "[A-Za-z0-9!$&'()*+=_~-]+";
+const hostRE2 = `(\\[[0-9A-Fa-f:.]+\\]|${hostLabel}(\\.${hostLabel})*)?`;
+
+/**
+ * What normalisation leaves and an application may read as another host or path than policies see: that is served to nobody.
+ *
+ *   host   two Host headers, which arrive as one with a comma (RFC 9112, section 3.2, demands 400); `x:80:80`, of which one
+ *          port is stripped; `x:`, `user@x`, `%78`
+ *   path   `//`, since slashes are not merged where there is nothing else; `%2e%2e;`, which is decoded after `..;` was resolved
+ */
+const unjudged: readonly RouteJson[] = [
+  {
+    match: {
+      prefix: "/",
+      headers: [{ name: ":authority", stringMatch: { safeRegex: { regex: hostRE2 } }, invertMatch: true }],
+    },
+  },
+  { match: { safeRegex: { regex: "//.*|.*/\\.\\.?(;|%3[bB]).*" } } },
+].map(({ match }) => ({
+  match,
+  directResponse: { status: 400, body: { inlineString: "host or path not understood\n" } },
+}));
+
 function inboundRoutes(): RouteConfigurationJson {
   return {
     name: "inbound",
@@ -183,15 +208,7 @@ function inboundRoutes(): RouteConfigurationJson {
       {
         name: "inbound",
         domains: ["*"],
-        routes: [
-          {
-            // Two Host headers arrive as one, joined by a comma, which no name of a host contains (RFC 9112 section 3.2
-            // demands 400). The application might take the one that no policy saw.
-            match: { prefix: "/", headers: [{ name: ":authority", stringMatch: { contains: "," } }] },
-            directResponse: { status: 400, body: { inlineString: "more than one host\n" } },
-          },
-          { match: { prefix: "/" }, route: { cluster: clusterNames.inbound, timeout: "0s" } },
-        ],
+        routes: [...unjudged, { match: { prefix: "/" }, route: { cluster: clusterNames.inbound, timeout: "0s" } }],
       },
     ],
   };

@@ -2,6 +2,7 @@
 import type { AddressRange, AuthorizationRule, OperationMatch, StringMatch, Values } from "../model/mesh.ts";
 import { demandedOperations } from "../model/port-scope.ts";
 import type { PermissionJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
+import type { StringMatcherJson } from "./generated/envoy/type/matcher/v3/string_pb.js";
 import type { Logic, RBACAction } from "./matching.ts";
 import { allOf, anyOf, escapeRE2, fieldTerms, isPresence, stringMatcher } from "./matching.ts";
 import { headerPermissions } from "./rbac-header.ts";
@@ -28,7 +29,7 @@ export function httpPermissions(rule: AuthorizationRule, action: RBACAction): Pe
     ...fieldTerms(logic, operation.hosts, (value) => headerTerm(":authority", value, true)),
     ...fieldTerms(logic, operation.ports, portTerm),
     ...fieldTerms(logic, operation.methods, (value) => headerTerm(":method", value, false)),
-    ...fieldTerms(logic, operation.paths, pathTerm),
+    ...pathTerms(operation.paths, action),
     ...fieldTerms(logic, operation.addresses, addressTerm),
     ...serverNameTerms(operation.serverNames, "http", action),
     ...(operation.header === undefined ? [] : headerPermissions(logic, operation.header, action)),
@@ -104,15 +105,50 @@ function headerTerm(name: string, match: StringMatch, ignoreCase: boolean): Perm
   return { header: { name, stringMatch: { ...stringMatcher(match), ...(ignoreCase ? { ignoreCase } : {}) } } };
 }
 
+/** Where a path keeps callers out, it does so in every spelling that an application decodes to it. */
+function pathTerms(values: Values<StringMatch> | undefined, action: RBACAction): PermissionJson[] {
+  const { any, none } = values ?? {};
+  return [
+    ...(any === undefined ? [] : [anyOf(logic, any.map(action === "DENY" ? spelledPathTerm : pathTerm))]),
+    ...(none === undefined ? [] : [logic.not(anyOf(logic, none.map(action === "ALLOW" ? spelledPathTerm : pathTerm)))]),
+  ];
+}
+
 /** A form over the normalised path without its query. */
 function pathTerm(match: StringMatch): PermissionJson {
-  if (isPresence(match)) {
-    return { urlPath: { path: { prefix: "/" } } };
-  }
-  if (match.type !== "template") {
-    return { urlPath: { path: stringMatcher(match) } };
-  }
-  return { urlPath: { path: { safeRegex: { regex: templateRE2(match.value) } } } };
+  if (isPresence(match)) return ofPath({ prefix: "/" });
+  return ofPath(match.type === "template" ? { safeRegex: { regex: templateRE2(match.value) } } : stringMatcher(match));
+}
+
+const ofPath = (path: StringMatcherJson): PermissionJson => ({ urlPath: { path } });
+
+/**
+ * The same, of whatever a caller may write in its place: in a normalised path letters, digits and `-._~` are never escaped
+ * (RFC 3986, section 6.2.2.2), and any other character may be.
+ */
+function spelledPathTerm(match: StringMatch): PermissionJson {
+  if (isPresence(match) || spellingsRE2(match.value) === escapeRE2(match.value)) return pathTerm(match);
+  const spelled = match.type === "template" ? templateRE2(match.value, spellingsRE2) : spellingsRE2(match.value);
+  const before = match.type === "suffix" ? ".*" : "";
+  const after = match.type === "prefix" ? ".*" : "";
+  return ofPath({ safeRegex: { regex: before + spelled + after } });
+}
+
+/** A text as an RE2 pattern of its spellings: as it is, and percent-encoded with digits in either case. */
+function spellingsRE2(text: string): string {
+  return text
+    .split(/(%[0-9A-Fa-f]{2}|[^A-Za-z0-9._~/-])/)
+    .map((part, index) => (index % 2 === 0 ? escapeRE2(part) : spellingsOf(part)))
+    .join("");
+}
+
+/** Of one character, or of an escape. `%25` is only itself: as a percent sign it would begin an escape. */
+function spellingsOf(unit: string): string {
+  const code = unit.length === 1 ? unit.charCodeAt(0) : Number.parseInt(unit.slice(1), 16);
+  const digits = code.toString(16).padStart(2, "0");
+  const encoded = `%${digits.replaceAll(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`)}`;
+  const isPlain = code > 0x20 && code < 0x7f && unit !== "%25";
+  return isPlain ? `(${escapeRE2(String.fromCharCode(code))}|${encoded})` : encoded;
 }
 
 /**
@@ -120,9 +156,9 @@ function pathTerm(match: StringMatch): PermissionJson {
  * of templates (`envoy.path.match.uri_template`) is not used, since version 1.40 ends the process when it cannot parse one,
  * for instance because of a space in it.
  */
-function templateRE2(template: string): string {
+function templateRE2(template: string, literal: (text: string) => string = escapeRE2): string {
   return template
     .split(/(\{\*\*?\})/)
-    .map((part) => (part === "{**}" ? ".*" : part === "{*}" ? "[^/]+" : escapeRE2(part)))
+    .map((part) => (part === "{**}" ? ".*" : part === "{*}" ? "[^/]+" : literal(part)))
     .join("");
 }

@@ -168,11 +168,11 @@ export interface AuthorizationPolicyOperation {
    */
   readonly notMethods?: readonly string[];
   /**
-   * Fits any of these paths of the request after normalisation, without the query. Forms: exact, `abc*`, `*abc`, `*` for any, and templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. An HTTP field.
+   * Fits any of these paths of the request after normalisation, without the query. Forms: exact, `abc*`, `*abc`, `*` for any, and templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. Under DENY in every spelling: `:` is `%3A` too. An HTTP field.
    */
   readonly paths?: readonly string[];
   /**
-   * Fits none of these paths of the request after normalisation, without the query. Forms: exact, `abc*`, `*abc`, `*` for any, and templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. An HTTP field.
+   * Fits none of these paths of the request after normalisation, without the query. Forms: exact, `abc*`, `*abc`, `*` for any, and templates, in which a segment `{*}` stands for one segment and a segment `{**}`, with no other template segment after it, for any number of segments. Under ALLOW in every spelling: `:` is `%3A` too. An HTTP field.
    */
   readonly notPaths?: readonly string[];
 }

@@ -17,6 +17,6 @@ export const compiled = (action: "ALLOW" | "DENY", layer: "http" | "tcp", ...giv
 export const principalsOf = (action: "ALLOW" | "DENY", source: SourceMatch) =>
   compiled(action, "http", meshRule(source))?.["shop/p/0"]?.principals;
 
-/** What an ALLOW with only this operation demands of the request. */
-export const permissionsOf = (operation: OperationMatch) =>
-  compiled("ALLOW", "http", meshRule(undefined, operation))?.["shop/p/0"]?.permissions;
+/** What a rule with only this operation demands of the request; of an ALLOW unless told otherwise. */
+export const permissionsOf = (operation: OperationMatch, action: "ALLOW" | "DENY" = "ALLOW") =>
+  compiled(action, "http", meshRule(undefined, operation))?.["shop/p/0"]?.permissions;
