@@ -69,27 +69,33 @@ export interface Cluster extends ClusterAccess {
   stop(): Promise<void>;
 }
 
-const serviceCIDR = "10.96.0.0/16";
+/** Of both families, IPv4 first: so are Services that ask for nothing. */
+const serviceCIDRs = ["10.96.0.0/16", "fd00:10:96::/112"];
 
 /** Starts a cluster; resolves when it takes pods, about 5 s. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const logDirectory = join(options.directory, "logs");
   mkdirSync(logDirectory, { recursive: true });
-  await prepareNodeNetwork(serviceCIDR);
+  await prepareNodeNetwork(serviceCIDRs);
   const binaries = {
     etcd: await binary("etcd"),
     kubeApiserver: await binary("kube-apiserver"),
     kubeControllerManager: await binary("kube-controller-manager"),
   };
   const directory = join(options.directory, "control-plane");
-  const controlPlane = await startControlPlane({ directory, binaries, serviceCIDR, advertiseAddress: nodeAddress });
+  const controlPlane = await startControlPlane({
+    directory,
+    binaries,
+    serviceCIDR: serviceCIDRs.join(),
+    advertiseAddress: nodeAddress,
+  });
   const { kubeconfig } = controlPlane;
   const nodeLog = join(logDirectory, "local-node.log");
   const onError = (error: unknown): void =>
     appendFileSync(nodeLog, `${new Date().toISOString()} ${error instanceof Error ? error.stack : String(error)}\n`);
   let node: LocalNode;
   try {
-    node = await startLocalNode({ kubeconfig, images: options.images, logDirectory, serviceCIDR, onError });
+    node = await startLocalNode({ kubeconfig, images: options.images, logDirectory, serviceCIDRs, onError });
   } catch (error) {
     await controlPlane.stop();
     throw error;

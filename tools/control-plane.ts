@@ -16,7 +16,10 @@ export interface ControlPlaneOptions {
   readonly directory: string;
   /** Paths of the programs. Without `kubeControllerManager` no controller runs. */
   readonly binaries: { readonly etcd: string; readonly kubeApiserver: string; readonly kubeControllerManager?: string };
-  /** Range of cluster IPs; its first address is that of the Service `kubernetes`. Default `10.96.0.0/16`. */
+  /**
+   * Range of cluster IPs; its first address is that of the Service `kubernetes`. Default `10.96.0.0/16`. After a comma one of
+   * IPv6 may follow.
+   */
   readonly serviceCIDR?: string;
   /**
    * An address of this network namespace under which pods reach the API server. The server then listens on all

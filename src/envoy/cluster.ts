@@ -8,6 +8,7 @@ import { packed } from "./extension.ts";
 import type { CircuitBreakersJson } from "./generated/envoy/config/cluster/v3/circuit_breaker_pb.js";
 import type { ClusterJson } from "./generated/envoy/config/cluster/v3/cluster_pb.js";
 import type { BindConfigJson } from "./generated/envoy/config/core/v3/address_pb.js";
+import type { TransportSocketJson } from "./generated/envoy/config/core/v3/base_pb.js";
 import type { HttpProtocolOptionsJson as CommonOptionsJson } from "./generated/envoy/config/core/v3/protocol_pb.js";
 import type { LbEndpointJson } from "./generated/envoy/config/endpoint/v3/endpoint_components_pb.js";
 import type { HttpProtocolOptionsJson } from "./generated/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js";
@@ -99,8 +100,7 @@ function clientProtocolOptions(protocol: Protocol, http: CommonOptionsJson): Htt
  * downgraded. Where every endpoint speaks mutual TLS there is no plaintext to choose.
  */
 function transportSockets(port: MeshServicePort): Pick<ClusterJson, "transportSocket" | "transportSocketMatches"> {
-  const protocol = port.protocol === "http2" || port.protocol === "grpc" ? alpn.http2 : alpn.http1;
-  const mutualTLS = clientSocket(secureNames(port), protocol);
+  const mutualTLS = mutualTLSSocket(port);
   if (port.endpoints.every((endpoint) => endpoint.mutualTLS)) {
     return { transportSocket: mutualTLS };
   }
@@ -111,6 +111,25 @@ function transportSockets(port: MeshServicePort): Pick<ClusterJson, "transportSo
       { name: transports.plaintext, match: { [transportKey]: transports.plaintext }, transportSocket: plaintextSocket },
     ],
   };
+}
+
+/** The pods of a headless Service's port, each by the address that was dialed. */
+export function headlessCluster(reference: ServicePortReference, port: MeshServicePort): EnvoyResource {
+  const name = servicePortName(reference);
+  return encodeResource("cluster", name, {
+    name,
+    type: "ORIGINAL_DST",
+    lbPolicy: "CLUSTER_PROVIDED",
+    connectTimeout: "5s",
+    circuitBreakers,
+    upstreamConnectionOptions: { tcpKeepalive },
+    transportSocket: mutualTLSSocket(port),
+  });
+}
+
+function mutualTLSSocket(port: MeshServicePort): TransportSocketJson {
+  const protocol = port.protocol === "http2" || port.protocol === "grpc" ? alpn.http2 : alpn.http1;
+  return clientSocket(secureNames(port), protocol);
 }
 
 function secureNames(port: MeshServicePort): readonly SpiffeID[] {

@@ -54,3 +54,14 @@ export function mirrorName({ namespace, service, port }: ServicePortReference): 
 export function serviceListenerName(reference: ServicePortReference, address: string): string {
   return `${servicePortName(reference)}/${address}`;
 }
+
+const headlessPrefix = "headless/";
+
+/** Name of the listener of a headless Service's port at one of its endpoints. */
+export function headlessListenerName(reference: ServicePortReference, address: string, port: number): string {
+  const { namespace, service } = reference;
+  return `${headlessPrefix}${namespace}/${service}/${reference.port}/${address}/${port}`;
+}
+
+/** Whether a listener is one of an endpoint's, and comes and goes with it. */
+export const isHeadlessListener = (name: string): boolean => name.startsWith(headlessPrefix);

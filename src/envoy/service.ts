@@ -14,6 +14,7 @@ import { backendShares } from "./backend.ts";
 import { isHTTP, mirrorCluster, serviceCluster, serviceEndpoints } from "./cluster.ts";
 import { encodeResource } from "./encode.ts";
 import type { FilterJson } from "./generated/envoy/config/listener/v3/listener_components_pb.js";
+import { headlessResources } from "./headless.ts";
 import { connectionManager, http2Windows } from "./http.ts";
 import { serviceListenerName, servicePortName } from "./names.ts";
 import type { EnvoyResource } from "./resource.ts";
@@ -26,14 +27,14 @@ const statPrefix = "outbound";
 
 /** All resources of a Service, in the order of its ports. */
 export function serviceResources(service: MeshService, logged: AccessLogSetting = "errors"): readonly EnvoyResource[] {
+  if (service.addresses.length === 0) return headlessResources(service, logged);
   return service.ports.flatMap((port) => {
     const reference = { namespace: service.namespace, service: service.name, port: port.port };
     return [
       serviceCluster(reference, port),
       serviceEndpoints(reference, port),
       ...(port.mirrored === true ? [mirrorCluster(reference, port)] : []),
-      // Routes that no listener refers to would be asked for, and acknowledged, by nobody.
-      ...(isHTTP(port.protocol) && service.addresses.length > 0 ? [serviceRoutes(reference, port)] : []),
+      ...(isHTTP(port.protocol) ? [serviceRoutes(reference, port)] : []),
       ...service.addresses.map((address) => serviceListener(reference, port, address, logged)),
     ];
   });

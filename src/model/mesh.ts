@@ -86,7 +86,10 @@ export interface MeshService {
   readonly key: ObjectKey;
   readonly namespace: string;
   readonly name: string;
-  /** Cluster IPs. Headless Services have none and are not in the mesh model. */
+  /**
+   * Cluster IPs. A headless Service has none: its clients dial one of its endpoints, which is where the connection goes. Of
+   * those it has only the ones at pods with a sidecar, and each pod's port is in one headless Service (docs/adr/0024).
+   */
   readonly addresses: readonly string[];
   readonly ports: readonly MeshServicePort[];
 }

@@ -27,6 +27,11 @@ export interface ServiceEndpoint {
 export interface Endpoints {
   /** Endpoints of a Service's port, sorted by address, then port. `addresses` are the Service's own. */
   of(service: ObjectKey, addresses: readonly string[], portName: string): readonly ServiceEndpoint[];
+  /**
+   * Endpoints of a headless Service's port that are addresses of pods with a sidecar, of both families, ready or not: who
+   * dials a pod means that pod. Sorted by address, then port.
+   */
+  atPods(service: ObjectKey, portName: string): readonly Required<ServiceEndpoint>[];
 }
 
 const ipv4 = /^(?!.*\.$)((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.|$)){4}$/;
@@ -53,8 +58,37 @@ export function findEndpoints(snapshot: Snapshot, workloads: Workloads): Endpoin
         return behind ?? ofAddress.get(address);
       });
     },
+    // The pod whose address it is counts, not the one that the slice names: a slice that names another would make callers of
+    // that address expect the wrong identity.
+    atPods: (service, portName) => podsAt(slices.get(service) ?? [], portName, ofAddress),
   };
 }
+
+function podsAt(
+  slices: readonly EndpointSlice[],
+  portName: string,
+  ofAddress: ReadonlyMap<string, Workload>,
+): readonly Required<ServiceEndpoint>[] {
+  const found = new Map<string, Required<ServiceEndpoint>>();
+  for (const slice of slices) {
+    const port = portOf(slice, portName);
+    if (port === undefined) continue;
+    for (const address of (slice.endpoints ?? []).flatMap(({ addresses }) => addresses ?? [])) {
+      const workload = ofAddress.get(address);
+      if (workload !== undefined && isDestination(address))
+        found.set(`${address} ${port}`, { address, port, workload });
+    }
+  }
+  return [...found.values()].sort(byAddress);
+}
+
+/** The container port behind a port of a Service, as a slice has it. */
+function portOf({ ports }: EndpointSlice, portName: string): number | undefined {
+  const port = (ports ?? []).find(({ name, protocol }) => (name ?? "") === portName && (protocol ?? "TCP") === "TCP");
+  return isPort(port?.port) ? port.port : undefined;
+}
+
+const byAddress = (a: ServiceEndpoint, b: ServiceEndpoint): number => compare(a.address, b.address) || a.port - b.port;
 
 function slicesOfServices(snapshot: Snapshot): ReadonlyMap<ObjectKey, readonly EndpointSlice[]> {
   const slices = new Map<ObjectKey, EndpointSlice[]>();
@@ -105,10 +139,8 @@ function endpointsOf(
   const ready = new Map<string, ServiceEndpoint>();
   const terminating = new Map<string, ServiceEndpoint>();
   for (const slice of slices) {
-    const isNamed = (port: NonNullable<EndpointSlice["ports"]>[number]) =>
-      (port.name ?? "") === portName && (port.protocol ?? "TCP") === "TCP";
-    const port = (slice.ports ?? []).find(isNamed)?.port;
-    if (!isPort(port)) continue;
+    const port = portOf(slice, portName);
+    if (port === undefined) continue;
     for (const endpoint of slice.endpoints ?? []) {
       // Absent and null mean unknown, which consumers read as ready (API reference of EndpointSlice).
       const { ready: given, serving, terminating: isTerminating } = endpoint.conditions ?? {};
@@ -127,7 +159,7 @@ function endpointsOf(
     }
   }
   const chosen = ready.size > 0 ? ready : terminating;
-  return [...chosen.values()].sort((a, b) => compare(a.address, b.address) || a.port - b.port);
+  return [...chosen.values()].sort(byAddress);
 }
 
 /**

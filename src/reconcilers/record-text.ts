@@ -1,4 +1,5 @@
 /** Envoy resources as text for people, and how much of it a record holds. */
+import { isHeadlessListener } from "../envoy/names.ts";
 import type { EnvoyResource } from "../envoy/resource.ts";
 import { resourceTypes, typeUrls } from "../envoy/resource.ts";
 import { envoyYAML } from "../envoy/yaml.ts";
@@ -12,9 +13,11 @@ export const recordLimit = 1_000_000;
 /** Encoded bytes below which a text surely fits: measured, a text has 5 times the bytes of what it says; 25 are allowed. */
 const surelyFits = recordLimit / 25;
 
-/** Entries of a YAML list with each resource in Envoy's words; endpoints change too often to be recorded. */
+/** Entries of a YAML list with each resource in Envoy's words; endpoints, and what is there for one, change too often to be recorded. */
 export function render(resources: readonly EnvoyResource[], cache: CompileCache): RecordText {
-  const recorded = resources.filter(({ type }) => type !== "endpoint");
+  const recorded = resources.filter(({ type, name }) => {
+    return type !== "endpoint" && !(type === "listener" && isHeadlessListener(name));
+  });
   const key = recorded.map(({ type, name, version }) => `${type} ${name} ${version}`).join("\n");
   return cache.texts.get(`resources ${key}`, () => {
     if (recorded.length === 0) return measured("");

@@ -2,6 +2,7 @@
  * Pass 2: Services as clients and servers see them, before any of our objects shape them.
  *
  *   Service (cluster IP, enrolled namespace) + EndpointSlices --targetRef--> Pods ==> ClientService
+ *   Service (headless, enrolled namespace) + EndpointSlices --address--> Pods ======> ClientService without addresses
  *   Service --selector--> Pods ==> the ports that a workload is known to serve, with their protocols
  */
 import type { Service, ServicePort } from "../api/kubernetes.ts";
@@ -10,7 +11,7 @@ import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import { ports } from "../model/sidecar.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
-import { findEndpoints, isDestination, isPort, type ServiceEndpoint } from "./endpoints.ts";
+import { type Endpoints, findEndpoints, isDestination, isPort, type ServiceEndpoint } from "./endpoints.ts";
 import { byAge, fitsLabels, namespaceOf } from "./objects.ts";
 import { isServerFirst, protocolOf } from "./protocol.ts";
 import type { Workload, Workloads } from "./workloads.ts";
@@ -29,6 +30,7 @@ export interface ClientService {
   readonly key: ObjectKey;
   readonly namespace: string;
   readonly name: string;
+  /** Cluster IPs; none for a headless Service, of which clients dial the endpoints. */
   readonly addresses: readonly string[];
   /** Sorted by number. */
   readonly ports: readonly ClientPort[];
@@ -38,7 +40,7 @@ export interface ClientService {
 export const sidecarPorts: ReadonlySet<number> = new Set([ports.outbound, ports.inbound, ports.status, ports.admin]);
 
 /** TCP ports of a Service, each number once; UDP and SCTP are not Heddle's. */
-function tcpPorts(service: Service): readonly ServicePort[] {
+function tcpPorts(service: Service): ServicePort[] {
   const ports = new Map<number, ServicePort>();
   for (const port of service.spec?.ports ?? []) {
     if ((port.protocol ?? "TCP") === "TCP" && isPort(port.port) && !ports.has(port.port)) ports.set(port.port, port);
@@ -62,12 +64,15 @@ export function findServices(
   const endpoints = findEndpoints(snapshot, workloads);
   const taken = new Set<string>();
   const found: [ObjectKey, ClientService][] = [];
+  const headless: Service[] = [];
   // An address belongs to one Service. Should two claim it, as while it is given anew, one listener can have it.
   for (const service of [...snapshot.services.values()].sort(byAge)) {
     const key = objectKey(service);
     const addresses = clusterAddresses(service).filter((address) => !taken.has(address));
     for (const address of addresses) taken.add(address);
-    if (addresses.length === 0 || !enrolled.has(namespaceOf(service))) continue;
+    if (!enrolled.has(namespaceOf(service))) continue;
+    if (isHeadless(service)) headless.push(service);
+    if (addresses.length === 0) continue;
     const clientPorts = tcpPorts(service)
       .map((port): ClientPort => {
         const name = port.name ?? "";
@@ -77,7 +82,36 @@ export function findServices(
     const { name } = service.metadata;
     found.push([key, { key, namespace: namespaceOf(service), name, addresses, ports: clientPorts }]);
   }
+  for (const service of findHeadless(headless, endpoints, taken)) found.push([service.key, service]);
   return new Map(found.sort(([a], [b]) => compare(a, b)));
+}
+
+const isHeadless = ({ spec }: Service): boolean => spec?.clusterIP === "None" && spec.type !== "ExternalName";
+
+/**
+ * Headless Services, the oldest first. Several may have the same port of the same pod, and one listener can have it: what
+ * it does depends on the pod alone, so it does not matter whose it is. Nor may it have the address of a Service.
+ */
+function findHeadless(
+  services: readonly Service[],
+  endpoints: Endpoints,
+  clusterIPs: ReadonlySet<string>,
+): readonly ClientService[] {
+  const taken = new Set<string>();
+  return services.map((service) => {
+    const key = objectKey(service);
+    const ports = tcpPorts(service)
+      .sort((a, b) => a.port - b.port)
+      .map((port): ClientPort => {
+        const name = port.name ?? "";
+        const own = endpoints.atPods(key, name).filter((endpoint) => {
+          return !clusterIPs.has(endpoint.address) && !taken.has(`${endpoint.address} ${endpoint.port}`);
+        });
+        for (const { address, port: number } of own) taken.add(`${address} ${number}`);
+        return { port: port.port, name, protocol: protocolOf(port), endpoints: own };
+      });
+    return { key, namespace: namespaceOf(service), name: service.metadata.name, addresses: [], ports };
+  });
 }
 
 /** A port that Services declare for a workload. */

@@ -63,7 +63,10 @@ interface Split {
 }
 
 /** Decides the routing of all services. */
-export function decideSplits(inputs: SplitInputs): SplitDecisions {
+export function decideSplits(given: SplitInputs): SplitDecisions {
+  // Of a headless Service clients dial one pod, and mean it: there is nothing to divide.
+  const services = new Map([...given.services].filter(([, { addresses }]) => addresses.length > 0));
+  const inputs: SplitInputs = { ...given, services };
   const decisions: StatusDecision[] = [];
   const splitsOfRoot = new Map<ObjectKey, Split[]>();
   const claims = new Map<ObjectKey, Map<string, Split>>();

@@ -51,7 +51,7 @@ const chains = (
   `-A HEDDLE_OUTBOUND -s ${source} -o lo -j RETURN`,
   `-A HEDDLE_OUTBOUND ! -d ${loopback} -o lo -p tcp -m owner --uid-owner 1337 -j REDIRECT --to-ports 15006`,
   "-A HEDDLE_OUTBOUND -m owner --uid-owner 1337 -j RETURN",
-  `-A HEDDLE_OUTBOUND -d ${loopback} -j RETURN`,
+  "-A HEDDLE_OUTBOUND -o lo -j RETURN",
   ...outgoing,
   "-A HEDDLE_OUTBOUND -p tcp -j REDIRECT --to-ports 15001",
 ];

@@ -3,45 +3,76 @@
  * rules (services.ts) see both directions of every connection.
  *
  *   pod: eth0 10.244.x.y/32 --default via 10.244.0.1--> outer namespace: p<number>, route to 10.244.x.y
+ *
+ * and the same with addresses of IPv6, for pods that ask for them.
  */
 import { run } from "../processes.ts";
+import type { NodePod } from "./types.ts";
 
 /** Address of the node, of the API server as pods see it, and of every pod's gateway. */
 export const nodeAddress = "10.244.0.1";
 
-/** Address of the pod with this number, counted from 1. */
-export function podAddress(number: number): string {
-  return `10.244.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`;
+/** The same in IPv6. */
+export const nodeAddress6 = "fd00:10:244::1";
+
+/** A family of addresses, as Services and EndpointSlices call it. */
+export type Family = "IPv4" | "IPv6";
+
+const isFamily = (text: string): text is Family => text === "IPv4" || text === "IPv6";
+
+/** The family of an address. */
+export const familyOf = (address: string): Family => (address.includes(":") ? "IPv6" : "IPv4");
+
+/**
+ * Addresses of the pod with this number, counted from 1. It has one of IPv4, or those that the annotation
+ * `local-node/ip-families` of the pod lists (`IPv6`, `IPv4,IPv6`), in its order.
+ */
+export function podAddresses(number: number, { metadata }: Pick<NodePod, "metadata">): readonly string[] {
+  const families = (metadata.annotations?.["local-node/ip-families"] ?? "IPv4").split(",").filter(isFamily);
+  return families.map((family) =>
+    family === "IPv4"
+      ? `10.244.${1 + Math.floor(number / 250)}.${1 + (number % 250)}`
+      : `fd00:10:244:1::${number.toString(16)}`,
+  );
 }
 
 /** Prepares the network namespace of this process, which must be a throw-away one: forwarding, and the node's address. */
-export async function prepareNodeNetwork(serviceCIDR: string): Promise<void> {
+export async function prepareNodeNetwork(serviceCIDRs: readonly string[]): Promise<void> {
   if (process.env["HEDDLE_OUTER_NAMESPACE"] !== "1") {
     throw new Error("the local node changes the network: run it inside tools/outer-namespace.sh");
   }
-  await run("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+  const forwarding = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"];
+  await run("sh", ["-c", forwarding.map((setting) => `echo 1 > /proc/sys/${setting}`).join(" && ")]);
   // What is left to the route of service addresses was not translated; services.ts refuses it.
-  await ip([`addr replace ${nodeAddress}/32 dev lo`, `route replace ${serviceCIDR} dev lo src ${nodeAddress}`]);
+  await ip([
+    `addr replace ${nodeAddress}/32 dev lo`,
+    `addr replace ${nodeAddress6}/128 dev lo`,
+    ...serviceCIDRs.map((range) => `route replace ${range} dev lo src ${gatewayOf(range)}`),
+  ]);
 }
 
-/** Creates the namespace `name` with the address of pod `number`. */
-export async function createPodNetwork(name: string, number: number): Promise<void> {
-  const address = podAddress(number);
+const gatewayOf = (address: string): string => (familyOf(address) === "IPv6" ? nodeAddress6 : nodeAddress);
+const hostRoute = (address: string): string => `${address}/${familyOf(address) === "IPv6" ? 128 : 32}`;
+
+/** Creates the namespace `name` of pod `number` with its addresses. */
+export async function createPodNetwork(name: string, number: number, addresses: readonly string[]): Promise<void> {
   const outside = `p${number}`;
   await ip([
     `netns add ${name}`,
     `link add ${outside} type veth peer name eth0 netns ${name}`,
     `link set ${outside} up`,
-    `route add ${address}/32 dev ${outside} src ${nodeAddress}`,
+    // A neighbour in IPv6 must have its address at the link itself.
+    ...(addresses.some((address) => familyOf(address) === "IPv6")
+      ? [`addr add ${hostRoute(nodeAddress6)} dev ${outside} nodad`]
+      : []),
+    ...addresses.map((address) => `route add ${hostRoute(address)} dev ${outside} src ${gatewayOf(address)}`),
   ]);
-  const inside = [
-    "link set lo up",
-    "link set eth0 up",
-    `addr add ${address}/32 dev eth0`,
-    `route add ${nodeAddress} dev eth0 scope link`,
-    `route add default via ${nodeAddress} dev eth0`,
-  ];
-  await ip(inside, ["-n", name]);
+  const inside = addresses.flatMap((address) => [
+    `addr add ${hostRoute(address)} dev eth0${familyOf(address) === "IPv6" ? " nodad" : ""}`,
+    `route add ${hostRoute(gatewayOf(address))} dev eth0${familyOf(address) === "IPv6" ? "" : " scope link"}`,
+    `route add default via ${gatewayOf(address)} dev eth0`,
+  ]);
+  await ip(["link set lo up", "link set eth0 up", ...inside], ["-n", name]);
 }
 
 /** Removes the namespace; its interfaces and rules go with it. */

@@ -2,13 +2,14 @@
  * The local node: a small stand-in for kubelet, network plugin and kube-proxy, for demos and tests on one machine. It runs
  * the pods of a real API server, each in a network namespace of its own, as processes of this machine: no images, no
  * isolation to rely on, no resource limits, no liveness probes, none that run programs, no hook but a sleep or a GET before
- * the end, IPv4 only, and `kubectl logs` and `kubectl exec` do not reach it. What production needs is proven on kind.
+ * the end, and `kubectl logs` and `kubectl exec` do not reach it. What production needs is proven on kind.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Running, run, start } from "../processes.ts";
 import { createApi } from "./api.ts";
+import { familyOf } from "./network.ts";
 import { type PodRunner, runPod } from "./pod.ts";
 import { serviceRules } from "./services.ts";
 import type { NodeOptions, NodePod } from "./types.ts";
@@ -18,12 +19,13 @@ export type LocalNode = Awaited<ReturnType<typeof startLocalNode>>;
 
 /** Starts the node; resolves once it is registered and takes pods. The network must be prepared (network.ts). */
 export async function startLocalNode(options: NodeOptions) {
-  const { kubeconfig, serviceCIDR, logDirectory, onError } = options;
+  const { kubeconfig, serviceCIDRs, logDirectory, onError } = options;
   const api = createApi(kubeconfig, onError);
   const memory = mkdtempSync("/run/local-node-");
   /** By uid; those that ended too, so that late news of an object do not start it again. */
   const runners = new Map<string, PodRunner>();
-  let rules = "";
+  /** By range of cluster IPs. */
+  const rules = new Map<string, string>();
 
   const take = async (pod: NodePod): Promise<void> => {
     if (!(await api.claim(pod))) return;
@@ -34,9 +36,12 @@ export async function startLocalNode(options: NodeOptions) {
     await runner.sync(pod);
   };
   const sync = async (): Promise<void> => {
-    const next = serviceRules([...api.services.entries().values()], [...api.slices.entries().values()], serviceCIDR);
-    if (next !== rules) await run("iptables-restore", [], { input: next });
-    rules = next;
+    for (const range of serviceCIDRs) {
+      const next = serviceRules([...api.services.entries().values()], [...api.slices.entries().values()], range);
+      if (next === rules.get(range)) continue;
+      await run(familyOf(range) === "IPv6" ? "ip6tables-restore" : "iptables-restore", [], { input: next });
+      rules.set(range, next);
+    }
     const pods = [...api.pods.entries().values()];
     for (const [uid, runner] of runners) if (!pods.some(({ metadata }) => metadata.uid === uid)) runner.kill();
     await Promise.all(pods.map((pod) => take(pod).catch(onError)));

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Api } from "./api.ts";
 import { startContainer } from "./container.ts";
 import { programOf } from "./environment.ts";
-import { createPodNetwork, deletePodNetwork, podAddress } from "./network.ts";
+import { createPodNetwork, deletePodNetwork, podAddresses } from "./network.ts";
 import { pause, probeResults, runHook } from "./probes.ts";
 import { hostsFile } from "./services.ts";
 import { type ContainerState, initialStates, podStatus } from "./status.ts";
@@ -18,10 +18,11 @@ import { createVolumes } from "./volumes.ts";
 /** A pod that runs. */
 export type PodRunner = ReturnType<typeof runPod>;
 
-/** Runs a pod once it is synced. Its address and network derive from its number; the directory is its own, in memory. */
+/** Runs a pod once it is synced. Its addresses and network derive from its number; the directory is its own, in memory. */
 export function runPod(first: NodePod, number: number, directory: string, options: NodeOptions, api: Api) {
   let pod = first;
-  const address = podAddress(number);
+  const addresses = podAddresses(number, pod);
+  const [address = ""] = addresses;
   const network = `pod${number}`;
   const states = initialStates(pod);
   const refreshVolumes = createVolumes(join(directory, "volumes"), api);
@@ -56,7 +57,7 @@ export function runPod(first: NodePod, number: number, directory: string, option
   const refresh = async (): Promise<void> => {
     mkdirSync(directory, { recursive: true });
     const before = hosts;
-    hosts = hostsFile(pod, address, [...api.services.entries().values()]);
+    hosts = hostsFile(pod, addresses, [...api.services.entries().values()], [...api.slices.entries().values()]);
     if (hosts !== before) writeFileSync(join(directory, "hosts"), hosts);
     await refreshVolumes(pod, address);
     // What a container lacks is said before anything starts.
@@ -114,7 +115,7 @@ export function runPod(first: NodePod, number: number, directory: string, option
   const live = async (): Promise<void> => {
     await prepared.promise;
     if (ending.signal.aborted) return;
-    await createPodNetwork(network, number);
+    await createPodNetwork(network, number, addresses);
     networked = true;
     for (const state of states) {
       if (state.kind === "sidecar") await new Promise<void>((resolve) => void supervise(state, resolve));
@@ -160,7 +161,7 @@ export function runPod(first: NodePod, number: number, directory: string, option
           state.state = { waiting: { reason: "ContainerCreating", message } };
       };
       if (!ending.signal.aborted) await refresh().catch(explain);
-      const status = podStatus(states, networked ? address : undefined, over);
+      const status = podStatus(states, networked ? addresses : [], over);
       if (JSON.stringify(status) === told) return;
       await api.tell(pod, status);
       told = JSON.stringify(status);

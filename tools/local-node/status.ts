@@ -28,8 +28,8 @@ export function initialStates({ spec }: NodePod): ContainerState[] {
   return [...init, ...spec.containers.map((each) => ({ ...nothing, spec: each, kind: "app" as const }))];
 }
 
-/** A v1 PodStatus. `address` is absent until the pod has a network; `over` once its containers have ended for good. */
-export function podStatus(states: readonly ContainerState[], address: string | undefined, over: boolean): object {
+/** A v1 PodStatus. There are no addresses until the pod has a network; `over` once its containers have ended for good. */
+export function podStatus(states: readonly ContainerState[], addresses: readonly string[], over: boolean): object {
   const condition = (type: string, met: boolean): object => ({ type, status: met ? "True" : "False" });
   const apps = states.filter(({ kind }) => kind === "app");
   const others = states.filter(({ kind }) => kind !== "app");
@@ -39,7 +39,7 @@ export function podStatus(states: readonly ContainerState[], address: string | u
   const ready = !over && initialized && states.every((each) => each.kind === "init" || each.ready);
   return {
     phase: over ? (failed ? "Failed" : "Succeeded") : running ? "Running" : "Pending",
-    ...(address === undefined ? {} : { podIP: address, podIPs: [{ ip: address }] }),
+    ...(addresses.length === 0 ? {} : { podIP: addresses[0], podIPs: addresses.map((ip) => ({ ip })) }),
     conditions: [condition("Initialized", initialized), condition("ContainersReady", ready), condition("Ready", ready)],
     initContainerStatuses: others.map(containerStatus),
     containerStatuses: apps.map(containerStatus),

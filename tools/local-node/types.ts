@@ -19,7 +19,8 @@ export interface Image {
 /** How to start a node. */
 export interface NodeOptions {
   readonly kubeconfig: string;
-  readonly serviceCIDR: string;
+  /** Ranges of cluster IPs, one of each family that there is. */
+  readonly serviceCIDRs: readonly string[];
   /** What each image name stands for; a pod with any other waits. */
   readonly images: ReadonlyMap<string, Image>;
   /** Where the logs of containers go; it exists. */
