@@ -260,6 +260,9 @@ describe("a webhook that does not answer", () => {
     expect(await outcome("outside", "free")).toBe("taken");
     expect(await outcome("shop", "out", { labels: { [keys.inject]: "disabled" } })).toBe("taken");
     expect(await outcome("strict", "node", { spec: { hostNetwork: true } })).toBe("taken");
+    // The operator's own pods, which are to answer again, whatever its namespace is labelled with.
+    await client.apply(kinds.Namespace, { metadata: { name: "heddle-system", labels: { [keys.inject]: "enforced" } } });
+    await expect.poll(() => outcome("heddle-system", "operator"), { timeout: 60_000 }).toBe("taken");
     await remove();
   });
 

@@ -35,10 +35,12 @@ const servicePorts: fc.Arbitrary<ServicePort[]> = fc.uniqueArray(
 );
 
 const services = fc
-  .tuple(key, optional(labels), servicePorts, fc.integer({ min: 1, max: 250 }), metadata)
-  .map(([of, selector, ports, host, more]) =>
-    service(of, { ports, addresses: [`10.96.0.${host}`], metadata: more, ...defined({ selector }) }),
-  );
+  .tuple(key, optional(labels), servicePorts, fc.integer({ min: 0, max: 250 }), metadata)
+  .map(([of, selector, ports, host, more]) => {
+    // Some are headless.
+    const addresses = host % 5 === 0 ? [] : [`10.96.0.${host}`];
+    return service(of, { ports, addresses, metadata: more, ...defined({ selector }) });
+  });
 
 const pods = fc
   .tuple(key, labels, names, fc.integer({ min: 1, max: 250 }), fc.boolean(), fc.boolean())
