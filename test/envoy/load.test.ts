@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { bootstrapFiles } from "../../src/envoy/bootstrap.ts";
 import { commonResources, readinessListener } from "../../src/envoy/common.ts";
 import { classResources } from "../../src/envoy/inbound.ts";
@@ -16,7 +16,7 @@ import type { MeshService, WorkloadClass } from "../../src/model/mesh.ts";
 import { demandExpression } from "../../src/reconcilers/regular-expression.ts";
 import { readSamples } from "../apiserver/crds/samples.ts";
 import { expressionLike, expressionsIn, largestExpressions } from "../support/expressions.ts";
-import { envoyBinary, loadInEnvoy, localConfig, writeIdentity } from "../support/load-envoy.ts";
+import { createEnvoyLoader, envoyBinary, loadInEnvoy, localConfig, writeIdentity } from "../support/load-envoy.ts";
 import { anyService, anyWorkload } from "../support/mesh-arbitraries.ts";
 import {
   identityOf,
@@ -57,8 +57,10 @@ describe("Envoy takes", () => {
 
   test("whatever the mesh model can hold", async () => {
     const samples = fc.sample(fc.tuple(anyWorkload, anyService), { numRuns: 12, seed: 20_261_121 });
+    const envoy = createEnvoyLoader();
+    onTestFinished(() => envoy.stop());
     for (const [workload, anything] of samples) {
-      expect(await loadInEnvoy(sidecar(workload, [anything]))).toMatchObject({ accepted: true, errors: [] });
+      expect(await envoy.load(sidecar(workload, [anything]))).toMatchObject({ accepted: true, errors: [] });
     }
   }, 60_000);
 

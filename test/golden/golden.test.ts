@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { validateAuthorizationPolicy, validateMeshTLS, validateTrafficSplit } from "../../src/api/validate.ts";
 import { commonResources } from "../../src/envoy/common.ts";
@@ -24,7 +24,7 @@ import {
   syncedStatuses,
   writeGolden,
 } from "../support/golden.ts";
-import { loadInEnvoy } from "../support/load-envoy.ts";
+import { createEnvoyLoader } from "../support/load-envoy.ts";
 import type { GivenObject } from "../support/objects.ts";
 import { brokenInvariants } from "../support/status-invariants.ts";
 
@@ -40,6 +40,8 @@ const validators = new Map([
 
 /** What a real Envoy has taken already in this run, by the versions of all that it was given. */
 const loaded = new Set<string>();
+const envoy = createEnvoyLoader();
+afterAll(() => envoy.stop());
 
 test("there are no files but those of cases", () => {
   const orphans = findOrphans(cases, besideCases);
@@ -116,7 +118,7 @@ describe.each(cases)("$name", ({ name, folder, objects }: GoldenCase) => {
       const versions = resources.map(({ type, name, version }) => `${type} ${name} ${version}`).join("\n");
       if (loaded.has(versions)) continue;
       loaded.add(versions);
-      expect(await loadInEnvoy(resources), id).toMatchObject({ accepted: true, errors: [] });
+      expect(await envoy.load(resources), id).toMatchObject({ accepted: true, errors: [] });
     }
   });
 });

@@ -2,9 +2,9 @@
  * Loads compiled resources into the real Envoy. Resources that a sidecar gets from the operator's stream are put into
  * files here, and everything else stays as it is, so what Envoy says of them is what a sidecar would say.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,21 +35,48 @@ const pollInterval = 25;
 /** Path of the Envoy to test with. */
 export const envoyBinary = (): Promise<string> => binary("envoy");
 
-let identity: Promise<TestIdentity> | undefined;
+/** An Envoy that is given one set of resources after another. */
+export interface EnvoyLoader {
+  /**
+   * Takes away what it has, gives it exactly these resources, and asks it whether all are active. One that refused
+   * something is ended, and another one takes its place.
+   */
+  load(resources: readonly EnvoyResource[]): Promise<LoadResult>;
+  stop(): Promise<void>;
+}
 
 /** Starts an Envoy with exactly these resources, in a network namespace of its own, and asks it whether all are active. */
 export async function loadInEnvoy(resources: readonly EnvoyResource[]): Promise<LoadResult> {
-  const directory = await mkdtemp(join(tmpdir(), "heddle-envoy-"));
+  const loader = createEnvoyLoader();
   try {
-    identity ??= createTestAuthority().then((authority) =>
-      authority.issue("spiffe://cluster.local/ns/default/sa/default"),
-    );
-    await writeResources(directory, resources);
-    await writeIdentity(directory, await identity);
-    return await run(directory, resources);
+    return await loader.load(resources);
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await loader.stop();
   }
+}
+
+/** A loader without an Envoy: that starts with the first set. One set at a time. */
+export function createEnvoyLoader(): EnvoyLoader {
+  let authority: Promise<TestIdentity> | undefined;
+  let envoy: RunningEnvoy | undefined;
+  const issue = (): Promise<TestIdentity> => {
+    authority ??= createTestAuthority().then((made) => made.issue("spiffe://cluster.local/ns/default/sa/default"));
+    return authority;
+  };
+  const stop = async (): Promise<void> => {
+    const ended = envoy;
+    envoy = undefined;
+    await ended?.stop();
+  };
+  return {
+    load: async (resources) => {
+      envoy ??= await prepareEnvoy();
+      const result = await envoy.load(resources, await issue());
+      if (!result.accepted) await stop();
+      return result;
+    },
+    stop,
+  };
 }
 
 /** Writes the files of a static sidecar: `bootstrap.yaml`, and a file of each subscription beside it. */
@@ -181,22 +208,38 @@ export function localConfig(config: EnvoyConfig, directory: string, files: Reado
   return walk(config, undefined) as EnvoyConfig;
 }
 
-async function run(directory: string, resources: readonly EnvoyResource[]): Promise<LoadResult> {
+interface RunningEnvoy {
+  load(resources: readonly EnvoyResource[], identity: TestIdentity): Promise<LoadResult>;
+  stop(): Promise<void>;
+}
+
+/** The files that name a sidecar's resources, in the order that Envoy is to see them in. */
+const lists = ["clusters.yaml", "listeners.yaml"] as const;
+
+async function prepareEnvoy(): Promise<RunningEnvoy> {
   const program = await envoyBinary();
-  const namespace = process.getuid?.() === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
-  const command = [program, "-c", join(directory, "bootstrap.yaml"), "--concurrency", "1", "-l", "warning"];
-  const envoy = spawn("unshare", [...namespace, "--", ...command, "--disable-hot-restart", "--log-format", "%v"], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const ended = once(envoy, "close");
+  const directory = await mkdtemp(join(tmpdir(), "heddle-envoy-"));
+  let envoy: ChildProcess | undefined;
   let log = "";
-  envoy.stderr.setEncoding("utf8").on("data", (text: string) => {
-    log += text;
-  });
-  let missing: readonly string[] = [];
-  let refused: readonly string[] = [];
-  try {
+  const start = (): ChildProcess => {
+    const namespace = process.getuid?.() === 0 ? ["--net"] : ["--user", "--map-root-user", "--net"];
+    const files = ["-c", join(directory, "bootstrap.yaml"), "--log-format", "%v"];
+    const options = ["--concurrency", "1", "-l", "warning", "--disable-hot-restart", "--drain-time-s", "0"];
+    const child = spawn("unshare", [...namespace, "--", program, ...files, ...options], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      log += text;
+    });
+    return child;
+  };
+  /** Asks until nothing is missing or something was refused. */
+  const ask = async (
+    find: (dump: Dump) => readonly string[],
+  ): Promise<readonly [refused: string[], missing: string[]]> => {
     const end = Date.now() + deadline;
+    let missing: readonly string[];
+    let refused: readonly string[] = [];
     do {
       await delay(pollInterval);
       const [dump, stats] = await Promise.all([
@@ -204,19 +247,58 @@ async function run(directory: string, resources: readonly EnvoyResource[]): Prom
         admin(directory, "/stats?format=json&filter=(update_rejected|update_failure|config_fail|config_conflict)$"),
       ]);
       if (dump !== undefined && stats !== undefined) {
-        missing = notActive(dump, resources);
+        missing = find(JSON.parse(dump) as Dump);
         refused = counted(stats);
       } else {
         missing = ["Envoy does not answer"];
       }
-    } while (missing.length > 0 && refused.length === 0 && envoy.exitCode === null && Date.now() < end);
-  } finally {
-    envoy.kill("SIGKILL");
-    await ended;
-  }
-  const lines = log.split("\n").filter((line) => line !== "");
-  const accepted = missing.length === 0 && refused.length === 0;
-  return { accepted, errors: accepted ? [] : [...refused, ...missing, ...lines], warnings: accepted ? lines : [] };
+    } while (missing.length > 0 && refused.length === 0 && envoy?.exitCode === null && Date.now() < end);
+    return [[...refused], [...missing]];
+  };
+  /** Envoy looks at what is moved into its place. */
+  const give = async (folder: string): Promise<void> => {
+    for (const list of lists) {
+      await copyFile(join(folder, list), join(directory, "next"));
+      await rename(join(directory, "next"), join(directory, list));
+    }
+  };
+  const nothing = join(directory, "nothing");
+  await mkdir(nothing);
+  await writeResources(nothing, []);
+  let loads = 0;
+  return {
+    load: async (resources, identity) => {
+      loads += 1;
+      // All that they refer to is at paths of their own, so that nothing is taken for what was there before.
+      const folder = join(directory, `load-${loads}`);
+      await mkdir(folder);
+      await writeResources(folder, resources);
+      await writeIdentity(folder, identity);
+      if (envoy === undefined) {
+        await writeResources(directory, []);
+        await give(folder);
+        envoy = start();
+      } else {
+        await give(nothing);
+        const [, left] = await ask(({ configs }) => activeNames(configs).map((name) => `not taken away: ${name}`));
+        if (left.length > 0) return { accepted: false, errors: left, warnings: [] };
+        log = "";
+        await give(folder);
+      }
+      const [refused, missing] = await ask((dump) => notActive(dump, resources));
+      const lines = log.split("\n").filter((line) => line !== "");
+      const accepted = missing.length === 0 && refused.length === 0;
+      return { accepted, errors: accepted ? [] : [...refused, ...missing, ...lines], warnings: accepted ? lines : [] };
+    },
+    stop: async () => {
+      if (envoy !== undefined) {
+        const ended = once(envoy, "close");
+        envoy.kill("SIGKILL");
+        await ended;
+      }
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Asks the admin interface; undefined while there is no answer. */
@@ -247,27 +329,22 @@ interface Dump {
   }[];
 }
 
-function notActive(text: string, resources: readonly EnvoyResource[]): readonly string[] {
-  const active = new Set<string>();
-  for (const section of (JSON.parse(text) as Dump).configs ?? []) {
-    for (const { cluster } of section.dynamic_active_clusters ?? []) {
-      active.add(`cluster ${cluster?.name}`);
-    }
-    for (const { name, active_state: state } of section.dynamic_listeners ?? []) {
-      if (state !== undefined) {
-        active.add(`listener ${name}`);
-      }
-    }
-    for (const { route_config: route } of section.dynamic_route_configs ?? []) {
-      active.add(`route ${route?.name}`);
-    }
-    for (const { endpoint_config: endpoint } of section.dynamic_endpoint_configs ?? []) {
-      active.add(`endpoint ${endpoint?.cluster_name}`);
-    }
-    for (const { ecds_filter: filter } of section.ecds_filters ?? []) {
-      active.add(`extension ${filter?.name}`);
-    }
-  }
+function activeNames(sections: Dump["configs"]): readonly string[] {
+  return (sections ?? []).flatMap((section) => [
+    ...(section.dynamic_active_clusters ?? []).map(({ cluster }) => `cluster ${cluster?.name}`),
+    ...(section.dynamic_listeners ?? []).flatMap(({ name, active_state: state }) =>
+      state === undefined ? [] : [`listener ${name}`],
+    ),
+    ...(section.dynamic_route_configs ?? []).map(({ route_config: route }) => `route ${route?.name}`),
+    ...(section.dynamic_endpoint_configs ?? []).map(({ endpoint_config: endpoint }) => {
+      return `endpoint ${endpoint?.cluster_name}`;
+    }),
+    ...(section.ecds_filters ?? []).map(({ ecds_filter: filter }) => `extension ${filter?.name}`),
+  ]);
+}
+
+function notActive({ configs }: Dump, resources: readonly EnvoyResource[]): readonly string[] {
+  const active = new Set(activeNames(configs));
   return resources
     .map(({ type, name }) => `${type} ${name}`)
     .filter((name) => !active.has(name))
