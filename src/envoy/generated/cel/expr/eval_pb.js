@@ -2,15 +2,14 @@
 // @generated from file cel/expr/eval.proto (package cel.expr, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
-import { file_cel_expr_value } from "./value_pb.js";
+import { fileOf } from "../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file cel/expr/eval.proto.
  */
 export const file_cel_expr_eval = /*@__PURE__*/
-  fileDesc("ChNjZWwvZXhwci9ldmFsLnByb3RvEghjZWwuZXhwciKEAQoJRXZhbFN0YXRlEiMKBnZhbHVlcxgBIAMoCzITLmNlbC5leHByLkV4cHJWYWx1ZRIrCgdyZXN1bHRzGAMgAygLMhouY2VsLmV4cHIuRXZhbFN0YXRlLlJlc3VsdBolCgZSZXN1bHQSDAoEZXhwchgBIAEoAxINCgV2YWx1ZRgCIAEoAyKDAQoJRXhwclZhbHVlEiAKBXZhbHVlGAEgASgLMg8uY2VsLmV4cHIuVmFsdWVIABIjCgVlcnJvchgCIAEoCzISLmNlbC5leHByLkVycm9yU2V0SAASJwoHdW5rbm93bhgDIAEoCzIULmNlbC5leHByLlVua25vd25TZXRIAEIGCgRraW5kIiwKCEVycm9yU2V0EiAKBmVycm9ycxgBIAMoCzIQLmNlbC5leHByLlN0YXR1cyJOCgZTdGF0dXMSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJEiUKB2RldGFpbHMYAyADKAsyFC5nb29nbGUucHJvdG9idWYuQW55IhsKClVua25vd25TZXQSDQoFZXhwcnMYASADKANCLAoMZGV2LmNlbC5leHByQglFdmFsUHJvdG9QAVoMY2VsLmRldi9leHBy+AEBYgZwcm90bzM", [file_google_protobuf_any, file_cel_expr_value]);
+  fileOf("cel/expr/eval.proto");
 
 /**
  * Describes the message cel.expr.EvalState.

@@ -2,14 +2,14 @@
 // @generated from file cel/expr/explain.proto (package cel.expr, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_cel_expr_value } from "./value_pb.js";
+import { fileOf } from "../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file cel/expr/explain.proto.
  */
 export const file_cel_expr_explain = /*@__PURE__*/
-  fileDesc("ChZjZWwvZXhwci9leHBsYWluLnByb3RvEghjZWwuZXhwciKLAQoHRXhwbGFpbhIfCgZ2YWx1ZXMYASADKAsyDy5jZWwuZXhwci5WYWx1ZRIuCgpleHByX3N0ZXBzGAIgAygLMhouY2VsLmV4cHIuRXhwbGFpbi5FeHByU3RlcBorCghFeHByU3RlcBIKCgJpZBgBIAEoAxITCgt2YWx1ZV9pbmRleBgCIAEoBToCGAFCLwoMZGV2LmNlbC5leHByQgxFeHBsYWluUHJvdG9QAVoMY2VsLmRldi9leHBy+AEBYgZwcm90bzM", [file_cel_expr_value]);
+  fileOf("cel/expr/explain.proto");
 
 /**
  * Describes the message cel.expr.Explain.

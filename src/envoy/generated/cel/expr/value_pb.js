@@ -2,14 +2,14 @@
 // @generated from file cel/expr/value.proto (package cel.expr, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_any, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file cel/expr/value.proto.
  */
 export const file_cel_expr_value = /*@__PURE__*/
-  fileDesc("ChRjZWwvZXhwci92YWx1ZS5wcm90bxIIY2VsLmV4cHIikAMKBVZhbHVlEjAKCm51bGxfdmFsdWUYASABKA4yGi5nb29nbGUucHJvdG9idWYuTnVsbFZhbHVlSAASFAoKYm9vbF92YWx1ZRgCIAEoCEgAEhUKC2ludDY0X3ZhbHVlGAMgASgDSAASFgoMdWludDY0X3ZhbHVlGAQgASgESAASFgoMZG91YmxlX3ZhbHVlGAUgASgBSAASFgoMc3RyaW5nX3ZhbHVlGAYgASgJSAASFQoLYnl0ZXNfdmFsdWUYByABKAxIABIpCgplbnVtX3ZhbHVlGAkgASgLMhMuY2VsLmV4cHIuRW51bVZhbHVlSAASLAoMb2JqZWN0X3ZhbHVlGAogASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAEicKCW1hcF92YWx1ZRgLIAEoCzISLmNlbC5leHByLk1hcFZhbHVlSAASKQoKbGlzdF92YWx1ZRgMIAEoCzITLmNlbC5leHByLkxpc3RWYWx1ZUgAEhQKCnR5cGVfdmFsdWUYDyABKAlIAEIGCgRraW5kIigKCUVudW1WYWx1ZRIMCgR0eXBlGAEgASgJEg0KBXZhbHVlGAIgASgFIiwKCUxpc3RWYWx1ZRIfCgZ2YWx1ZXMYASADKAsyDy5jZWwuZXhwci5WYWx1ZSJ8CghNYXBWYWx1ZRIpCgdlbnRyaWVzGAEgAygLMhguY2VsLmV4cHIuTWFwVmFsdWUuRW50cnkaRQoFRW50cnkSHAoDa2V5GAEgASgLMg8uY2VsLmV4cHIuVmFsdWUSHgoFdmFsdWUYAiABKAsyDy5jZWwuZXhwci5WYWx1ZUItCgxkZXYuY2VsLmV4cHJCClZhbHVlUHJvdG9QAVoMY2VsLmRldi9leHBy+AEBYgZwcm90bzM", [file_google_protobuf_any, file_google_protobuf_struct]);
+  fileOf("cel/expr/value.proto");
 
 /**
  * Describes the message cel.expr.Value.

@@ -2,14 +2,14 @@
 // @generated from file envoy/annotations/resource.proto (package envoy.annotations, syntax proto3)
 /* eslint-disable */
 
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../descriptors.js";
+import { extDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/annotations/resource.proto.
  */
 export const file_envoy_annotations_resource = /*@__PURE__*/
-  fileDesc("CiBlbnZveS9hbm5vdGF0aW9ucy9yZXNvdXJjZS5wcm90bxIRZW52b3kuYW5ub3RhdGlvbnMiIgoSUmVzb3VyY2VBbm5vdGF0aW9uEgwKBHR5cGUYASABKAk6ZQoIcmVzb3VyY2USHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMYweSyfiABKAsyJS5lbnZveS5hbm5vdGF0aW9ucy5SZXNvdXJjZUFubm90YXRpb25SCHJlc291cmNlQjpaOGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2Fubm90YXRpb25zYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileOf("envoy/annotations/resource.proto");
 
 /**
  * Describes the message envoy.annotations.ResourceAnnotation.

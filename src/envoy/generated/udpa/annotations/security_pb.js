@@ -2,15 +2,14 @@
 // @generated from file udpa/annotations/security.proto (package udpa.annotations, syntax proto3)
 /* eslint-disable */
 
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "./status_pb.js";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../descriptors.js";
+import { extDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file udpa/annotations/security.proto.
  */
 export const file_udpa_annotations_security = /*@__PURE__*/
-  fileDesc("Ch91ZHBhL2Fubm90YXRpb25zL3NlY3VyaXR5LnByb3RvEhB1ZHBhLmFubm90YXRpb25zIm8KF0ZpZWxkU2VjdXJpdHlBbm5vdGF0aW9uEioKImNvbmZpZ3VyZV9mb3JfdW50cnVzdGVkX2Rvd25zdHJlYW0YASABKAgSKAogY29uZmlndXJlX2Zvcl91bnRydXN0ZWRfdXBzdHJlYW0YAiABKAg6ZwoIc2VjdXJpdHkSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLHypgUgASgLMikudWRwYS5hbm5vdGF0aW9ucy5GaWVsZFNlY3VyaXR5QW5ub3RhdGlvblIIc2VjdXJpdHlCMVonZ2l0aHViLmNvbS9jbmNmL3hkcy9nby91ZHBhL2Fubm90YXRpb25zuoDI0QYCCAFiBnByb3RvMw", [file_udpa_annotations_status, file_google_protobuf_descriptor]);
+  fileOf("udpa/annotations/security.proto");
 
 /**
  * Describes the message udpa.annotations.FieldSecurityAnnotation.

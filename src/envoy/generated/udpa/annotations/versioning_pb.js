@@ -2,14 +2,14 @@
 // @generated from file udpa/annotations/versioning.proto (package udpa.annotations, syntax proto3)
 /* eslint-disable */
 
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../descriptors.js";
+import { extDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file udpa/annotations/versioning.proto.
  */
 export const file_udpa_annotations_versioning = /*@__PURE__*/
-  fileDesc("CiF1ZHBhL2Fubm90YXRpb25zL3ZlcnNpb25pbmcucHJvdG8SEHVkcGEuYW5ub3RhdGlvbnMiNQoUVmVyc2lvbmluZ0Fubm90YXRpb24SHQoVcHJldmlvdXNfbWVzc2FnZV90eXBlGAEgASgJOmoKCnZlcnNpb25pbmcSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMY04jhAyABKAsyJi51ZHBhLmFubm90YXRpb25zLlZlcnNpb25pbmdBbm5vdGF0aW9uUgp2ZXJzaW9uaW5nQilaJ2dpdGh1Yi5jb20vY25jZi94ZHMvZ28vdWRwYS9hbm5vdGF0aW9uc2IGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileOf("udpa/annotations/versioning.proto");
 
 /**
  * Describes the message udpa.annotations.VersioningAnnotation.

@@ -2,14 +2,14 @@
 // @generated from file envoy/type/v3/http.proto (package envoy.type.v3, syntax proto3)
 /* eslint-disable */
 
-import { enumDesc, fileDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../udpa/annotations/status_pb.js";
+import { fileOf } from "../../../descriptors.js";
+import { enumDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/type/v3/http.proto.
  */
 export const file_envoy_type_v3_http = /*@__PURE__*/
-  fileDesc("ChhlbnZveS90eXBlL3YzL2h0dHAucHJvdG8SDWVudm95LnR5cGUudjMqMgoPQ29kZWNDbGllbnRUeXBlEgkKBUhUVFAxEAASCQoFSFRUUDIQARIJCgVIVFRQMxACQm8KG2lvLmVudm95cHJveHkuZW52b3kudHlwZS52M0IJSHR0cFByb3RvUAFaO2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L3R5cGUvdjM7dHlwZXYzuoDI0QYCEAJiBnByb3RvMw", [file_udpa_annotations_status]);
+  fileOf("envoy/type/v3/http.proto");
 
 /**
  * Describes the enum envoy.type.v3.CodecClientType.

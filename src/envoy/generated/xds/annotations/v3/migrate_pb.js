@@ -2,14 +2,14 @@
 // @generated from file xds/annotations/v3/migrate.proto (package xds.annotations.v3, syntax proto3)
 /* eslint-disable */
 
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../../descriptors.js";
+import { extDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/annotations/v3/migrate.proto.
  */
 export const file_xds_annotations_v3_migrate = /*@__PURE__*/
-  fileDesc("CiB4ZHMvYW5ub3RhdGlvbnMvdjMvbWlncmF0ZS5wcm90bxISeGRzLmFubm90YXRpb25zLnYzIiMKEU1pZ3JhdGVBbm5vdGF0aW9uEg4KBnJlbmFtZRgBIAEoCSJBChZGaWVsZE1pZ3JhdGVBbm5vdGF0aW9uEg4KBnJlbmFtZRgBIAEoCRIXCg9vbmVvZl9wcm9tb3Rpb24YAiABKAkiMAoVRmlsZU1pZ3JhdGVBbm5vdGF0aW9uEhcKD21vdmVfdG9fcGFja2FnZRgCIAEoCTpyCg9tZXNzYWdlX21pZ3JhdGUSHy5nb29nbGUucHJvdG9idWYuTWVzc2FnZU9wdGlvbnMYzuntNSABKAsyJS54ZHMuYW5ub3RhdGlvbnMudjMuTWlncmF0ZUFubm90YXRpb25SDm1lc3NhZ2VNaWdyYXRlOnEKDWZpZWxkX21pZ3JhdGUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGM7p7TUgASgLMioueGRzLmFubm90YXRpb25zLnYzLkZpZWxkTWlncmF0ZUFubm90YXRpb25SDGZpZWxkTWlncmF0ZTppCgxlbnVtX21pZ3JhdGUSHC5nb29nbGUucHJvdG9idWYuRW51bU9wdGlvbnMYzuntNSABKAsyJS54ZHMuYW5ub3RhdGlvbnMudjMuTWlncmF0ZUFubm90YXRpb25SC2VudW1NaWdyYXRlOnkKEmVudW1fdmFsdWVfbWlncmF0ZRIhLmdvb2dsZS5wcm90b2J1Zi5FbnVtVmFsdWVPcHRpb25zGM7p7TUgASgLMiUueGRzLmFubm90YXRpb25zLnYzLk1pZ3JhdGVBbm5vdGF0aW9uUhBlbnVtVmFsdWVNaWdyYXRlOm0KDGZpbGVfbWlncmF0ZRIcLmdvb2dsZS5wcm90b2J1Zi5GaWxlT3B0aW9ucxjO6e01IAEoCzIpLnhkcy5hbm5vdGF0aW9ucy52My5GaWxlTWlncmF0ZUFubm90YXRpb25SC2ZpbGVNaWdyYXRlQitaKWdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL2Fubm90YXRpb25zL3YzYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileOf("xds/annotations/v3/migrate.proto");
 
 /**
  * Describes the message xds.annotations.v3.MigrateAnnotation.

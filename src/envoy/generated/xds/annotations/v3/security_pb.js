@@ -2,15 +2,14 @@
 // @generated from file xds/annotations/v3/security.proto (package xds.annotations.v3, syntax proto3)
 /* eslint-disable */
 
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "./status_pb.js";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../../descriptors.js";
+import { extDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/annotations/v3/security.proto.
  */
 export const file_xds_annotations_v3_security = /*@__PURE__*/
-  fileDesc("CiF4ZHMvYW5ub3RhdGlvbnMvdjMvc2VjdXJpdHkucHJvdG8SEnhkcy5hbm5vdGF0aW9ucy52MyJvChdGaWVsZFNlY3VyaXR5QW5ub3RhdGlvbhIqCiJjb25maWd1cmVfZm9yX3VudHJ1c3RlZF9kb3duc3RyZWFtGAEgASgIEigKIGNvbmZpZ3VyZV9mb3JfdW50cnVzdGVkX3Vwc3RyZWFtGAIgASgIOmkKCHNlY3VyaXR5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxinlp0vIAEoCzIrLnhkcy5hbm5vdGF0aW9ucy52My5GaWVsZFNlY3VyaXR5QW5ub3RhdGlvblIIc2VjdXJpdHlCM1opZ2l0aHViLmNvbS9jbmNmL3hkcy9nby94ZHMvYW5ub3RhdGlvbnMvdjPSxqThBgIIAWIGcHJvdG8z", [file_xds_annotations_v3_status, file_google_protobuf_descriptor]);
+  fileOf("xds/annotations/v3/security.proto");
 
 /**
  * Describes the message xds.annotations.v3.FieldSecurityAnnotation.

@@ -2,14 +2,14 @@
 // @generated from file xds/annotations/v3/sensitive.proto (package xds.annotations.v3, syntax proto3)
 /* eslint-disable */
 
-import { extDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../../descriptors.js";
+import { extDesc, } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/annotations/v3/sensitive.proto.
  */
 export const file_xds_annotations_v3_sensitive = /*@__PURE__*/
-  fileDesc("CiJ4ZHMvYW5ub3RhdGlvbnMvdjMvc2Vuc2l0aXZlLnByb3RvEhJ4ZHMuYW5ub3RhdGlvbnMudjM6PgoJc2Vuc2l0aXZlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi10YsdIAEoCFIJc2Vuc2l0aXZlQitaKWdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL2Fubm90YXRpb25zL3YzYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileOf("xds/annotations/v3/sensitive.proto");
 
 /**
  * @generated from extension: bool sensitive = 61008053;

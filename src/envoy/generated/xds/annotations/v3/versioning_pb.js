@@ -2,14 +2,14 @@
 // @generated from file xds/annotations/v3/versioning.proto (package xds.annotations.v3, syntax proto3)
 /* eslint-disable */
 
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../../descriptors.js";
+import { extDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/annotations/v3/versioning.proto.
  */
 export const file_xds_annotations_v3_versioning = /*@__PURE__*/
-  fileDesc("CiN4ZHMvYW5ub3RhdGlvbnMvdjMvdmVyc2lvbmluZy5wcm90bxISeGRzLmFubm90YXRpb25zLnYzIjUKFFZlcnNpb25pbmdBbm5vdGF0aW9uEh0KFXByZXZpb3VzX21lc3NhZ2VfdHlwZRgBIAEoCTpsCgp2ZXJzaW9uaW5nEh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGJP9hiwgASgLMigueGRzLmFubm90YXRpb25zLnYzLlZlcnNpb25pbmdBbm5vdGF0aW9uUgp2ZXJzaW9uaW5nQitaKWdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL2Fubm90YXRpb25zL3YzYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileOf("xds/annotations/v3/versioning.proto");
 
 /**
  * Describes the message xds.annotations.v3.VersioningAnnotation.

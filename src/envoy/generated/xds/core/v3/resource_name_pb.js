@@ -2,16 +2,14 @@
 // @generated from file xds/core/v3/resource_name.proto (package xds.core.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../annotations/v3/status_pb.js";
-import { file_xds_core_v3_context_params } from "./context_params_pb.js";
-import { file_validate_validate } from "../../../validate/validate_pb.js";
+import { fileOf } from "../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/core/v3/resource_name.proto.
  */
 export const file_xds_core_v3_resource_name = /*@__PURE__*/
-  fileDesc("Ch94ZHMvY29yZS92My9yZXNvdXJjZV9uYW1lLnByb3RvEgt4ZHMuY29yZS52MyJ6CgxSZXNvdXJjZU5hbWUSCgoCaWQYASABKAkSEQoJYXV0aG9yaXR5GAIgASgJEh4KDXJlc291cmNlX3R5cGUYAyABKAlCB/pCBHICEAESKwoHY29udGV4dBgEIAEoCzIaLnhkcy5jb3JlLnYzLkNvbnRleHRQYXJhbXNCWQoWY29tLmdpdGh1Yi54ZHMuY29yZS52M0IRUmVzb3VyY2VOYW1lUHJvdG9QAVoiZ2l0aHViLmNvbS9jbmNmL3hkcy9nby94ZHMvY29yZS92M9LGpOEGAggBYgZwcm90bzM", [file_xds_annotations_v3_status, file_xds_core_v3_context_params, file_validate_validate]);
+  fileOf("xds/core/v3/resource_name.proto");
 
 /**
  * Describes the message xds.core.v3.ResourceName.

@@ -2,13 +2,14 @@
 // @generated from file xds/type/v3/range.proto (package xds.type.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { fileOf } from "../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/type/v3/range.proto.
  */
 export const file_xds_type_v3_range = /*@__PURE__*/
-  fileDesc("Chd4ZHMvdHlwZS92My9yYW5nZS5wcm90bxILeGRzLnR5cGUudjMiKAoKSW50NjRSYW5nZRINCgVzdGFydBgBIAEoAxILCgNlbmQYAiABKAMiKAoKSW50MzJSYW5nZRINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUiKQoLRG91YmxlUmFuZ2USDQoFc3RhcnQYASABKAESCwoDZW5kGAIgASgBQkoKFmNvbS5naXRodWIueGRzLnR5cGUudjNCClJhbmdlUHJvdG9QAVoiZ2l0aHViLmNvbS9jbmNmL3hkcy9nby94ZHMvdHlwZS92M2IGcHJvdG8z");
+  fileOf("xds/type/v3/range.proto");
 
 /**
  * Describes the message xds.type.v3.Int64Range.

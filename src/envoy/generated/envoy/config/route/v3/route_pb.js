@@ -2,21 +2,14 @@
 // @generated from file envoy/config/route/v3/route.proto (package envoy.config.route.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.js";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb.js";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb.js";
-import { file_envoy_config_route_v3_route_components } from "./route_components_pb.js";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.js";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/config/route/v3/route.proto.
  */
 export const file_envoy_config_route_v3_route = /*@__PURE__*/
-  fileDesc("CiFlbnZveS9jb25maWcvcm91dGUvdjMvcm91dGUucHJvdG8SFWVudm95LmNvbmZpZy5yb3V0ZS52MyL6CQoSUm91dGVDb25maWd1cmF0aW9uEgwKBG5hbWUYASABKAkSOQoNdmlydHVhbF9ob3N0cxgCIAMoCzIiLmVudm95LmNvbmZpZy5yb3V0ZS52My5WaXJ0dWFsSG9zdBIpCgR2aGRzGAkgASgLMhsuZW52b3kuY29uZmlnLnJvdXRlLnYzLlZoZHMSLwoVaW50ZXJuYWxfb25seV9oZWFkZXJzGAMgAygJQhD6Qg2SAQoiCHIGyAEAwAEBElMKF3Jlc3BvbnNlX2hlYWRlcnNfdG9fYWRkGAQgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb25CCfpCBpIBAxDoBxI0ChpyZXNwb25zZV9oZWFkZXJzX3RvX3JlbW92ZRgFIAMoCUIQ+kINkgEKIghyBsgBAMABARJSChZyZXF1ZXN0X2hlYWRlcnNfdG9fYWRkGAYgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb25CCfpCBpIBAxDoBxIzChlyZXF1ZXN0X2hlYWRlcnNfdG9fcmVtb3ZlGAggAygJQhD6Qg2SAQoiCHIGyAEAwAEBEisKI21vc3Rfc3BlY2lmaWNfaGVhZGVyX211dGF0aW9uc193aW5zGAogASgIEjUKEXZhbGlkYXRlX2NsdXN0ZXJzGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJJCiNtYXhfZGlyZWN0X3Jlc3BvbnNlX2JvZHlfc2l6ZV9ieXRlcxgLIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJQChljbHVzdGVyX3NwZWNpZmllcl9wbHVnaW5zGAwgAygLMi0uZW52b3kuY29uZmlnLnJvdXRlLnYzLkNsdXN0ZXJTcGVjaWZpZXJQbHVnaW4SVwoXcmVxdWVzdF9taXJyb3JfcG9saWNpZXMYDSADKAsyNi5lbnZveS5jb25maWcucm91dGUudjMuUm91dGVBY3Rpb24uUmVxdWVzdE1pcnJvclBvbGljeRIkChxpZ25vcmVfcG9ydF9pbl9ob3N0X21hdGNoaW5nGA4gASgIEiEKDHZob3N0X2hlYWRlchgSIAEoCUIL+kIIcgbIAQDAAQESLwonaWdub3JlX3BhdGhfcGFyYW1ldGVyc19pbl9wYXRoX21hdGNoaW5nGA8gASgIEmQKF3R5cGVkX3Blcl9maWx0ZXJfY29uZmlnGBAgAygLMkMuZW52b3kuY29uZmlnLnJvdXRlLnYzLlJvdXRlQ29uZmlndXJhdGlvbi5UeXBlZFBlckZpbHRlckNvbmZpZ0VudHJ5EjAKCG1ldGFkYXRhGBEgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESRAoQcm91dGVfc3BlY2lmaWVycxgTIAMoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnGlEKGVR5cGVkUGVyRmlsdGVyQ29uZmlnRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAE6JprFiB4hCh9lbnZveS5hcGkudjIuUm91dGVDb25maWd1cmF0aW9uImUKBFZoZHMSQwoNY29uZmlnX3NvdXJjZRgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZUII+kIFigECEAE6GJrFiB4TChFlbnZveS5hcGkudjIuVmhkc0KBAQojaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcucm91dGUudjNCClJvdXRlUHJvdG9QAVpEZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvY29uZmlnL3JvdXRlL3YzO3JvdXRldjO6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_envoy_config_route_v3_route_components, file_google_protobuf_any, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileOf("envoy/config/route/v3/route.proto");
 
 /**
  * Describes the message envoy.config.route.v3.RouteConfiguration.

@@ -2,18 +2,14 @@
 // @generated from file envoy/config/trace/v3/datadog.proto (package envoy.config.trace.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.js";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.js";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/config/trace/v3/datadog.proto.
  */
 export const file_envoy_config_trace_v3_datadog = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9jb25maWcvdHJhY2UvdjMvZGF0YWRvZy5wcm90bxIVZW52b3kuY29uZmlnLnRyYWNlLnYzIkoKE0RhdGFkb2dSZW1vdGVDb25maWcSMwoQcG9sbGluZ19pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLdAQoNRGF0YWRvZ0NvbmZpZxIiChFjb2xsZWN0b3JfY2x1c3RlchgBIAEoCUIH+kIEcgIQARIdCgxzZXJ2aWNlX25hbWUYAiABKAlCB/pCBHICEAESGgoSY29sbGVjdG9yX2hvc3RuYW1lGAMgASgJEkEKDXJlbW90ZV9jb25maWcYBCABKAsyKi5lbnZveS5jb25maWcudHJhY2UudjMuRGF0YWRvZ1JlbW90ZUNvbmZpZzoqmsWIHiUKI2Vudm95LmNvbmZpZy50cmFjZS52Mi5EYXRhZG9nQ29uZmlnQrMBCiNpby5lbnZveXByb3h5LmVudm95LmNvbmZpZy50cmFjZS52M0IMRGF0YWRvZ1Byb3RvUAFaRGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy90cmFjZS92Mzt0cmFjZXYz8pj+jwUqEihlbnZveS5leHRlbnNpb25zLnRyYWNlcnMuZGF0YWRvZy52NGFscGhhuoDI0QYCEAJiBnByb3RvMw", [file_google_protobuf_duration, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileOf("envoy/config/trace/v3/datadog.proto");
 
 /**
  * Describes the message envoy.config.trace.v3.DatadogRemoteConfig.

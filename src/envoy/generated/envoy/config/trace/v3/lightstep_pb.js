@@ -2,19 +2,14 @@
 // @generated from file envoy/config/trace/v3/lightstep.proto (package envoy.config.trace.v3, syntax proto3)
 /* eslint-disable */
 
-import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.js";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.js";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.js";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.js";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { enumDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/config/trace/v3/lightstep.proto.
  */
 export const file_envoy_config_trace_v3_lightstep = /*@__PURE__*/
-  fileDesc("CiVlbnZveS9jb25maWcvdHJhY2UvdjMvbGlnaHRzdGVwLnByb3RvEhVlbnZveS5jb25maWcudHJhY2UudjMi7QIKD0xpZ2h0c3RlcENvbmZpZxIiChFjb2xsZWN0b3JfY2x1c3RlchgBIAEoCUIH+kIEcgIQARImChFhY2Nlc3NfdG9rZW5fZmlsZRgCIAEoCUILGAGSx4bYBAMzLjASNgoMYWNjZXNzX3Rva2VuGAQgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRJgChFwcm9wYWdhdGlvbl9tb2RlcxgDIAMoDjI2LmVudm95LmNvbmZpZy50cmFjZS52My5MaWdodHN0ZXBDb25maWcuUHJvcGFnYXRpb25Nb2RlQg36QgqSAQciBYIBAhABIkYKD1Byb3BhZ2F0aW9uTW9kZRIJCgVFTlZPWRAAEg0KCUxJR0hUU1RFUBABEgYKAkIzEAISEQoNVFJBQ0VfQ09OVEVYVBADOiyaxYgeJwolZW52b3kuY29uZmlnLnRyYWNlLnYyLkxpZ2h0c3RlcENvbmZpZ0K3AQojaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcudHJhY2UudjNCDkxpZ2h0c3RlcFByb3RvUAFaRGdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2NvbmZpZy90cmFjZS92Mzt0cmFjZXYz8pj+jwUsEiplbnZveS5leHRlbnNpb25zLnRyYWNlcnMubGlnaHRzdGVwLnY0YWxwaGG6gMjRBgIQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileOf("envoy/config/trace/v3/lightstep.proto");
 
 /**
  * Describes the message envoy.config.trace.v3.LightstepConfig.

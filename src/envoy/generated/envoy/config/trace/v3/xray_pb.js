@@ -2,20 +2,14 @@
 // @generated from file envoy/config/trace/v3/xray.proto (package envoy.config.trace.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb.js";
-import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb.js";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.js";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.js";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/config/trace/v3/xray.proto.
  */
 export const file_envoy_config_trace_v3_xray = /*@__PURE__*/
-  fileDesc("CiBlbnZveS9jb25maWcvdHJhY2UvdjMveHJheS5wcm90bxIVZW52b3kuY29uZmlnLnRyYWNlLnYzIukCCgpYUmF5Q29uZmlnEjwKD2RhZW1vbl9lbmRwb2ludBgBIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldEFkZHJlc3MSHQoMc2VnbWVudF9uYW1lGAIgASgJQgf6QgRyAhABEkAKFnNhbXBsaW5nX3J1bGVfbWFuaWZlc3QYAyABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlEkcKDnNlZ21lbnRfZmllbGRzGAQgASgLMi8uZW52b3kuY29uZmlnLnRyYWNlLnYzLlhSYXlDb25maWcuU2VnbWVudEZpZWxkcxpFCg1TZWdtZW50RmllbGRzEg4KBm9yaWdpbhgBIAEoCRIkCgNhd3MYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0OiyaxYgeJwolZW52b3kuY29uZmlnLnRyYWNlLnYyYWxwaGEuWFJheUNvbmZpZ0KtAQojaW8uZW52b3lwcm94eS5lbnZveS5jb25maWcudHJhY2UudjNCCVhyYXlQcm90b1ABWkRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvdHJhY2UvdjM7dHJhY2V2M/KY/o8FJxIlZW52b3kuZXh0ZW5zaW9ucy50cmFjZXJzLnhyYXkudjRhbHBoYbqAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_google_protobuf_struct, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileOf("envoy/config/trace/v3/xray.proto");
 
 /**
  * Describes the message envoy.config.trace.v3.XRayConfig.

@@ -2,19 +2,14 @@
 // @generated from file envoy/config/trace/v3/zipkin.proto (package envoy.config.trace.v3, syntax proto3)
 /* eslint-disable */
 
-import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
-import { file_envoy_config_core_v3_http_service } from "../../core/v3/http_service_pb.js";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_envoy_annotations_deprecation } from "../../../annotations/deprecation_pb.js";
-import { file_udpa_annotations_migrate } from "../../../../udpa/annotations/migrate_pb.js";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.js";
-import { file_udpa_annotations_versioning } from "../../../../udpa/annotations/versioning_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { enumDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/config/trace/v3/zipkin.proto.
  */
 export const file_envoy_config_trace_v3_zipkin = /*@__PURE__*/
-  fileDesc("CiJlbnZveS9jb25maWcvdHJhY2UvdjMvemlwa2luLnByb3RvEhVlbnZveS5jb25maWcudHJhY2UudjMi3AUKDFppcGtpbkNvbmZpZxIZChFjb2xsZWN0b3JfY2x1c3RlchgBIAEoCRIaChJjb2xsZWN0b3JfZW5kcG9pbnQYAiABKAkSFwoPdHJhY2VfaWRfMTI4Yml0GAMgASgIEjcKE3NoYXJlZF9zcGFuX2NvbnRleHQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEmAKGmNvbGxlY3Rvcl9lbmRwb2ludF92ZXJzaW9uGAUgASgOMjwuZW52b3kuY29uZmlnLnRyYWNlLnYzLlppcGtpbkNvbmZpZy5Db2xsZWN0b3JFbmRwb2ludFZlcnNpb24SGgoSY29sbGVjdG9yX2hvc3RuYW1lGAYgASgJEiwKF3NwbGl0X3NwYW5zX2Zvcl9yZXF1ZXN0GAcgASgIQgsYAZLHhtgEAzMuMBJUChR0cmFjZV9jb250ZXh0X29wdGlvbhgIIAEoDjI2LmVudm95LmNvbmZpZy50cmFjZS52My5aaXBraW5Db25maWcuVHJhY2VDb250ZXh0T3B0aW9uEjwKEWNvbGxlY3Rvcl9zZXJ2aWNlGAkgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFNlcnZpY2USGwoTdGltZXN0YW1wX3RyYWNlX2lkcxgKIAEoCCJBChJUcmFjZUNvbnRleHRPcHRpb24SCgoGVVNFX0IzEAASHwobVVNFX0IzX1dJVEhfVzNDX1BST1BBR0FUSU9OEAEieAoYQ29sbGVjdG9yRW5kcG9pbnRWZXJzaW9uEjMKJURFUFJFQ0FURURfQU5EX1VOQVZBSUxBQkxFX0RPX05PVF9VU0UQABoICAGo97SLAgESDQoJSFRUUF9KU09OEAESDgoKSFRUUF9QUk9UTxACEggKBEdSUEMQAzopmsWIHiQKImVudm95LmNvbmZpZy50cmFjZS52Mi5aaXBraW5Db25maWdCsQEKI2lvLmVudm95cHJveHkuZW52b3kuY29uZmlnLnRyYWNlLnYzQgtaaXBraW5Qcm90b1ABWkRnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9jb25maWcvdHJhY2UvdjM7dHJhY2V2M/KY/o8FKRInZW52b3kuZXh0ZW5zaW9ucy50cmFjZXJzLnppcGtpbi52NGFscGhhuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_core_v3_http_service, file_google_protobuf_wrappers, file_envoy_annotations_deprecation, file_udpa_annotations_migrate, file_udpa_annotations_status, file_udpa_annotations_versioning]);
+  fileOf("envoy/config/trace/v3/zipkin.proto");
 
 /**
  * Describes the message envoy.config.trace.v3.ZipkinConfig.

@@ -2,16 +2,14 @@
 // @generated from file envoy/type/http/v3/cookie.proto (package envoy.type.http.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/type/http/v3/cookie.proto.
  */
 export const file_envoy_type_http_v3_cookie = /*@__PURE__*/
-  fileDesc("Ch9lbnZveS90eXBlL2h0dHAvdjMvY29va2llLnByb3RvEhJlbnZveS50eXBlLmh0dHAudjMimAEKBkNvb2tpZRIVCgRuYW1lGAEgASgJQgf6QgRyAhABEjAKA3R0bBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkII+kIFqgECMgASDAoEcGF0aBgDIAEoCRI3CgphdHRyaWJ1dGVzGAQgAygLMiMuZW52b3kudHlwZS5odHRwLnYzLkNvb2tpZUF0dHJpYnV0ZSJSCg9Db29raWVBdHRyaWJ1dGUSHwoEbmFtZRgBIAEoCUIR+kIOcgwQASiAgAHIAQDAAQESHgoFdmFsdWUYAiABKAlCD/pCDHIKKICAAcgBAMABAkJ7CiBpby5lbnZveXByb3h5LmVudm95LnR5cGUuaHR0cC52M0ILQ29va2llUHJvdG9QAVpAZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS9odHRwL3YzO2h0dHB2M7qAyNEGAhACYgZwcm90bzM", [file_google_protobuf_duration, file_udpa_annotations_status, file_validate_validate]);
+  fileOf("envoy/type/http/v3/cookie.proto");
 
 /**
  * Describes the message envoy.type.http.v3.Cookie.

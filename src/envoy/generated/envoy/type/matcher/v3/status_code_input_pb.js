@@ -2,14 +2,14 @@
 // @generated from file envoy/type/matcher/v3/status_code_input.proto (package envoy.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_udpa_annotations_status } from "../../../../udpa/annotations/status_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/type/matcher/v3/status_code_input.proto.
  */
 export const file_envoy_type_matcher_v3_status_code_input = /*@__PURE__*/
-  fileDesc("Ci1lbnZveS90eXBlL21hdGNoZXIvdjMvc3RhdHVzX2NvZGVfaW5wdXQucHJvdG8SFWVudm95LnR5cGUubWF0Y2hlci52MyIiCiBIdHRwUmVzcG9uc2VTdGF0dXNDb2RlTWF0Y2hJbnB1dCInCiVIdHRwUmVzcG9uc2VTdGF0dXNDb2RlQ2xhc3NNYXRjaElucHV0IiIKIEh0dHBSZXNwb25zZUxvY2FsUmVwbHlNYXRjaElucHV0Qo0BCiNpby5lbnZveXByb3h5LmVudm95LnR5cGUubWF0Y2hlci52M0IUU3RhdHVzQ29kZUlucHV0UHJvdG9QAVpGZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvdHlwZS9tYXRjaGVyL3YzO21hdGNoZXJ2M7qAyNEGAhACYgZwcm90bzM", [file_udpa_annotations_status]);
+  fileOf("envoy/type/matcher/v3/status_code_input.proto");
 
 /**
  * Describes the message envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput.

@@ -2,14 +2,14 @@
 // @generated from file google/api/expr/v1alpha1/value.proto (package google.api.expr.v1alpha1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_any, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file google/api/expr/v1alpha1/value.proto.
  */
 export const file_google_api_expr_v1alpha1_value = /*@__PURE__*/
-  fileDesc("CiRnb29nbGUvYXBpL2V4cHIvdjFhbHBoYTEvdmFsdWUucHJvdG8SGGdvb2dsZS5hcGkuZXhwci52MWFscGhhMSLAAwoFVmFsdWUSMAoKbnVsbF92YWx1ZRgBIAEoDjIaLmdvb2dsZS5wcm90b2J1Zi5OdWxsVmFsdWVIABIUCgpib29sX3ZhbHVlGAIgASgISAASFQoLaW50NjRfdmFsdWUYAyABKANIABIWCgx1aW50NjRfdmFsdWUYBCABKARIABIWCgxkb3VibGVfdmFsdWUYBSABKAFIABIWCgxzdHJpbmdfdmFsdWUYBiABKAlIABIVCgtieXRlc192YWx1ZRgHIAEoDEgAEjkKCmVudW1fdmFsdWUYCSABKAsyIy5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuRW51bVZhbHVlSAASLAoMb2JqZWN0X3ZhbHVlGAogASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAEjcKCW1hcF92YWx1ZRgLIAEoCzIiLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5NYXBWYWx1ZUgAEjkKCmxpc3RfdmFsdWUYDCABKAsyIy5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuTGlzdFZhbHVlSAASFAoKdHlwZV92YWx1ZRgPIAEoCUgAQgYKBGtpbmQiKAoJRW51bVZhbHVlEgwKBHR5cGUYASABKAkSDQoFdmFsdWUYAiABKAUiPAoJTGlzdFZhbHVlEi8KBnZhbHVlcxgBIAMoCzIfLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5WYWx1ZSKsAQoITWFwVmFsdWUSOQoHZW50cmllcxgBIAMoCzIoLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMS5NYXBWYWx1ZS5FbnRyeRplCgVFbnRyeRIsCgNrZXkYASABKAsyHy5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuVmFsdWUSLgoFdmFsdWUYAiABKAsyHy5nb29nbGUuYXBpLmV4cHIudjFhbHBoYTEuVmFsdWVCagocY29tLmdvb2dsZS5hcGkuZXhwci52MWFscGhhMUIKVmFsdWVQcm90b1ABWjxnb29nbGUuZ29sYW5nLm9yZy9nZW5wcm90by9nb29nbGVhcGlzL2FwaS9leHByL3YxYWxwaGExO2V4cHJiBnByb3RvMw", [file_google_protobuf_any, file_google_protobuf_struct]);
+  fileOf("google/api/expr/v1alpha1/value.proto");
 
 /**
  * Describes the message google.api.expr.v1alpha1.Value.

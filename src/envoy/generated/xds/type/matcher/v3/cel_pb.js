@@ -2,15 +2,14 @@
 // @generated from file xds/type/matcher/v3/cel.proto (package xds.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_type_v3_cel } from "../../v3/cel_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/type/matcher/v3/cel.proto.
  */
 export const file_xds_type_matcher_v3_cel = /*@__PURE__*/
-  fileDesc("Ch14ZHMvdHlwZS9tYXRjaGVyL3YzL2NlbC5wcm90bxITeGRzLnR5cGUubWF0Y2hlci52MyJbCgpDZWxNYXRjaGVyEjgKCmV4cHJfbWF0Y2gYASABKAsyGi54ZHMudHlwZS52My5DZWxFeHByZXNzaW9uQgj6QgWKAQIQARITCgtkZXNjcmlwdGlvbhgCIAEoCUJYCh5jb20uZ2l0aHViLnhkcy50eXBlLm1hdGNoZXIudjNCCENlbFByb3RvUAFaKmdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL3R5cGUvbWF0Y2hlci92M2IGcHJvdG8z", [file_xds_type_v3_cel, file_validate_validate]);
+  fileOf("xds/type/matcher/v3/cel.proto");
 
 /**
  * Describes the message xds.type.matcher.v3.CelMatcher.

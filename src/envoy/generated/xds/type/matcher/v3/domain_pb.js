@@ -2,16 +2,14 @@
 // @generated from file xds/type/matcher/v3/domain.proto (package xds.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_annotations_v3_status } from "../../../annotations/v3/status_pb.js";
-import { file_xds_type_matcher_v3_matcher } from "./matcher_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/type/matcher/v3/domain.proto.
  */
 export const file_xds_type_matcher_v3_domain = /*@__PURE__*/
-  fileDesc("CiB4ZHMvdHlwZS9tYXRjaGVyL3YzL2RvbWFpbi5wcm90bxITeGRzLnR5cGUubWF0Y2hlci52MyLGAQoRU2VydmVyTmFtZU1hdGNoZXISTQoPZG9tYWluX21hdGNoZXJzGAEgAygLMjQueGRzLnR5cGUubWF0Y2hlci52My5TZXJ2ZXJOYW1lTWF0Y2hlci5Eb21haW5NYXRjaGVyGmIKDURvbWFpbk1hdGNoZXISGQoHZG9tYWlucxgBIAMoCUII+kIFkgECCAESNgoIb25fbWF0Y2gYAiABKAsyJC54ZHMudHlwZS5tYXRjaGVyLnYzLk1hdGNoZXIuT25NYXRjaEJuCh5jb20uZ2l0aHViLnhkcy50eXBlLm1hdGNoZXIudjNCFlNlcnZlck5hbWVNYXRjaGVyUHJvdG9QAVoqZ2l0aHViLmNvbS9jbmNmL3hkcy9nby94ZHMvdHlwZS9tYXRjaGVyL3Yz0sak4QYCCAFiBnByb3RvMw", [file_xds_annotations_v3_status, file_xds_type_matcher_v3_matcher, file_validate_validate]);
+  fileOf("xds/type/matcher/v3/domain.proto");
 
 /**
  * Describes the message xds.type.matcher.v3.ServerNameMatcher.

@@ -2,16 +2,14 @@
 // @generated from file xds/type/matcher/v3/range.proto (package xds.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_type_v3_range } from "../../v3/range_pb.js";
-import { file_xds_type_matcher_v3_matcher } from "./matcher_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/type/matcher/v3/range.proto.
  */
 export const file_xds_type_matcher_v3_range = /*@__PURE__*/
-  fileDesc("Ch94ZHMvdHlwZS9tYXRjaGVyL3YzL3JhbmdlLnByb3RvEhN4ZHMudHlwZS5tYXRjaGVyLnYzItsBChFJbnQ2NFJhbmdlTWF0Y2hlchJLCg5yYW5nZV9tYXRjaGVycxgBIAMoCzIzLnhkcy50eXBlLm1hdGNoZXIudjMuSW50NjRSYW5nZU1hdGNoZXIuUmFuZ2VNYXRjaGVyGnkKDFJhbmdlTWF0Y2hlchIxCgZyYW5nZXMYASADKAsyFy54ZHMudHlwZS52My5JbnQ2NFJhbmdlQgj6QgWSAQIIARI2Cghvbl9tYXRjaBgCIAEoCzIkLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlci5Pbk1hdGNoItsBChFJbnQzMlJhbmdlTWF0Y2hlchJLCg5yYW5nZV9tYXRjaGVycxgBIAMoCzIzLnhkcy50eXBlLm1hdGNoZXIudjMuSW50MzJSYW5nZU1hdGNoZXIuUmFuZ2VNYXRjaGVyGnkKDFJhbmdlTWF0Y2hlchIxCgZyYW5nZXMYASADKAsyFy54ZHMudHlwZS52My5JbnQzMlJhbmdlQgj6QgWSAQIIARI2Cghvbl9tYXRjaBgCIAEoCzIkLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlci5Pbk1hdGNoIt4BChJEb3VibGVSYW5nZU1hdGNoZXISTAoOcmFuZ2VfbWF0Y2hlcnMYASADKAsyNC54ZHMudHlwZS5tYXRjaGVyLnYzLkRvdWJsZVJhbmdlTWF0Y2hlci5SYW5nZU1hdGNoZXIaegoMUmFuZ2VNYXRjaGVyEjIKBnJhbmdlcxgBIAMoCzIYLnhkcy50eXBlLnYzLkRvdWJsZVJhbmdlQgj6QgWSAQIIARI2Cghvbl9tYXRjaBgCIAEoCzIkLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlci5Pbk1hdGNoQloKHmNvbS5naXRodWIueGRzLnR5cGUubWF0Y2hlci52M0IKUmFuZ2VQcm90b1ABWipnaXRodWIuY29tL2NuY2YveGRzL2dvL3hkcy90eXBlL21hdGNoZXIvdjNiBnByb3RvMw", [file_xds_type_v3_range, file_xds_type_matcher_v3_matcher, file_validate_validate]);
+  fileOf("xds/type/matcher/v3/range.proto");
 
 /**
  * Describes the message xds.type.matcher.v3.Int64RangeMatcher.

@@ -2,16 +2,14 @@
 // @generated from file xds/type/matcher/v3/string.proto (package xds.type.matcher.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_xds_core_v3_extension } from "../../../core/v3/extension_pb.js";
-import { file_xds_type_matcher_v3_regex } from "./regex_pb.js";
-import { file_validate_validate } from "../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file xds/type/matcher/v3/string.proto.
  */
 export const file_xds_type_matcher_v3_string = /*@__PURE__*/
-  fileDesc("CiB4ZHMvdHlwZS9tYXRjaGVyL3YzL3N0cmluZy5wcm90bxITeGRzLnR5cGUubWF0Y2hlci52MyKWAgoNU3RyaW5nTWF0Y2hlchIPCgVleGFjdBgBIAEoCUgAEhkKBnByZWZpeBgCIAEoCUIH+kIEcgIQAUgAEhkKBnN1ZmZpeBgDIAEoCUIH+kIEcgIQAUgAEkEKCnNhZmVfcmVnZXgYBSABKAsyIS54ZHMudHlwZS5tYXRjaGVyLnYzLlJlZ2V4TWF0Y2hlckII+kIFigECEAFIABIbCghjb250YWlucxgHIAEoCUIH+kIEcgIQAUgAEjMKBmN1c3RvbRgIIAEoCzIhLnhkcy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnSAASEwoLaWdub3JlX2Nhc2UYBiABKAhCFAoNbWF0Y2hfcGF0dGVybhID+EIBIlMKEUxpc3RTdHJpbmdNYXRjaGVyEj4KCHBhdHRlcm5zGAEgAygLMiIueGRzLnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyQgj6QgWSAQIIAUJbCh5jb20uZ2l0aHViLnhkcy50eXBlLm1hdGNoZXIudjNCC1N0cmluZ1Byb3RvUAFaKmdpdGh1Yi5jb20vY25jZi94ZHMvZ28veGRzL3R5cGUvbWF0Y2hlci92M2IGcHJvdG8z", [file_xds_core_v3_extension, file_xds_type_matcher_v3_regex, file_validate_validate]);
+  fileOf("xds/type/matcher/v3/string.proto");
 
 /**
  * Describes the message xds.type.matcher.v3.StringMatcher.

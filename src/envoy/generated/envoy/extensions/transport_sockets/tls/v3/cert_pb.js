@@ -2,14 +2,11 @@
 // @generated from file envoy/extensions/transport_sockets/tls/v3/cert.proto (package envoy.extensions.transport_sockets.tls.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_envoy_extensions_transport_sockets_tls_v3_common } from "./common_pb.js";
-import { file_envoy_extensions_transport_sockets_tls_v3_secret } from "./secret_pb.js";
-import { file_envoy_extensions_transport_sockets_tls_v3_tls } from "./tls_pb.js";
+import { fileOf } from "../../../../../descriptors.js";
 
 /**
  * Describes the file envoy/extensions/transport_sockets/tls/v3/cert.proto.
  */
 export const file_envoy_extensions_transport_sockets_tls_v3_cert = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My9jZXJ0LnByb3RvEillbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52M0KeAQo3aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52M0IJQ2VydFByb3RvUAFaVmdpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvdHJhbnNwb3J0X3NvY2tldHMvdGxzL3YzO3Rsc3YzUABQAVACYgZwcm90bzM", [file_envoy_extensions_transport_sockets_tls_v3_common, file_envoy_extensions_transport_sockets_tls_v3_secret, file_envoy_extensions_transport_sockets_tls_v3_tls]);
+  fileOf("envoy/extensions/transport_sockets/tls/v3/cert.proto");
 

@@ -2,20 +2,14 @@
 // @generated from file envoy/extensions/transport_sockets/tls/v3/secret.proto (package envoy.extensions.transport_sockets.tls.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.js";
-import { file_envoy_config_core_v3_config_source } from "../../../../config/core/v3/config_source_pb.js";
-import { file_envoy_extensions_transport_sockets_tls_v3_common } from "./common_pb.js";
-import { file_udpa_annotations_sensitive } from "../../../../../udpa/annotations/sensitive_pb.js";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.js";
-import { file_udpa_annotations_versioning } from "../../../../../udpa/annotations/versioning_pb.js";
-import { file_validate_validate } from "../../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/extensions/transport_sockets/tls/v3/secret.proto.
  */
 export const file_envoy_extensions_transport_sockets_tls_v3_secret = /*@__PURE__*/
-  fileDesc("CjZlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My9zZWNyZXQucHJvdG8SKWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzIqMCCg1HZW5lcmljU2VjcmV0EjgKBnNlY3JldBgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCBri3i6QCARJeCgdzZWNyZXRzGAIgAygLMkUuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuR2VuZXJpY1NlY3JldC5TZWNyZXRzRW50cnlCBri3i6QCARpQCgxTZWNyZXRzRW50cnkSCwoDa2V5GAEgASgJEi8KBXZhbHVlGAIgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZToCOAE6JprFiB4hCh9lbnZveS5hcGkudjIuYXV0aC5HZW5lcmljU2VjcmV0IooBCg9TZHNTZWNyZXRDb25maWcSFQoEbmFtZRgBIAEoCUIH+kIEcgIQARI2CgpzZHNfY29uZmlnGAIgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlOiiaxYgeIwohZW52b3kuYXBpLnYyLmF1dGguU2RzU2VjcmV0Q29uZmlnIrADCgZTZWNyZXQSDAoEbmFtZRgBIAEoCRJUCg90bHNfY2VydGlmaWNhdGUYAiABKAsyOS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5UbHNDZXJ0aWZpY2F0ZUgAEl4KE3Nlc3Npb25fdGlja2V0X2tleXMYAyABKAsyPy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5UbHNTZXNzaW9uVGlja2V0S2V5c0gAEmUKEnZhbGlkYXRpb25fY29udGV4dBgEIAEoCzJHLmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLkNlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHRIABJSCg5nZW5lcmljX3NlY3JldBgFIAEoCzI4LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLkdlbmVyaWNTZWNyZXRIADofmsWIHhoKGGVudm95LmFwaS52Mi5hdXRoLlNlY3JldEIGCgR0eXBlQqgBCjdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzQgtTZWNyZXRQcm90b1ABWlZnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92Mzt0bHN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_extensions_transport_sockets_tls_v3_common, file_udpa_annotations_sensitive, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileOf("envoy/extensions/transport_sockets/tls/v3/secret.proto");
 
 /**
  * Describes the message envoy.extensions.transport_sockets.tls.v3.GenericSecret.

@@ -2,16 +2,14 @@
 // @generated from file envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto (package envoy.extensions.transport_sockets.tls.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.js";
-import { file_udpa_annotations_status } from "../../../../../udpa/annotations/status_pb.js";
-import { file_validate_validate } from "../../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto.
  */
 export const file_envoy_extensions_transport_sockets_tls_v3_tls_spiffe_validator_config = /*@__PURE__*/
-  fileDesc("CktlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My90bHNfc3BpZmZlX3ZhbGlkYXRvcl9jb25maWcucHJvdG8SKWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzIsQCChlTUElGRkVDZXJ0VmFsaWRhdG9yQ29uZmlnEnEKDXRydXN0X2RvbWFpbnMYASADKAsyUC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5TUElGRkVDZXJ0VmFsaWRhdG9yQ29uZmlnLlRydXN0RG9tYWluQgj6QgWSAQIIARI3Cg10cnVzdF9idW5kbGVzGAIgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRp7CgtUcnVzdERvbWFpbhIVCgRuYW1lGAEgASgJQgf6QgRyAhABEjYKDHRydXN0X2J1bmRsZRgCIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USHQoVd29ya2xvYWRfdHJ1c3RfZG9tYWluGAMgASgJQroBCjdpby5lbnZveXByb3h5LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzQh1UbHNTcGlmZmVWYWxpZGF0b3JDb25maWdQcm90b1ABWlZnaXRodWIuY29tL2Vudm95cHJveHkvZ28tY29udHJvbC1wbGFuZS9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92Mzt0bHN2M7qAyNEGAhACYgZwcm90bzM", [file_envoy_config_core_v3_base, file_udpa_annotations_status, file_validate_validate]);
+  fileOf("envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto");
 
 /**
  * Describes the message envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.

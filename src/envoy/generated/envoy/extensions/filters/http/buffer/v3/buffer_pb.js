@@ -2,17 +2,14 @@
 // @generated from file envoy/extensions/filters/http/buffer/v3/buffer.proto (package envoy.extensions.filters.http.buffer.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.js";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.js";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/extensions/filters/http/buffer/v3/buffer.proto.
  */
 export const file_envoy_extensions_filters_http_buffer_v3_buffer = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9idWZmZXIvdjMvYnVmZmVyLnByb3RvEidlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5idWZmZXIudjMihwEKBkJ1ZmZlchJFChFtYXhfcmVxdWVzdF9ieXRlcxgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIM+kIJigECEAEqAiAAOjCaxYgeKwopZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmJ1ZmZlci52Mi5CdWZmZXJKBAgCEAMixQEKDkJ1ZmZlclBlclJvdXRlEhsKCGRpc2FibGVkGAEgASgIQgf6QgRqAggBSAASSwoGYnVmZmVyGAIgASgLMi8uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuYnVmZmVyLnYzLkJ1ZmZlckII+kIFigECEAFIADo4msWIHjMKMWVudm95LmNvbmZpZy5maWx0ZXIuaHR0cC5idWZmZXIudjIuQnVmZmVyUGVyUm91dGVCDwoIb3ZlcnJpZGUSA/hCAUKnAQo1aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5idWZmZXIudjNCC0J1ZmZlclByb3RvUAFaV2dpdGh1Yi5jb20vZW52b3lwcm94eS9nby1jb250cm9sLXBsYW5lL2Vudm95L2V4dGVuc2lvbnMvZmlsdGVycy9odHRwL2J1ZmZlci92MztidWZmZXJ2M7qAyNEGAhACYgZwcm90bzM", [file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileOf("envoy/extensions/filters/http/buffer/v3/buffer.proto");
 
 /**
  * Describes the message envoy.extensions.filters.http.buffer.v3.Buffer.

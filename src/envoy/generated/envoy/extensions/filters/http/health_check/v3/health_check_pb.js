@@ -2,19 +2,14 @@
 // @generated from file envoy/extensions/filters/http/health_check/v3/health_check.proto (package envoy.extensions.filters.http.health_check.v3, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb.js";
-import { file_envoy_type_v3_percent } from "../../../../../type/v3/percent_pb.js";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import { file_udpa_annotations_status } from "../../../../../../udpa/annotations/status_pb.js";
-import { file_udpa_annotations_versioning } from "../../../../../../udpa/annotations/versioning_pb.js";
-import { file_validate_validate } from "../../../../../../validate/validate_pb.js";
+import { fileOf } from "../../../../../../descriptors.js";
+import { messageDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/extensions/filters/http/health_check/v3/health_check.proto.
  */
 export const file_envoy_extensions_filters_http_health_check_v3_health_check = /*@__PURE__*/
-  fileDesc("CkBlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9oZWFsdGhfY2hlY2svdjMvaGVhbHRoX2NoZWNrLnByb3RvEi1lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5oZWFsdGhfY2hlY2sudjMi3AMKC0hlYWx0aENoZWNrEj8KEXBhc3NfdGhyb3VnaF9tb2RlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUII+kIFigECEAESLQoKY2FjaGVfdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhKFAQofY2x1c3Rlcl9taW5faGVhbHRoeV9wZXJjZW50YWdlcxgEIAMoCzJcLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5odHRwLmhlYWx0aF9jaGVjay52My5IZWFsdGhDaGVjay5DbHVzdGVyTWluSGVhbHRoeVBlcmNlbnRhZ2VzRW50cnkSNQoHaGVhZGVycxgFIAMoCzIkLmVudm95LmNvbmZpZy5yb3V0ZS52My5IZWFkZXJNYXRjaGVyGlsKIUNsdXN0ZXJNaW5IZWFsdGh5UGVyY2VudGFnZXNFbnRyeRILCgNrZXkYASABKAkSJQoFdmFsdWUYAiABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQ6AjgBOjuaxYgeNgo0ZW52b3kuY29uZmlnLmZpbHRlci5odHRwLmhlYWx0aF9jaGVjay52Mi5IZWFsdGhDaGVja0oECAIQA0K+AQo7aW8uZW52b3lwcm94eS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5oZWFsdGhfY2hlY2sudjNCEEhlYWx0aENoZWNrUHJvdG9QAVpjZ2l0aHViLmNvbS9lbnZveXByb3h5L2dvLWNvbnRyb2wtcGxhbmUvZW52b3kvZXh0ZW5zaW9ucy9maWx0ZXJzL2h0dHAvaGVhbHRoX2NoZWNrL3YzO2hlYWx0aF9jaGVja3YzuoDI0QYCEAJiBnByb3RvMw", [file_envoy_config_route_v3_route_components, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_wrappers, file_udpa_annotations_status, file_udpa_annotations_versioning, file_validate_validate]);
+  fileOf("envoy/extensions/filters/http/health_check/v3/health_check.proto");
 
 /**
  * Describes the message envoy.extensions.filters.http.health_check.v3.HealthCheck.
