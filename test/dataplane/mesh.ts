@@ -6,7 +6,7 @@ import type { Mesh } from "../../tools/demo/mesh.ts";
 let started: Promise<Mesh> | undefined;
 
 async function start(): Promise<Mesh> {
-  const mesh = await startMesh(() => {});
+  const mesh = await startMesh(() => {}, { appliesItself: true });
   await mesh.apply("examples/shop.yaml");
   await mesh.apply("test/dataplane/fixture.yaml");
   await mesh.waitDeployments("shop", 90);

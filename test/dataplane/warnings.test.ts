@@ -1,5 +1,6 @@
 /** Warnings by the operator that runs, through its Service and with the caBundle that it keeps. */
 import { afterEach, expect, test } from "vitest";
+import { kinds } from "../../src/api/kinds.ts";
 import { until } from "../../tools/processes.ts";
 import { useMesh } from "./mesh.ts";
 
@@ -13,9 +14,9 @@ afterEach(async () => {
 const policy = (spec: string): string =>
   `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: warned, namespace: shop}\nspec: ${spec}\n`;
 
-/** What kubectl would warn of; nothing is stored. */
-async function warningsOf(spec: string): Promise<string> {
-  const result = await mesh().cluster.kubectl(["apply", "--dry-run=server", "-f", "-"], policy(spec));
+/** What kubectl warns of; nothing is stored unless asked for. */
+async function warningsOf(spec: string, flags: readonly string[] = ["--dry-run=server"]): Promise<string> {
+  const result = await mesh().cluster.kubectl(["apply", ...flags, "-f", "-"], policy(spec));
   if (result.status !== 0) throw new Error(result.stderr);
   return result.stderr;
 }
@@ -25,7 +26,8 @@ test("kubectl apply warns by the mesh as it is: of a workload that becomes close
   const closes = /Warning: No other ALLOW policy applies to the workload of pod shop\/cart-/;
   // The API server goes on without the webhook until it has the caBundle.
   await until("the warning", async () => closes.test(await warningsOf(allow)), { timeout: 30_000 });
-  await mesh().applyAndWait(policy(allow));
+  expect(await warningsOf(allow, [])).toMatch(closes);
+  await mesh().waitProgrammed(kinds.AuthorizationPolicy, "shop", "warned");
   expect(await warningsOf(allow.replace("frontend", "checkout"))).toBe("");
 });
 

@@ -6,7 +6,7 @@ import { version } from "../../src/ops/version.ts";
 import { binary } from "../binaries.ts";
 import { type Cluster, type Image, startCluster } from "../cluster.ts";
 import { until } from "../processes.ts";
-import { Mesh, repository } from "./mesh.ts";
+import { Mesh, type MeshSettings, repository } from "./mesh.ts";
 
 /** The images that install.yaml and examples name, as the local node runs them. */
 async function images(): Promise<ReadonlyMap<string, Image>> {
@@ -26,11 +26,11 @@ async function images(): Promise<ReadonlyMap<string, Image>> {
 }
 
 /** Starts a cluster in the present (outer) namespace and installs the CRDs and the operator; resolves when it is ready. */
-export async function startMesh(log: (line: string) => void): Promise<Mesh> {
+export async function startMesh(log: (line: string) => void, settings: MeshSettings = {}): Promise<Mesh> {
   const directory = mkdtempSync(join(tmpdir(), "heddle-"));
   const cluster: Cluster = await startCluster({ directory, images: await images() });
   log(`control plane and node are up (${directory})`);
-  const mesh = await installHeddle(cluster);
+  const mesh = await installHeddle(cluster, settings);
   log("the operator is ready");
   return mesh;
 }
@@ -45,8 +45,8 @@ function hurried(manifest: string): string {
 }
 
 /** Installs Heddle as a user without Helm would; resolves when the operator is ready. */
-async function installHeddle(cluster: Cluster): Promise<Mesh> {
-  const mesh = new Mesh(cluster);
+async function installHeddle(cluster: Cluster, settings: MeshSettings): Promise<Mesh> {
+  const mesh = new Mesh(cluster, settings);
   await mesh.apply(hurried(readFileSync(join(repository, "install.yaml"), "utf8")));
   const crds = ["trafficsplits", "authorizationpolicies", "meshtls"].map((plural) => `${plural}.heddle.dev`);
   // Before the API server has looked at a definition it has no conditions, and kubectl then does not wait but fails.

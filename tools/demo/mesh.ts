@@ -8,6 +8,7 @@ import { parseAllDocuments } from "yaml";
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import { isApiError } from "../../src/kube/error.ts";
+import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import type { Cluster, ClusterAccess, Running } from "../cluster.ts";
 import type { CallReport, CallSettings } from "./app.ts";
 import { type Callers, createCallers } from "./callers.ts";
@@ -44,15 +45,26 @@ export interface StatusView {
 
 type OwnKind = "TrafficSplit" | "AuthorizationPolicy" | "MeshTLS";
 
+/** How a {@link Mesh} writes. */
+export interface MeshSettings {
+  /**
+   * Whether objects of ours are applied without kubectl, as kubectl would on the server's side. A run of it costs more
+   * than all that follows from what it applies.
+   */
+  readonly appliesItself?: boolean;
+}
+
 /** Applies, waits and calls. Most of it needs no more of its cluster than what any user has. */
 export class Mesh<Access extends ClusterAccess = Cluster> {
   readonly cluster: Access;
+  readonly #settings: MeshSettings;
   readonly #client: KubeClient;
   readonly #callers: Callers;
   #settled = 0;
 
-  constructor(cluster: Access) {
+  constructor(cluster: Access, settings: MeshSettings = {}) {
     this.cluster = cluster;
+    this.#settings = settings;
     this.#client = createKubeClient({ kubeconfig: cluster.kubeconfig });
     this.#callers = createCallers(cluster);
   }
@@ -71,7 +83,16 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
   /** `kubectl apply -f` of a file of the repository, or of YAML text. Throws kubectl's message. */
   async apply(fileOrText: string): Promise<void> {
     const text = fileOrText.includes("\n") ? fileOrText : readFileSync(join(repository, fileOrText), "utf8");
-    await this.#kubectl(["apply", "-f", "-"], text);
+    const objects = parseAllDocuments(text)
+      .map((document) => document.toJS() as (ObjectToWrite & { kind: string }) | null)
+      .filter((object) => object !== null);
+    const own = objects.flatMap((object) => {
+      const kind = ownKind(object.kind);
+      return kind === undefined ? [] : [{ kind, object }];
+    });
+    if (this.#settings.appliesItself === true && own.length === objects.length)
+      for (const { kind, object } of own) await this.#client.apply(kind, object, { fieldManager: "user" });
+    else await this.#kubectl(["apply", "-f", "-"], text);
   }
 
   /** `kubectl delete`, and waits until it is gone. */
@@ -247,8 +268,11 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
 }
 
 /** A kind of Heddle's by its full name, such as `trafficsplits.heddle.dev`: asked for without starting kubectl. */
+/** By its kind, or by the name that kubectl is given. */
 const ownKind = (name: string): Kind | undefined =>
-  [kinds.TrafficSplit, kinds.AuthorizationPolicy, kinds.MeshTLS].find(({ plural }) => `${plural}.heddle.dev` === name);
+  [kinds.TrafficSplit, kinds.AuthorizationPolicy, kinds.MeshTLS].find(({ kind, plural }) =>
+    [kind, `${plural}.heddle.dev`].includes(name),
+  );
 
 /** A condition of an object; undefined where it has none of that type. */
 export const conditionOf = (object: StatusView | undefined, type: string) =>
