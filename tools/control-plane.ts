@@ -44,6 +44,8 @@ export interface ControlPlane {
   /** Certificate of the API server's authority, PEM. */
   readonly authority: string;
   readonly serviceCIDR: string;
+  /** Where etcd answers, on loopback and to everybody. */
+  readonly etcdUrl: string;
   /** Ends the API server at once, as a crash would, and starts it again on the same port with the same data. */
   restart(): Promise<void>;
   /** Ends every process. The directory stays. */
@@ -110,7 +112,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       running.splice(running.indexOf(apiServer), 1);
       apiServer = await startApiServer();
     };
-    return { url, port, kubeconfig, adminToken, authority: certificates.authority, serviceCIDR, restart, stop };
+    const { authority } = certificates;
+    return { url, port, kubeconfig, adminToken, authority, serviceCIDR, etcdUrl, restart, stop };
   } catch (error) {
     await stop();
     throw error;

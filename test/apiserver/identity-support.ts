@@ -10,8 +10,7 @@ import type { Secret } from "../../src/api/kubernetes.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
-import type { ControlPlane } from "../../tools/control-plane.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { type BorrowedApiServer, borrowApiServer } from "../support/api-server.ts";
 import {
   createInjectedPod,
   installDefinitions,
@@ -26,7 +25,7 @@ export const root = "heddle-system";
 
 /** What cases work with. */
 export interface IdentityWorld {
-  readonly server: ControlPlane;
+  readonly server: BorrowedApiServer;
   readonly client: KubeClient;
   /** The certificate that the webhook, or the ADS server, serves; undefined while none listens. */
   served(by: "webhook" | "xds"): Promise<PeerCertificate | undefined>;
@@ -56,7 +55,7 @@ export const eventually = <T>(read: () => Promise<T>) =>
 
 /** Starts an API server with our CRDs and both namespaces; `flags` are the operator's. No operator runs yet. */
 export async function startIdentityWorld(flags: Readonly<Record<string, string>> = {}): Promise<IdentityWorld> {
-  const server = await startApiServer();
+  const server = await borrowApiServer();
   const client = createKubeClient({ kubeconfig: server.kubeconfig });
   await installDefinitions(client);
   await client.create(kinds.Namespace, { metadata: { name: root } });

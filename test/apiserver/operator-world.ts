@@ -1,5 +1,5 @@
 /** A real API server with the CRDs, and replicas of the operator as processes: what tests of the operator share. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,9 +10,8 @@ import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import { isApiError } from "../../src/kube/error.ts";
 import type { KubernetesEvent } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
-import type { ControlPlane } from "../../tools/control-plane.ts";
 import { until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { type BorrowedApiServer, borrowApiServer } from "../support/api-server.ts";
 import {
   createInjectedPod,
   installDefinitions,
@@ -35,9 +34,9 @@ export interface Replica {
   readonly stop: () => Promise<void>;
 }
 
-/** An API server of a test file's own, about 5 s to start. */
+/** An API server that a test file has to itself. */
 export interface OperatorWorld {
-  readonly server: ControlPlane;
+  readonly server: BorrowedApiServer;
   readonly client: KubeClient;
   /** Starts a replica and waits until it is ready. The same name means the same ports, as after a restart. */
   readonly startReplica: (name?: string) => Promise<Replica>;
@@ -73,12 +72,9 @@ export interface AuditedWrite {
 /** Starts the API server and serves the CRDs; no operator runs yet. */
 export async function startOperatorWorld(): Promise<OperatorWorld> {
   const logs = mkdtempSync(join(tmpdir(), "heddle-test-operator-"));
-  const auditLog = join(logs, "audit.jsonl");
-  const auditPolicy = join(logs, "audit.yaml");
-  writeFileSync(auditPolicy, auditOfWrites);
-  const server = await startApiServer({
-    apiServerFlags: [`--audit-policy-file=${auditPolicy}`, `--audit-log-path=${auditLog}`],
-  });
+  const server = await borrowApiServer();
+  const { auditLog } = server;
+  const auditedBefore = statSync(auditLog, { throwIfNoEntry: false })?.size ?? 0;
   const client = createKubeClient({ kubeconfig: server.kubeconfig });
   const replicas = new Set<Replica>();
   const portsOf = new Map<string, OperatorPorts>();
@@ -131,7 +127,7 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
       );
     },
     writes: () => countWrites(server),
-    writesOf: (name) => readWrites(auditLog, `(${name})`),
+    writesOf: (name) => readWrites(auditLog, auditedBefore, `(${name})`),
     leader: async () => {
       const lease = await client.get(kinds.Lease, { namespace: "heddle-system", name: "heddle" });
       return lease.spec?.holderIdentity ?? "";
@@ -145,17 +141,9 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
   };
 }
 
-const auditOfWrites = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- {level: Metadata, verbs: [create, update, patch, delete, deletecollection]}
-- {level: None}
-`;
-
-/** The entries of an audit log whose user agent ends so. A request is in it before it is answered. */
-function readWrites(file: string, userAgent: string): readonly AuditedWrite[] {
-  const lines = readFileSync(file, "utf8").split("\n");
+/** The entries of an audit log from there on whose user agent ends so. A request is in it before it is answered. */
+function readWrites(file: string, start: number, userAgent: string): readonly AuditedWrite[] {
+  const lines = readFileSync(file).subarray(start).toString().split("\n");
   return lines
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line))
@@ -164,7 +152,7 @@ function readWrites(file: string, userAgent: string): readonly AuditedWrite[] {
 }
 
 /** Kubernetes' own count of requests (`apiserver_request_total`). */
-async function countWrites({ url, authority, adminToken }: ControlPlane): Promise<ReadonlyMap<string, number>> {
+async function countWrites({ url, authority, adminToken }: BorrowedApiServer): Promise<ReadonlyMap<string, number>> {
   const text = await new Promise<string>((resolve, reject) => {
     const headers = { authorization: `Bearer ${adminToken}` };
     const call = request(`${url}/metrics`, { ca: authority, headers, agent: false }, (response) => {

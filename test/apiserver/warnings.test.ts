@@ -10,14 +10,13 @@ import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { compile } from "../../src/reconcilers/compile.ts";
 import type { AdmissionHandler } from "../../src/webhook/handler.ts";
 import { createWarningsHandlers } from "../../src/webhook/warn.ts";
-import type { ControlPlane } from "../../tools/control-plane.ts";
 import { kubectlOf } from "../../tools/kubectl.ts";
 import { until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { type BorrowedApiServer, borrowApiServer } from "../support/api-server.ts";
 import { clusterOf, pod, service, testSettings } from "../support/objects.ts";
 import { serveWebhook, shippedConfiguration } from "./webhook-support.ts";
 
-let server: ControlPlane;
+let server: BorrowedApiServer;
 let client: KubeClient;
 let webhook: Awaited<ReturnType<typeof serveWebhook>>;
 /** What the webhook does when it is asked, and how often it was. */
@@ -37,7 +36,7 @@ const apply = (...args: Parameters<typeof policy>) => kubectl(["apply", "-f", "-
 const warningsOf = (stderr: string) => stderr.split("\n").filter((line) => line.startsWith("Warning: "));
 
 beforeAll(async () => {
-  server = await startApiServer();
+  server = await borrowApiServer();
   client = createKubeClient({ kubeconfig: server.kubeconfig });
   const definition = readFileSync(resolve(import.meta.dirname, "../../crds/authorizationpolicies.yaml"), "utf8");
   await client.apply(kinds.CustomResourceDefinition, parse(definition) as KubernetesObject);

@@ -1,10 +1,11 @@
-/** A real API server for tests: one that the run shares, or one of a test's own. */
+/** A real API server for tests: one that the run shares, one that is borrowed, or one of a test's own. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
 import { binary } from "../../tools/binaries.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../tools/control-plane.ts";
+import { askPool, type LentApiServer } from "./api-server-pool.ts";
 
 /** How to reach an API server with all rights. */
 export type ApiServer = Pick<ControlPlane, "url" | "kubeconfig" | "adminToken" | "authority">;
@@ -13,6 +14,8 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** The run's shared API server, started by `global-setup-api-server.ts`. */
     apiServer: ApiServer;
+    /** Socket of the pool of API servers that test files borrow. */
+    apiServers: string;
     /** Path of the operator as one file, bundled there. */
     operator: string;
   }
@@ -30,9 +33,28 @@ export function apiServer(): ApiServer {
 /** Path of the operator as one file, made from the sources of now. */
 export const operatorProgram = (): string => inject("operator");
 
+/** An API server that a test file has to itself until it gives it back. */
+export interface BorrowedApiServer extends LentApiServer {
+  /** See {@link ControlPlane.restart}. */
+  restart(): Promise<void>;
+  /** Gives it back: all that was stored is gone. */
+  stop(): Promise<void>;
+}
+
+/** Borrows an API server: without controllers, and empty but for definitions of ours that others have left there. */
+export async function borrowApiServer(): Promise<BorrowedApiServer> {
+  const socket = inject("apiServers");
+  const lent = await askPool<LentApiServer>(socket, "lend");
+  return {
+    ...lent,
+    restart: () => askPool(socket, "restart", lent.id),
+    stop: () => askPool(socket, "return", lent.id),
+  };
+}
+
 /**
- * An API server of the caller's own, about 3 s to start: for tests that restart it or need controllers. `stop` also
- * removes its files.
+ * An API server of the caller's own, about 3 s to start: for tests that need controllers or flags. `stop` also removes
+ * its files.
  */
 export async function startApiServer(
   options: Omit<ControlPlaneOptions, "directory" | "binaries"> & { readonly controllers?: boolean } = {},
