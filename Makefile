@@ -29,6 +29,9 @@ e2e-gitops: build ## Argo CD and Flux deliver Heddle in a kind cluster; KEEP=1 l
 bench: root setup build ## How long a change takes to reach the sidecars of the demo's mesh
 	@$(OUTER) node bench/propagation.ts $(ROUNDS)
 
+bench-admission: node_modules ## How long the webhook takes to answer, while nothing and while large clusters are compiled
+	@$(RUN) node bench/admission.ts $(SECONDS)
+
 bench-kind: build ## What Heddle costs on a kind cluster: changes, new pods, memory, latency, CPU
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts --suite=bench $(ROUNDS)
 
@@ -67,4 +70,4 @@ node_modules: package.json package-lock.json
 root:
 	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
 
-.PHONY: help demo test e2e e2e-gitops bench bench-kind check format golden generate build setup clean root
+.PHONY: help demo test e2e e2e-gitops bench bench-admission bench-kind check format golden generate build setup clean root
