@@ -20,6 +20,10 @@ demo: root setup build ## Every scene on a mesh of this one machine; KEEP=1 leav
 test: root setup build ## All tests but those that need kind
 	@$(RUN) node tools/test.ts $(VITEST)
 
+# Those of the tests that read HEDDLE_SOAK, with all runs and real minutes.
+soak: root setup build ## The long tests in full: every fault, in real minutes
+	@HEDDLE_SOAK=1 $(RUN) node tools/test.ts $$(grep -rl --include='*.test.ts' HEDDLE_SOAK test) $(VITEST)
+
 e2e: build ## Tests on a real kubelet in a kind cluster; KEEP=1 leaves it running
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts $(VITEST)
 
@@ -70,4 +74,4 @@ node_modules: package.json package-lock.json
 root:
 	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
 
-.PHONY: help demo test e2e e2e-gitops bench bench-admission bench-kind check format golden generate build setup clean root
+.PHONY: help demo test soak e2e e2e-gitops bench bench-admission bench-kind check format golden generate build setup clean root

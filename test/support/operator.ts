@@ -7,6 +7,7 @@ import type { KubernetesObject } from "../../src/api/kubernetes.ts";
 import type { KubeClient } from "../../src/kube/client.ts";
 import { isApiError } from "../../src/kube/error.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
+import { drainFlag } from "../../src/model/drain.ts";
 import { containers, keys } from "../../src/model/sidecar.ts";
 import { workloadClassId, workloadTraits } from "../../src/model/workload.ts";
 import { type BackgroundProcess, freePorts, startProcess, until } from "../../tools/processes.ts";
@@ -35,40 +36,49 @@ export interface Operator {
   fetch(path: string): Promise<Response>;
 }
 
-/**
- * Starts an operator, which ends without draining unless `flags` say otherwise; resolves once `/readyz` answers with
- * `ready`. Fails when the process ends before, or after a minute.
- */
-export async function startOperator(options: {
+/** How to start an operator. */
+export interface OperatorOptions {
   readonly kubeconfig: string;
   readonly ports: OperatorPorts;
   /** What it writes is added there. */
   readonly logFile: string;
   /** By their names without dashes. */
   readonly flags?: Readonly<Record<string, string>>;
-  readonly ready?: boolean;
-}): Promise<Operator> {
-  const { kubeconfig, ports, logFile, ready = true } = options;
-  const flags = {
+}
+
+/** Starts an operator, which ends without draining unless `flags` say otherwise, and waits for nothing. */
+export function spawnOperator({ kubeconfig, ports, logFile, flags }: OperatorOptions): Operator {
+  const all = {
     kubeconfig,
     "xds-port": ports.xds,
     "webhook-port": ports.webhook,
     "health-port": ports.health,
     "drain-grace": "0s",
-    ...options.flags,
+    ...flags,
   };
-  const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-  const started = startProcess("operator", process.execPath, [operatorProgram(), ...args], { logFile });
-  const ask = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${ports.health}${path}`);
-  const isAsExpected = async () => (await ask("/readyz")).ok === ready;
+  const args = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
+  return {
+    process: startProcess("operator", process.execPath, [operatorProgram(), ...args], { logFile }),
+    output: () => readFileSync(logFile, "utf8"),
+    fetch: (path) => fetch(`http://127.0.0.1:${ports.health}${path}`),
+  };
+}
+
+/**
+ * Starts one, and resolves once `/readyz` answers with `ready`. Fails when the process ends before, or after a minute.
+ */
+export async function startOperator(options: OperatorOptions & { readonly ready?: boolean }): Promise<Operator> {
+  const { ready = true } = options;
+  const operator = spawnOperator(options);
+  const isAsExpected = async () => (await operator.fetch("/readyz")).ok === ready;
   try {
-    const wait = { timeout: 60_000, process: started };
+    const wait = { timeout: 60_000, process: operator.process };
     await until(`the operator to be ${ready ? "ready" : "not ready"}`, isAsExpected, wait);
   } catch (error) {
-    await started.stop();
+    await operator.process.stop();
     throw error;
   }
-  return { process: started, output: () => readFileSync(logFile, "utf8"), fetch: ask };
+  return operator;
 }
 
 /** Our CustomResourceDefinitions, as they are shipped. */
@@ -90,16 +100,21 @@ export interface PodOptions {
   /** Without one, nothing runs the pod yet. */
   readonly address?: string;
   readonly ready?: boolean;
+  /** Of its container; HTTP on 8080 unless said otherwise. */
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  /** How long its sidecar lets connections go on that a change ends; Heddle's default when absent. */
+  readonly drainSeconds?: number;
 }
 
 /** A pod `namespace/name` as the webhook would have left it, and its ServiceAccount. @returns the id of its class */
 export async function createInjectedPod(client: KubeClient, key: string, options: PodOptions = {}): Promise<string> {
   const [namespace = "", name = ""] = key.split("/");
-  const { app = name, address, ready = true } = options;
+  const { app = name, address, ready = true, drainSeconds } = options;
+  const args = drainSeconds === undefined ? {} : { args: [drainFlag, String(drainSeconds)] };
   const spec = {
     serviceAccountName: app,
-    containers: [{ name: "app", image: "app", ports: [{ name: "http", containerPort: 8080 }] }],
-    initContainers: [{ name: containers.proxy, image: "proxy", restartPolicy: "Always" }],
+    containers: [{ name: "app", image: "app", ports: options.ports ?? [{ name: "http", containerPort: 8080 }] }],
+    initContainers: [{ name: containers.proxy, image: "proxy", restartPolicy: "Always", ...args }],
   };
   const labels = { app };
   const classId = workloadClassId(workloadTraits({ metadata: { name, labels }, spec }, namespace));

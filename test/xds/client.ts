@@ -34,6 +34,8 @@ export interface ClientOptions {
   readonly localAddress?: string;
   /** Octets that the server may have on the way. */
   readonly window?: number;
+  /** Told of each response as it comes. */
+  readonly onResponse?: (response: DeltaDiscoveryResponse) => void;
 }
 
 /** A frame of gRPC around a message. */
@@ -94,7 +96,11 @@ export class TestClient {
       this.stream.end();
     });
     this.stream.on("data", (chunk: Buffer) => {
-      for (const message of reader.push(chunk)) this.responses.push(fromBinary(DeltaDiscoveryResponseSchema, message));
+      for (const message of reader.push(chunk)) {
+        const response = fromBinary(DeltaDiscoveryResponseSchema, message);
+        this.responses.push(response);
+        options.onResponse?.(response);
+      }
     });
     this.stream.on("error", (error: Error) => this.errors.push(error));
     this.stream.on("close", () => {
