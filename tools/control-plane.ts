@@ -46,7 +46,9 @@ export interface ControlPlane {
   readonly serviceCIDR: string;
   /** Where etcd answers, on loopback and to everybody. */
   readonly etcdUrl: string;
-  /** Ends the API server at once, as a crash would, and starts it again on the same port with the same data. */
+  /** Ends the API server at once, as a crash would, until {@link ControlPlane.restart}. */
+  halt(): Promise<void>;
+  /** Ends the API server, if that is not done, and starts it again on the same port with the same data. */
   restart(): Promise<void>;
   /** Ends every process. The directory stays. */
   stop(): Promise<void>;
@@ -107,13 +109,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       const logFile = file("kube-controller-manager.log");
       running.push(startProcess("kube-controller-manager", binaries.kubeControllerManager, flags, { logFile }));
     }
-    const restart = async (): Promise<void> => {
+    const halt = async (): Promise<void> => {
       await apiServer.stop();
-      running.splice(running.indexOf(apiServer), 1);
+      if (running.includes(apiServer)) running.splice(running.indexOf(apiServer), 1);
+    };
+    const restart = async (): Promise<void> => {
+      await halt();
       apiServer = await startApiServer();
     };
     const { authority } = certificates;
-    return { url, port, kubeconfig, adminToken, authority, serviceCIDR, etcdUrl, restart, stop };
+    return { url, port, kubeconfig, adminToken, authority, serviceCIDR, etcdUrl, halt, restart, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -97,8 +97,8 @@ export const withToken =
 /** A TCP connection to the server that a test can spoil. */
 export interface Wire {
   readonly port: number;
-  /** Bytes of either side are swallowed from now on, of new connections too; nobody is told. */
-  swallow(): void;
+  /** Bytes are swallowed from now on, of new connections too, and nobody is told: of either side, or of one. */
+  swallow(half?: "requests" | "answers"): void;
   /** Ends every connection and refuses new ones. */
   cut(): void;
   /** New connections work again; old ones stay as they are. */
@@ -109,20 +109,25 @@ export interface Wire {
 /** Opens a wire to a port of this machine. */
 export async function createWire(to: number): Promise<Wire> {
   let mode: "works" | "swallows" | "cut" = "works";
-  const sockets = new Set<Socket>();
+  let swallowed: "requests" | "answers" | undefined;
+  /** By what they bring. */
+  const sockets = new Map<Socket, "requests" | "answers">();
   const deaf = new Set<Socket>();
+  const deafen = (socket: Socket): void => {
+    if (swallowed === undefined || swallowed === sockets.get(socket)) deaf.add(socket);
+  };
   const server = createServer((near) => {
     if (mode === "cut") {
       near.destroy();
       return;
     }
     const far = connect(to, "127.0.0.1");
-    for (const [from, into] of [
-      [near, far],
-      [far, near],
+    for (const [from, into, brings] of [
+      [near, far, "requests"],
+      [far, near, "answers"],
     ] as const) {
-      sockets.add(from);
-      if (mode === "swallows") deaf.add(from);
+      sockets.set(from, brings);
+      if (mode === "swallows") deafen(from);
       from.on("error", () => into.destroy());
       from.on("close", () => {
         sockets.delete(from);
@@ -135,13 +140,14 @@ export async function createWire(to: number): Promise<Wire> {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const end = (): void => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets.keys()) socket.destroy();
   };
   return {
     port: (server.address() as AddressInfo).port,
-    swallow: () => {
+    swallow: (half) => {
       mode = "swallows";
-      for (const socket of sockets) deaf.add(socket);
+      swallowed = half;
+      for (const socket of sockets.keys()) deafen(socket);
     },
     cut: () => {
       mode = "cut";

@@ -25,8 +25,11 @@ import {
 export interface Replica {
   /** Its log so far. */
   readonly output: () => string;
-  /** Where the webhook listens on loopback. */
+  /** Where the webhook, and the ADS server, listen on loopback. */
   readonly webhookPort: number;
+  readonly xdsPort: number;
+  /** Asks its health server. */
+  readonly fetch: (path: string) => Promise<Response>;
   /** Stops it where it is, as a node that hangs would, and lets it go on. */
   readonly freeze: () => void;
   readonly thaw: () => void;
@@ -38,8 +41,11 @@ export interface Replica {
 export interface OperatorWorld {
   readonly server: BorrowedApiServer;
   readonly client: KubeClient;
-  /** Starts a replica and waits until it is ready. The same name means the same ports, as after a restart. */
-  readonly startReplica: (name?: string) => Promise<Replica>;
+  /**
+   * Starts a replica and waits until it is ready. The same name means the same ports, as after a restart. It has all rights
+   * unless it is given another kubeconfig.
+   */
+  readonly startReplica: (name?: string, kubeconfig?: string) => Promise<Replica>;
   /** A pod as the webhook would have left it, with an address and Ready. @returns the id of its class */
   readonly createPod: (key: string, options?: PodOptions) => Promise<string>;
   readonly createNamespace: (name: string) => Promise<void>;
@@ -81,11 +87,11 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
   await installDefinitions(client);
   await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
 
-  const startReplica = async (name = "first"): Promise<Replica> => {
+  const startReplica = async (name = "first", kubeconfig = server.kubeconfig): Promise<Replica> => {
     const ports = portsOf.get(name) ?? (await operatorPorts());
     portsOf.set(name, ports);
     const operator = await startOperator({
-      kubeconfig: server.kubeconfig,
+      kubeconfig,
       ports,
       logFile: join(logs, `${name}-${Date.now()}.log`),
       // The address that records name is that of a Service in front of all replicas.
@@ -95,10 +101,12 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
     const replica: Replica = {
       output: operator.output,
       webhookPort: ports.webhook,
+      xdsPort: ports.xds,
+      fetch: operator.fetch,
       freeze: () => process.kill(pid, "SIGSTOP"),
       thaw: () => process.kill(pid, "SIGCONT"),
       stop: async () => {
-        replicas.delete(replica);
+        if (!replicas.delete(replica)) return;
         replica.thaw();
         await operator.process.stop("SIGTERM");
       },

@@ -58,6 +58,7 @@ export async function startApiServerPool(): Promise<ApiServerPool> {
     if (verb === "lend") return lend();
     const pooled = await all[Number(id)];
     if (pooled === undefined) throw new Error(`no API server ${id} is lent`);
+    if (verb === "halt") return pooled.controlPlane.halt();
     if (verb === "restart") return pooled.controlPlane.restart();
     await empty(pooled);
     idle.push(pooled);
@@ -84,8 +85,12 @@ export async function startApiServerPool(): Promise<ApiServerPool> {
   };
 }
 
-/** Asks a pool: `lend`, or `restart` or `return` with the id of what was lent. */
-export async function askPool<T>(socket: string, what: "lend" | "restart" | "return", id?: number): Promise<T> {
+/** Asks a pool: `lend`, or `halt`, `restart` or `return` with the id of what was lent. */
+export async function askPool<T>(
+  socket: string,
+  what: "lend" | "halt" | "restart" | "return",
+  id?: number,
+): Promise<T> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const call = request({ socketPath: socket, path: `/${what}/${id ?? ""}` }, resolve);
     call.once("error", reject);

@@ -35,6 +35,8 @@ export const operatorProgram = (): string => inject("operator");
 
 /** An API server that a test file has to itself until it gives it back. */
 export interface BorrowedApiServer extends LentApiServer {
+  /** See {@link ControlPlane.halt}. It must run again before it is given back. */
+  halt(): Promise<void>;
   /** See {@link ControlPlane.restart}. */
   restart(): Promise<void>;
   /** Gives it back: all that was stored is gone. */
@@ -47,6 +49,7 @@ export async function borrowApiServer(): Promise<BorrowedApiServer> {
   const lent = await askPool<LentApiServer>(socket, "lend");
   return {
     ...lent,
+    halt: () => askPool(socket, "halt", lent.id),
     restart: () => askPool(socket, "restart", lent.id),
     stop: () => askPool(socket, "return", lent.id),
   };
