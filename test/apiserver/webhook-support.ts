@@ -149,6 +149,13 @@ export async function startAdmission(
       (error: unknown) => String(error).includes("heddle-injected"),
     );
   await until("the policies to be kept", isRefused, { timeout: 60_000 });
+  const another = { spec: { volumes: [{ name: "v", secret: { secretName: "heddle-identity-another" } }] } };
+  const isKept = () =>
+    create("outside", `before-${Date.now()}`, another).then(
+      () => false,
+      (error: unknown) => String(error).includes("heddle-identities"),
+    );
+  await until("identities to be kept", isKept, { timeout: 60_000 });
   for (const [name] of others) {
     const rules = [{ apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"] }];
     const namespaceSelector = { matchExpressions: [{ key: keys.inject, operator: "Exists" }] };

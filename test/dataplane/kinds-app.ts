@@ -171,6 +171,8 @@ function callGrpc({ host, port }: Dial): Promise<string> {
     const headers = {
       ":method": "POST",
       ":path": "/kinds.Echo/Stream",
+      // Node leaves out the brackets of IPv6 (RFC 3986, section 3.2.2), and what is left is no host.
+      ":authority": `${authority(host)}:${port}`,
       "content-type": "application/grpc",
       te: "trailers",
     };
