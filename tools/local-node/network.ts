@@ -46,7 +46,8 @@ export async function prepareNodeNetwork(serviceCIDRs: readonly string[]): Promi
   // What is left to the route of service addresses was not translated; services.ts refuses it.
   await ip([
     `addr replace ${nodeAddress}/32 dev lo`,
-    `addr replace ${nodeAddress6}/128 dev lo`,
+    // Without `nodad` it may not be a source yet when the next line asks for it.
+    `addr replace ${nodeAddress6}/128 dev lo nodad`,
     ...serviceCIDRs.map((range) => `route replace ${range} dev lo src ${gatewayOf(range)}`),
   ]);
 }
