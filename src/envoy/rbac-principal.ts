@@ -49,7 +49,7 @@ const demandsIdentity = ({ principals, namespaces, serviceAccounts }: SourceMatc
  */
 function sourceTerms(source: SourceMatch, action: RBACAction, trustDomain: string): PrincipalJson[] {
   const identity = [
-    ...fieldTerms(logic, source.principals, (value) => principalTerm(value)),
+    ...fieldTerms(logic, source.principals, (value) => principalTerm(value, trustDomain)),
     ...fieldTerms(logic, source.namespaces, (value) => namespaceTerm(value, trustDomain)),
     ...fieldTerms(logic, source.serviceAccounts, ({ namespace, name }) => ({
       authenticated: { principalName: { exact: `spiffe://${trustDomain}/ns/${namespace}/sa/${name}` } },
@@ -66,8 +66,13 @@ function sourceTerms(source: SourceMatch, action: RBACAction, trustDomain: strin
 }
 
 /** A form over `<trust domain>/ns/<namespace>/sa/<serviceaccount>`. */
-function principalTerm(match: StringMatch): PrincipalJson {
-  return isPresence(match) ? authenticated : { authenticated: { principalName: stringMatcher(match, "spiffe://") } };
+function principalTerm(match: StringMatch, trustDomain: string): PrincipalJson {
+  if (isPresence(match)) return authenticated;
+  // Envoy compares the whole name. The end of it that begins in its scheme is the end of no identity.
+  const scheme = "spiffe://";
+  const isInScheme = (from: number) => match.value.startsWith(`${scheme.slice(from)}${trustDomain}/`);
+  if (match.type === "suffix" && [...scheme].some((_, from) => isInScheme(from))) return nothing(logic);
+  return { authenticated: { principalName: stringMatcher(match, scheme) } };
 }
 
 /** A form over the namespace of the peer's identity. */

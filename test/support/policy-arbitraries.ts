@@ -124,9 +124,9 @@ const conditions: fc.Arbitrary<AuthorizationPolicyCondition> = fc.oneof(
       serverNames.map((name) => name.toLowerCase()),
     ),
   },
-  condition("source.ip", blocks),
+  { weight: 2, arbitrary: condition("source.ip", blocks) },
   condition("source.namespace", namespaces),
-  condition("source.principal", principals),
+  { weight: 2, arbitrary: condition("source.principal", principals) },
   condition("source.serviceAccount", serviceAccounts),
   condition("destination.ip", destinationBlocks),
   condition("destination.port", ports),
@@ -306,5 +306,8 @@ export const callTo = (address: string): fc.Arbitrary<Call> =>
       source: from,
       destination: { address, port },
       ...(serverName === undefined || who.speaks === "plaintext" ? {} : { serverName }),
-      ...(isHTTP(port) && who.speaks !== "tls" ? { request } : {}),
+      // Over HTTP/2 there is no request without a host.
+      ...(isHTTP(port) && who.speaks !== "tls"
+        ? { request: port === applicationPorts.http2 && request.host === "" ? { ...request, host: "other" } : request }
+        : {}),
     }));

@@ -57,6 +57,13 @@ describe("identity", () => {
     expect(principalsOf("ALLOW", { principals: { any: [{ type: "suffix", value: "/sa/frontend" }] } })).toEqual([
       { authenticated: { principalName: { suffix: "/sa/frontend" } } },
     ]);
+    // `spiffe://` is no part of what is compared.
+    for (const scheme of ["spiffe://", "//", "/"]) {
+      const value = `${scheme}cluster.local/ns/shop/sa/frontend`;
+      expect(principalsOf("ALLOW", { principals: { any: [{ type: "suffix", value }] } })).toEqual([
+        { notId: { any: true } },
+      ]);
+    }
   });
 
   test("a negated one means authenticated-and-not in ALLOW, and denies the unknown in DENY", () => {
