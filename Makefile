@@ -39,6 +39,9 @@ bench-admission: node_modules ## How long the webhook takes to answer, while not
 bench-kind: build ## What Heddle costs on a kind cluster: changes, new pods, memory, latency, CPU
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts --suite=bench $(ROUNDS)
 
+bench-compile: node_modules ## What a change costs the operator on a mesh of 1,000 services; PODS=10000 for more pods
+	@$(RUN) node --expose-gc bench/compile.ts $(PODS) $(SERVICES)
+
 check: node_modules ## Format, lint, types, import rules, generated code, dead code
 	@$(RUN) biome ci --error-on-warnings .
 	@$(RUN) tsc --noEmit
@@ -74,4 +77,4 @@ node_modules: package.json package-lock.json
 root:
 	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
 
-.PHONY: help demo test soak e2e e2e-gitops bench bench-admission bench-kind check format golden generate build setup clean root
+.PHONY: help demo test soak e2e e2e-gitops bench bench-admission bench-kind bench-compile check format golden generate build setup clean root
