@@ -141,7 +141,7 @@ export function meshObjects(size: MeshSize): readonly KubernetesObject[] {
   return [
     ...upTo(size.namespaces).map((index) => ({
       ...{ apiVersion: "v1", kind: "Namespace" },
-      metadata: { ...metadataOf("", `ns-${index}`), labels: { [keys.inject]: "enabled" } },
+      metadata: { name: `ns-${index}`, uid: `ns-${index}`, resourceVersion: "1", labels: { [keys.inject]: "enabled" } },
     })),
     ...upTo(size.services).flatMap((service) => [
       serviceOf(size, service),

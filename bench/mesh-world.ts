@@ -132,8 +132,10 @@ export function createMeshWorld(): MeshWorld {
       uncounted(() => {
         for (const [pod, target] of next) if (targets.get(pod) !== target) proxies += 1;
         for (const pod of states.keys()) if (!next.has(pod)) states.delete(pod);
-        for (const pod of next.keys()) if (!states.has(pod)) states.set(pod, stateOf(pod));
+        const come = [...next.keys()].filter((pod) => !states.has(pod));
+        for (const pod of come) states.set(pod, stateOf(pod));
         targets = next;
+        if (come.length > 0) controller.acknowledged(new Set(come));
       });
     },
     publisher: {

@@ -182,14 +182,14 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       },
     },
     onFaults: () => mesh.dirty(),
-    onRestoring: () => mesh.acknowledged(),
+    onRestoring: () => mesh.acknowledged(new Set()),
   });
   const publisher = createPublisher({
     ...writer,
     client,
     observed: () => configMapsOf(observed),
     isLeaving: (namespace) => observed("Namespace").get(namespace)?.metadata.deletionTimestamp !== undefined,
-    onRestoring: () => mesh.acknowledged(),
+    onRestoring: () => mesh.acknowledged(new Set()),
   });
   const statusWriter = createStatusWriter({ ...writer, client, observed: (kind) => observed(kind) });
   const mesh = createMeshController({
@@ -212,7 +212,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     identities,
     statusWriter,
   });
-  replicas.onChange(() => mesh.acknowledged());
+  replicas.onChange((pods) => mesh.acknowledged(pods));
   const uninjected = createUninjectedController({
     ...writer,
     observed,

@@ -38,6 +38,8 @@ const objectOf = ({ kind, uid }: ObjectReference): string => `${kind} ${uid}`;
 export function nextDrains(drains: Drains, before: Compilation | undefined, after: Compilation): Drains {
   if (before === undefined) return drains;
   const next = carriedOver(drains, after);
+  const isSame = before.classResources === after.classResources && before.mesh.classOfPod === after.mesh.classOfPod;
+  if (isSame && before.mesh.classes === after.mesh.classes) return next;
   const own = new Map<string, Map<ObjectKey, Due>>();
   const known = new Map<string, readonly string[]>();
   for (const [pod, id] of after.mesh.classOfPod) {

@@ -27,9 +27,10 @@ import type { Logger } from "../ops/logger.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import { type Compilation, type CompileCache, compile, createCompileCache } from "../reconcilers/compile.ts";
 import { isMeshWide, planIdentities } from "../reconcilers/identity.ts";
-import { nextDeadline, objectStatus } from "../reconcilers/programmed.ts";
+import { keyOfReference } from "../reconcilers/objects.ts";
 import { hasLiveListeners, type ModesTaken, modesTaken } from "../reconcilers/proxies.ts";
-import { advanceDrains, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
+import { createStatuses } from "../reconcilers/statuses.ts";
+import { advanceDrains, type Drains, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
 import { createHoldOff } from "./hold-off.ts";
 import type { IdentityController } from "./identity-controller.ts";
 import { knowledgeOf, type Seen } from "./knowledge.ts";
@@ -44,8 +45,8 @@ export type Observed = (kind: KindName) => ReadonlyMap<ObjectKey, KubernetesObje
 export interface MeshController {
   /** Something that a compile reads has changed. */
   dirty(): void;
-  /** A proxy said something. */
-  acknowledged(): void;
+  /** These pods' proxies said something; absent: perhaps all have. */
+  acknowledged(pods?: ReadonlySet<ObjectKey>): void;
   /** What the author of a policy that is about to be stored should know; nothing before the first pass. */
   warningsOf(policy: AuthorizationPolicy): readonly string[];
   /** Passes of compile and serve since start. */
@@ -103,6 +104,9 @@ export function createMeshController(options: {
   /** Of the last compile. */
   let hasTaken: ModesTaken | undefined;
   let drains = noDrains;
+  let judged = createStatuses();
+  /** Of these pods the proxies have said something since the last status pass; undefined: perhaps of all. */
+  let said: Set<ObjectKey> | undefined;
   const drainTime = (pod: ObjectKey): number => {
     const known = options.observed("Pod").get(pod) as Pod | undefined;
     return drainSecondsOf(known?.spec.initContainers) * 1000;
@@ -169,25 +173,25 @@ export function createMeshController(options: {
     const restoring = recordsOfOrigins(options.publisher.restoring);
     const [identity] = options.identities.restoring;
     drains = advanceDrains(drains, current, (pod) => hasLiveListeners(pod, current, states), drainTime, monotonic);
-    options.statusWriter.setStatuses(
-      current.decisions.map((decision) => ({
-        object: decision.object,
-        status: objectStatus(
-          decision,
-          current,
-          states,
-          now,
-          listening,
-          restoring.get(nameOf(decision.object)) ??
-            (isMeshWide(decision.object, options.settings) ? identity : undefined),
-          new Set(drains.get(versionOf(decision.object))?.keys()),
-        ),
-      })),
-    );
+    const changed = said;
+    said = new Set();
+    try {
+      options.statusWriter.setStatuses(
+        judged.of({
+          ...{ compilation: current, states, now, listeningSince: listening, changed },
+          restoring: (object) =>
+            restoring.get(keyOfReference(object)) ?? (isMeshWide(object, options.settings) ? identity : undefined),
+          draining: (object) => drainingOf(drains, object),
+        }),
+      );
+    } catch (error) {
+      judged = createStatuses();
+      throw error;
+    }
     const { journeys, deadline: bound = Number.POSITIVE_INFINITY } = transitions;
     const isStepDue = bound <= monotonic || [...journeys.keys()].some(isTaken);
     if (isStepDue && !compiles.isFailing) compiles.trigger();
-    const disconnection = nextDeadline(current, states, now, listening);
+    const disconnection = judged.deadline;
     setDeadline([
       ...(disconnection === undefined ? [] : [disconnection - now]),
       // A step that is due waits for a compile.
@@ -208,7 +212,11 @@ export function createMeshController(options: {
   const statuses = createHoldOff({ run: writeStatuses, onError: report("the status pass"), clock, ...statusHoldOff });
   return {
     dirty: () => compiles.trigger(),
-    acknowledged: () => statuses.trigger(),
+    acknowledged: (pods) => {
+      if (pods === undefined) said = undefined;
+      else for (const pod of pods) said?.add(pod);
+      statuses.trigger();
+    },
     warningsOf: (policy) => compilation?.warningsOf(policy) ?? [],
     get passes() {
       return compiles.completed;
@@ -220,8 +228,15 @@ export function createMeshController(options: {
   };
 }
 
-const nameOf = ({ kind, namespace, name }: Pick<ObjectReference, "kind" | "namespace" | "name">): string =>
-  `${kind} ${namespace}/${name}`;
+/** The pods with connections that an object's present version is to end. The same set as long as they are the same. */
+const drainingSets = new WeakMap<ReadonlyMap<ObjectKey, unknown>, ReadonlySet<ObjectKey>>();
+function drainingOf(drains: Drains, object: ObjectReference): ReadonlySet<ObjectKey> | undefined {
+  const pods = drains.size === 0 ? undefined : drains.get(versionOf(object));
+  if (pods === undefined) return undefined;
+  const known = drainingSets.get(pods) ?? new Set(pods.keys());
+  drainingSets.set(pods, known);
+  return known;
+}
 
 /** By the object that they record: one of these ConfigMaps, in words. */
 function recordsOfOrigins(outputs: readonly DesiredObject[]): ReadonlyMap<string, string> {
@@ -229,7 +244,7 @@ function recordsOfOrigins(outputs: readonly DesiredObject[]): ReadonlyMap<string
     outputs.flatMap(({ metadata }) => {
       const origins = JSON.parse(metadata.annotations[keys.origins] ?? "[]") as ObjectReference[];
       const record = `ConfigMap ${metadata.namespace}/${metadata.name}`;
-      return origins.map((origin) => [nameOf(origin), record] as const);
+      return origins.map((origin) => [keyOfReference(origin), record] as const);
     }),
   );
 }

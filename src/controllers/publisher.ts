@@ -69,6 +69,8 @@ export function createPublisher(
   },
 ): Publisher {
   const { client, clock } = options;
+  /** What was wanted last, as it was given. */
+  let given: readonly DesiredObject[] = [];
   /** Undefined until something was compiled: till then nobody knows what is to exist, and nothing is collected. */
   let desired: ReadonlyMap<ObjectKey, DesiredObject> | undefined;
   const unwanted = createGrace(clock, (key) => add(key));
@@ -235,6 +237,9 @@ export function createPublisher(
   };
   return {
     setDesired: (outputs) => {
+      const isSame = outputs.length === given.length && outputs.every((output, index) => output === given[index]);
+      if (desired !== undefined && isSame) return;
+      given = outputs;
       const next = new Map(outputs.map((output) => [objectKey(output), output]));
       const before = desired;
       desired = next;

@@ -129,13 +129,18 @@ export function createStatusWriter(
   const keyOf = (kind: ObjectReference["kind"], key: ObjectKey): string => `${kind}/${key}`;
   return {
     setStatuses: (statuses) => {
-      const next = new Map(
-        statuses.map((entry) => [
-          keyOf(entry.object.kind, objectKey({ metadata: entry.object })),
-          { ...entry, text: canonical(entry) },
-        ]),
+      const next: typeof computed = new Map(
+        statuses.map((entry) => {
+          const key = keyOf(entry.object.kind, objectKey({ metadata: entry.object }));
+          const known = computed.get(key);
+          // Most are the values that they were.
+          const isKnown = known?.object === entry.object && known.status === entry.status;
+          return [key, isKnown ? known : { ...entry, text: canonical(entry) }];
+        }),
       );
-      const changed = [...next].filter(([key, entry]) => computed.get(key)?.text !== entry.text).map(([key]) => key);
+      const changed = [...next]
+        .filter(([key, entry]) => computed.get(key) !== entry && computed.get(key)?.text !== entry.text)
+        .map(([key]) => key);
       const gone = [...computed.keys()].filter((key) => !next.has(key));
       computed = next;
       for (const key of [...changed, ...gone]) add(key);

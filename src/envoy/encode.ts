@@ -48,6 +48,24 @@ export function encodeResource<Type extends ResourceType>(
   name: string,
   body: ResourceBodies[Type],
 ): EnvoyResource {
+  const text = createHash("sha256")
+    .update(`${type} ${name} ${JSON.stringify(body)}`)
+    .digest("base64");
+  const known = recent.get(text)?.deref();
+  if (known !== undefined) return known;
+  const resource = encodeAnew(type, name, body);
+  recent.set(text, new WeakRef(resource));
+  forgotten.register(resource, text);
+  return resource;
+}
+
+/** Most of what makes up a changed service or class is what it was: as long as somebody has it, it is not encoded again. */
+const recent = new Map<string, WeakRef<EnvoyResource>>();
+const forgotten = new FinalizationRegistry<string>((text) => {
+  if (recent.get(text)?.deref() === undefined) recent.delete(text);
+});
+
+function encodeAnew<Type extends ResourceType>(type: Type, name: string, body: ResourceBodies[Type]): EnvoyResource {
   const { bytes, config } = encodeMessage(schemas[type], body as JsonValue);
   const ownName = config[type === "endpoint" ? "cluster_name" : "name"];
   if (ownName !== name) {

@@ -4,6 +4,7 @@ import type { AuthorizationRule, InboundPort, MeshPolicy, OperationMatch, Source
 import { concernsScope, demandedOperations, isInScope } from "../model/port-scope.ts";
 import { isApplicationPort } from "../model/sidecar.ts";
 import type { NamedPort } from "../model/workload.ts";
+import type { Lookup } from "./derivation.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -14,7 +15,7 @@ export function findAuthorizationProblems(
   action: Action,
   policy: MeshPolicy,
   workloads: readonly Workload[],
-  tls: ReadonlyMap<string, WorkloadTLS>,
+  tls: Lookup<WorkloadTLS>,
 ): readonly Finding[] {
   const modes = workloads.map(({ id }) => tls.get(id)).filter((mode) => mode !== undefined);
   // Workloads are many and alike: each port and protocol, and each set of modes, is looked at once.

@@ -5,28 +5,30 @@
  *   add up. An invalid one denies everything that it selects. A dry run is counted and changes nothing.
  */
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
+import type { Service } from "../api/kubernetes.ts";
 import { validateAuthorizationPolicy } from "../api/validate.ts";
 import { isJudgedInHandshake } from "../envoy/server-first.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { DryRun, MeshPolicy, ObjectReference } from "../model/mesh.ts";
-import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
+import { type ObjectKey, objectKey } from "../model/object-key.ts";
+import type { MeshSettings } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { findAuthorizationProblems } from "./authorization-findings.ts";
 import { readPolicy } from "./authorization-rules.ts";
-import type { PolicyTarget } from "./authorization-targets.ts";
-import { targetAtLeast, targetOf } from "./authorization-targets.ts";
-import type { WorkloadTLS } from "./mesh-tls.ts";
+import type { PolicyTarget, ResolvedTarget } from "./authorization-targets.ts";
 import {
-  accepted,
-  byAge,
-  demandShape,
-  invalid,
-  messageOf,
-  namespaceOf,
-  pushTo,
-  referenceTo,
-  resolved,
-} from "./objects.ts";
+  isAbout,
+  readTarget,
+  readTargetAtLeast,
+  resolveTarget,
+  wordsOfSelected,
+  wordsOfTarget,
+} from "./authorization-targets.ts";
+import type { Derivation, Lookup, Table } from "./derivation.ts";
+import { sameElements, sameJSON } from "./derivation.ts";
+import type { WorkloadTLS } from "./mesh-tls.ts";
+import { accepted, byAge, demandShape, invalid, messageOf, namespaceOf, referenceTo, resolved } from "./objects.ts";
+import type { SelectedWorkload } from "./services.ts";
 import type { Workload, Workloads } from "./workloads.ts";
 import { readyPods } from "./workloads.ts";
 
@@ -41,14 +43,18 @@ export interface WorkloadPolicies {
 /** The outcome of the pass. */
 export interface AuthorizationDecisions {
   /** By class id. */
-  readonly ofWorkload: ReadonlyMap<string, WorkloadPolicies>;
-  readonly decisions: readonly StatusDecision[];
-  /** The policies that are dry runs. */
-  readonly dryRuns: ReadonlySet<ObjectReference>;
+  readonly ofWorkload: Table<WorkloadPolicies>;
+  /** By key of the object. */
+  readonly decisions: Table<StatusDecision>;
+  /** Whether the policy of a key is a dry run. */
+  readonly isDryRun: (policy: ObjectKey) => boolean;
+  /** Whom a policy is about that may not be stored yet, and what is to be known of it. */
+  readonly resolve: (reading: AuthorizationReading) => ResolvedReading;
 }
 
 /** What one object means. */
 export interface AuthorizationReading {
+  readonly object: AuthorizationPolicy;
   readonly action: "ALLOW" | "DENY";
   readonly isDryRun: boolean;
   readonly policy: MeshPolicy;
@@ -57,85 +63,117 @@ export interface AuthorizationReading {
   readonly fault?: string;
 }
 
+/** What one object means, and for whom. */
+export interface ResolvedReading extends Omit<AuthorizationReading, "target"> {
+  readonly target: ResolvedTarget;
+}
+
 /** The ports and modes of workloads, by class id. */
-type WorkloadModes = ReadonlyMap<string, WorkloadTLS>;
+type WorkloadModes = Lookup<WorkloadTLS>;
 
 /** How many dry runs are counted for one workload: each costs the sidecar a filter for every call. */
 const dryRunLimit = 8;
 
-/** Decides which policies each workload enforces. `tls` has the ports and modes, by class id. */
-export function decideAuthorization(
-  snapshot: Snapshot,
-  settings: MeshSettings,
-  workloads: Workloads,
-  tls: ReadonlyMap<string, WorkloadTLS>,
-): AuthorizationDecisions {
-  const deny = new Map<string, MeshPolicy[]>();
-  const allow = new Map<string, MeshPolicy[]>();
-  const dryRuns = new Map<string, DryRun[]>();
-  const allDryRuns = new Set<ObjectReference>();
-  const decisions: StatusDecision[] = [];
-  for (const object of [...snapshot.authorizationPolicies.values()].sort(byAge)) {
-    const reading = readAuthorization(object, { snapshot, settings, workloads });
-    const { action, isDryRun, policy, target, fault } = reading;
-    const { selection, resolvedRefs } = target;
-    const uncounted: Workload[] = [];
-    if (isDryRun) allDryRuns.add(policy.origin);
-    for (const workload of selection.workloads) {
-      if (!isDryRun) pushTo(action === "DENY" ? deny : allow, workload.id, policy);
-      else if (fault === undefined) {
-        if ((dryRuns.get(workload.id)?.length ?? 0) < dryRunLimit) pushTo(dryRuns, workload.id, { ...policy, action });
-        else uncounted.push(workload);
-      }
-    }
-    decisions.push({
-      object: policy.origin,
-      accepted: fault === undefined ? judgeServerFirst(reading, tls) : invalid(fault),
-      resolvedRefs,
-      findings: [...target.findings, ...findUncounted(uncounted), ...findProblems(reading, tls)],
-      ...(fault === undefined ? { summary: summaryOf(reading) } : {}),
-      pods: readyPods(selection.workloads),
-      need: { kind: "class" },
-    });
-  }
-  const ofWorkload = new Map(
-    workloads.all.map(({ id }) => {
-      const policies = { deny: deny.get(id) ?? [], allow: allow.get(id), dryRuns: dryRuns.get(id) ?? [] };
-      for (const list of Object.values(policies)) list?.sort((one, other) => compare(one.name, other.name));
-      return [id, policies] as const;
-    }),
-  );
-  return { ofWorkload, decisions, dryRuns: allDryRuns };
+/** What the pass needs of those before it. */
+export interface AuthorizationInputs {
+  readonly authorizationPolicies: Table<AuthorizationPolicy>;
+  readonly settings: MeshSettings;
+  /** As they are stored. */
+  readonly services: Lookup<Service>;
+  readonly workloads: Workloads;
+  readonly selected: Table<SelectedWorkload>;
+  readonly tls: WorkloadModes;
 }
 
-/** What an object is read against. */
-export interface AuthorizationSurroundings {
-  readonly snapshot: Snapshot;
-  readonly settings: MeshSettings;
-  readonly workloads: Workloads;
+/** Decides which policies each workload enforces. */
+export function deriveAuthorization(tables: Derivation, inputs: AuthorizationInputs): AuthorizationDecisions {
+  const { settings, workloads, selected, tls } = inputs;
+  const ofService = tables.group(selected, ({ services }) => services.map(objectKey));
+  const selectedBy: Lookup<readonly Workload[]> = {
+    get: (service) => ofService.get(service)?.map(({ workload }) => workload),
+  };
+  const readings = tables.each(inputs.authorizationPolicies, (object) => readAuthorization(object, settings));
+  const ofWord = tables.group(readings, ({ target, policy }) => wordsOfTarget(target, policy.origin.namespace));
+  const ofWorkload = tables.each(
+    selected,
+    (one) => {
+      const found = new Set(wordsOfSelected(one).flatMap((word) => ofWord.get(word) ?? []));
+      const own = [...found].filter(({ target, policy }) => isAbout(target, policy.origin.namespace, one));
+      return policiesOf(own.sort((a, b) => byAge(a.object, b.object)));
+    },
+    samePolicies,
+  );
+  const resolve = (reading: AuthorizationReading): ResolvedReading => {
+    const target = resolveTarget(reading.target, reading.object, { ...inputs, selectedBy, workloads });
+    // Of one that cannot be understood nobody knows what it names.
+    const unknown = { workloads: target.workloads, resolvedRefs: resolved, findings: [] };
+    return { ...reading, target: reading.fault === undefined ? target : unknown };
+  };
+  const decisions = tables.each(readings, (reading) => decide(resolve(reading), ofWorkload, tls));
+  return {
+    ofWorkload,
+    decisions,
+    resolve,
+    isDryRun: (policy) => readings.get(policy)?.isDryRun === true,
+  };
+}
+
+/** A workload's policies, of those about it, the oldest first. */
+function policiesOf(readings: readonly AuthorizationReading[]): WorkloadPolicies {
+  const enforced = readings.filter(({ isDryRun }) => !isDryRun);
+  const byAction = (wanted: "ALLOW" | "DENY") =>
+    enforced
+      .filter(({ action }) => action === wanted)
+      .map(({ policy }) => policy)
+      .sort(byName);
+  const dryRuns = readings
+    .filter(({ isDryRun, fault }) => isDryRun && fault === undefined)
+    .slice(0, dryRunLimit)
+    .map(({ policy, action }) => ({ ...policy, action }));
+  const allow = byAction("ALLOW");
+  return { deny: byAction("DENY"), allow: allow.length === 0 ? undefined : allow, dryRuns: dryRuns.sort(byName) };
+}
+
+const byName = (a: MeshPolicy, b: MeshPolicy): number => compare(a.name, b.name);
+
+const samePolicies = (a: WorkloadPolicies, b: WorkloadPolicies): boolean =>
+  sameElements(a.deny, b.deny) &&
+  sameElements(a.allow ?? [], b.allow ?? []) &&
+  (a.allow === undefined) === (b.allow === undefined) &&
+  sameJSON(a.dryRuns, b.dryRuns);
+
+function decide(reading: ResolvedReading, ofWorkload: Lookup<WorkloadPolicies>, tls: WorkloadModes): StatusDecision {
+  const { isDryRun, policy, target, fault } = reading;
+  const isCounted = ({ id }: Workload) => ofWorkload.get(id)?.dryRuns.some(({ name }) => name === policy.name);
+  const uncounted = isDryRun && fault === undefined ? target.workloads.filter((one) => isCounted(one) !== true) : [];
+  return {
+    object: policy.origin,
+    accepted: fault === undefined ? judgeServerFirst(reading, tls) : invalid(fault),
+    resolvedRefs: target.resolvedRefs,
+    findings: [...target.findings, ...findUncounted(uncounted), ...findProblems(reading, tls)],
+    ...(fault === undefined ? { summary: summaryOf(reading) } : {}),
+    pods: readyPods(target.workloads),
+    need: { kind: "class" },
+  };
 }
 
 /** Reads a policy, also one that cannot be understood: then it denies everything that it selects. */
-export function readAuthorization(
-  object: AuthorizationPolicy,
-  { snapshot, settings, workloads }: AuthorizationSurroundings,
-): AuthorizationReading {
+export function readAuthorization(object: AuthorizationPolicy, settings: MeshSettings): AuthorizationReading {
   const origin = referenceTo("AuthorizationPolicy", object);
   const name = nameOf(origin);
   try {
     demandShape(object, validateAuthorizationPolicy);
     const { action, isDryRun, rules } = readPolicy(object.spec, namespaceOf(object));
-    const target = targetOf(object, snapshot, workloads, settings);
-    return { action, isDryRun, policy: { origin, name, rules }, target };
+    return { object, action, isDryRun, policy: { origin, name, rules }, target: readTarget(object, settings) };
   } catch (error) {
     const isDryRun = object.spec?.enforcement === "DryRun";
     const effect = isDryRun ? "it is not counted" : "everything that it selects is denied";
-    const selection = targetAtLeast(object, snapshot, workloads, settings);
     return {
+      object,
       action: "DENY",
       isDryRun,
       policy: { origin, name, rules: [{ sources: [], operations: [] }] },
-      target: { selection, resolvedRefs: resolved, findings: [] },
+      target: readTargetAtLeast(object, settings),
       fault: `${messageOf(error)}. Until then, ${effect}.`,
     };
   }
@@ -152,9 +190,9 @@ interface Unjudged {
  * On a port whose server speaks first only an ALLOW by exact identity can be judged. What cannot be closes that port, and no
  * more than that: else whoever declares such a port would close all that a mesh-wide policy selects.
  */
-function findUnjudged({ action, isDryRun, policy, target }: AuthorizationReading, tls: WorkloadModes): Unjudged[] {
+function findUnjudged({ action, isDryRun, policy, target }: ResolvedReading, tls: WorkloadModes): Unjudged[] {
   if (isDryRun) return [];
-  return target.selection.workloads.flatMap((workload) =>
+  return target.workloads.flatMap((workload) =>
     (tls.get(workload.id)?.ports ?? []).flatMap(({ port, serverFirst }) => {
       if (serverFirst !== true) return [];
       const index = policy.rules.findIndex((rule) => !isJudgedInHandshake(rule, action, port));
@@ -167,15 +205,15 @@ const sayUnjudged = ({ workload, port, rule }: Unjudged): string =>
   `${rule} cannot be judged on port ${port} of ${workload.namespace}/${workload.id}, whose server speaks first: there, an ALLOW by exact serviceAccounts or principals can, and nothing else. Until then that port is closed to everybody; what the policy says of other ports is in force. Name callers so, or keep the policy away from the port by ports or notPorts.`;
 
 /** Who declares a port in another namespace than the policy's must not make the policy of somebody else unhealthy. */
-const isElsewhere = ({ policy: { origin } }: AuthorizationReading, { workload }: Unjudged): boolean =>
+const isElsewhere = ({ policy: { origin } }: ResolvedReading, { workload }: Unjudged): boolean =>
   workload.namespace !== origin.namespace;
 
-function judgeServerFirst(reading: AuthorizationReading, tls: WorkloadModes): Verdict {
+function judgeServerFirst(reading: ResolvedReading, tls: WorkloadModes): Verdict {
   const own = findUnjudged(reading, tls).find((unjudged) => !isElsewhere(reading, unjudged));
   return own === undefined ? accepted : { status: "False", reason: "ServerFirstPort", message: sayUnjudged(own) };
 }
 
-function findServerFirst(reading: AuthorizationReading, tls: WorkloadModes): readonly Finding[] {
+function findServerFirst(reading: ResolvedReading, tls: WorkloadModes): readonly Finding[] {
   const [first, ...others] = findUnjudged(reading, tls).filter((unjudged) => isElsewhere(reading, unjudged));
   if (first === undefined) return [];
   const more = others.length === 0 ? "" : ` So it is with ${others.length} more ports of other namespaces.`;
@@ -183,13 +221,10 @@ function findServerFirst(reading: AuthorizationReading, tls: WorkloadModes): rea
 }
 
 /** What is to be known of a policy that counts; nothing of one that cannot be understood. */
-export function findProblems(reading: AuthorizationReading, tls: WorkloadModes): readonly Finding[] {
+export function findProblems(reading: ResolvedReading, tls: WorkloadModes): readonly Finding[] {
   const { action, policy, target, fault } = reading;
   if (fault !== undefined) return [];
-  return [
-    ...findServerFirst(reading, tls),
-    ...findAuthorizationProblems(action, policy, target.selection.workloads, tls),
-  ];
+  return [...findServerFirst(reading, tls), ...findAuthorizationProblems(action, policy, target.workloads, tls)];
 }
 
 function findUncounted(workloads: readonly Workload[]): readonly Finding[] {
@@ -201,7 +236,7 @@ function findUncounted(workloads: readonly Workload[]): readonly Finding[] {
 }
 
 /** Such as `DENY, 2 rules, dry run`. */
-function summaryOf({ action, isDryRun, policy: { rules } }: AuthorizationReading): string {
+function summaryOf({ action, isDryRun, policy: { rules } }: ResolvedReading): string {
   const count = rules.length === 0 ? "no rules" : rules.length === 1 ? "1 rule" : `${rules.length} rules`;
   return `${action}, ${count}${isDryRun ? ", dry run" : ""}`;
 }

@@ -5,19 +5,23 @@
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
 import type { Finding } from "../model/finding.ts";
 import { objectKey } from "../model/object-key.ts";
-import type { AuthorizationReading, AuthorizationSurroundings, WorkloadPolicies } from "./authorization-policy.ts";
+import type { MeshSettings } from "../model/snapshot.ts";
+import type { AuthorizationDecisions, ResolvedReading } from "./authorization-policy.ts";
 import { findProblems, readAuthorization } from "./authorization-policy.ts";
+import type { Lookup } from "./derivation.ts";
 import type { WorkloadTLS } from "./mesh-tls.ts";
 
-/** The mesh as it is while the policy is not yet stored, or is stored as it was before. Both maps are by class id. */
-export interface AuthorizationState extends AuthorizationSurroundings {
-  readonly policies: ReadonlyMap<string, WorkloadPolicies>;
-  readonly tls: ReadonlyMap<string, WorkloadTLS>;
+/** The mesh as it is while the policy is not yet stored, or is stored as it was before. */
+export interface AuthorizationState {
+  readonly settings: MeshSettings;
+  readonly authorization: Pick<AuthorizationDecisions, "ofWorkload" | "resolve">;
+  /** By class id. */
+  readonly tls: Lookup<WorkloadTLS>;
 }
 
 /** Lines for the author, the gravest first; none when there is nothing to say. */
 export function warnOfAuthorization(object: AuthorizationPolicy, state: AuthorizationState): readonly string[] {
-  const reading = readAuthorization(object, state);
+  const reading = state.authorization.resolve(readAuthorization(object, state.settings));
   const { target, fault } = reading;
   if (fault !== undefined) return [fault];
   const { status, message } = target.resolvedRefs;
@@ -29,10 +33,10 @@ export function warnOfAuthorization(object: AuthorizationPolicy, state: Authoriz
 }
 
 /** The first ALLOW of a workload closes it to all that the policy does not name, which its author may not have meant. */
-function warnOfDefaultDeny(reading: AuthorizationReading, { policies }: AuthorizationState): readonly string[] {
+function warnOfDefaultDeny(reading: ResolvedReading, { authorization }: AuthorizationState): readonly string[] {
   const { action, isDryRun, policy, target } = reading;
   if (action !== "ALLOW" || isDryRun) return [];
-  const closed = target.selection.workloads.filter(({ id }) => policies.get(id)?.allow === undefined);
+  const closed = target.workloads.filter(({ id }) => authorization.ofWorkload.get(id)?.allow === undefined);
   const [pod] = closed.flatMap(({ pods }) => pods);
   if (pod === undefined) return [];
   const ofPod = `of pod ${objectKey(pod)}`;

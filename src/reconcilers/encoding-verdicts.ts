@@ -1,27 +1,11 @@
 /** What the encoding says of the objects that it is made of. */
 import type { Finding, StatusDecision } from "../model/finding.ts";
-import type { ObjectReference } from "../model/mesh.ts";
 import type { EncodingFault } from "./encoding.ts";
-import { invalid, pushTo } from "./objects.ts";
-
-/** Faults by the object that they are about. */
-export type FaultsByObject = ReadonlyMap<string, readonly EncodingFault[]>;
-
-const keyOf = ({ kind, namespace, name }: ObjectReference): string => `${kind} ${namespace}/${name}`;
-
-/** Groups the faults of an encoding, each under all of its objects. */
-export function groupFaults(faults: readonly EncodingFault[]): FaultsByObject {
-  const found = new Map<string, EncodingFault[]>();
-  for (const fault of faults) {
-    for (const key of new Set(fault.origins.map(keyOf))) pushTo(found, key, fault);
-  }
-  return found;
-}
+import { invalid } from "./objects.ts";
 
 /** The decision, with what came to light when its object was put into Envoy's words, and into a record. */
-export function withFaults(decision: StatusDecision, faults: FaultsByObject, isDryRun: boolean): StatusDecision {
-  const own = faults.get(keyOf(decision.object));
-  if (own === undefined) return decision;
+export function withFaults(decision: StatusDecision, own: readonly EncodingFault[], isDryRun: boolean): StatusDecision {
+  if (own.length === 0) return decision;
   const unrecorded = workloadsOf(own, "unrecorded");
   const findings = [...(unrecorded.length === 0 ? [] : [notRecorded(unrecorded)]), ...decision.findings];
   return { ...decision, findings, accepted: acceptedWith(decision, own, isDryRun) };

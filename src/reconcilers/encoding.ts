@@ -1,24 +1,20 @@
 /**
- * Last pass but one: units to Envoy resources, and which of them each proxy is sent.
+ * Pass 8: units to Envoy resources.
  *
  * A unit that cannot be encoded is a defect of ours, brought to light by some object. Only that object is to feel it: its
  * routes are left out of the service, its policy denies everything, and its status says so.
  */
-import { commonResources, readinessListener } from "../envoy/common.ts";
 import { resourceGroup } from "../envoy/encode.ts";
 import { classResources } from "../envoy/inbound.ts";
-import { checkClusters } from "../envoy/probes.ts";
-import type { EnvoyResource, ProxyTarget, ResourceGroup } from "../envoy/resource.ts";
+import type { EnvoyResource, ResourceGroup } from "../envoy/resource.ts";
 import { serviceResources } from "../envoy/service.ts";
-import type { Mesh, MeshPolicy, MeshService, ObjectReference, WorkloadClass } from "../model/mesh.ts";
-import type { ObjectKey } from "../model/object-key.ts";
-import type { AccessLogSetting, MeshSettings, Snapshot } from "../model/snapshot.ts";
+import type { MeshPolicy, MeshService, ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import type { AccessLogSetting, MeshSettings } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
-import type { CompileCache, EncodedUnit } from "./cache.ts";
-import { contentHash } from "./cache.ts";
-import { messageOf } from "./objects.ts";
+import { contentHash } from "./content-hash.ts";
+import type { Derivation, Table } from "./derivation.ts";
+import { keyOfReference, messageOf } from "./objects.ts";
 import { fitsRecord } from "./record-text.ts";
-import { addressesOf } from "./workloads.ts";
 
 /**
  * Objects that made a unit impossible to encode, or to record. A `defect` counts nowhere. Of what takes more room than a
@@ -34,43 +30,74 @@ export type EncodingFault =
       readonly workload: string;
     };
 
+/** A service or a class, encoded. */
+export interface EncodedUnit {
+  /** Hash of the input; equal hashes mean equal units. */
+  readonly hash: string;
+  readonly resources: readonly EnvoyResource[];
+  readonly group: ResourceGroup;
+}
+
+/** Makes a unit unless it is at hand: found by the hash of its input. */
+type UnitMaker = (input: unknown, make: () => readonly EnvoyResource[]) => EncodedUnit;
+
 /** A unit, and what is wrong with what it is made of. */
 interface Attempt {
   readonly unit: EncodedUnit;
   readonly faults: readonly EncodingFault[];
 }
 
+/** What became of a service or a class. */
+interface Outcome {
+  /** Absent if it could not be encoded at all. */
+  readonly unit: EncodedUnit | undefined;
+  readonly faults: readonly EncodingFault[];
+  /** All units that were made on the way, by their hashes: most are asked for again. */
+  readonly tried: ReadonlyMap<string, EncodedUnit>;
+}
+
 /** The outcome of the pass. A unit that could not be encoded at all is absent. */
 export interface Encoding {
-  readonly services: ReadonlyMap<ObjectKey, EncodedUnit>;
-  readonly classes: ReadonlyMap<string, EncodedUnit>;
-  readonly faults: readonly EncodingFault[];
+  readonly services: Table<EncodedUnit>;
+  readonly classes: Table<EncodedUnit>;
+  /** By the object that they are about, as {@link keyOfReference} gives it. */
+  readonly faultsOf: (object: string) => readonly EncodingFault[];
 }
 
 /** Encodes every service and class. */
-export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: CompileCache): Encoding {
-  const faults: EncodingFault[] = [];
-  const services = new Map<ObjectKey, EncodedUnit>();
-  for (const [key, service] of mesh.services) {
+export function deriveEncoding(
+  tables: Derivation,
+  services: Table<MeshService>,
+  classes: Table<WorkloadClass>,
+  { accessLog }: MeshSettings,
+): Encoding {
+  const ofServices = tables.each(services, (service, _key, before: Outcome | undefined) => {
     const origins = service.ports.flatMap(({ routing }) => routing.routes.flatMap(({ origin }) => origin ?? []));
-    const unit = encodeWithout(
-      origins,
-      (faulty) => ({ unit: encodeService(withoutSplits(service, faulty), accessLog, cache), faults: [] }),
-      faults,
-    );
-    if (unit !== undefined) services.set(key, unit);
-  }
-  const classes = new Map<string, EncodedUnit>();
-  for (const [id, workload] of mesh.classes) {
+    return encodeWithout(origins, before, (faulty, make) => {
+      return { unit: encodeService(withoutSplits(service, faulty), accessLog, make), faults: [] };
+    });
+  });
+  const ofClasses = tables.each(classes, (workload, _id, before: Outcome | undefined) => {
     const { deny, allow = [], dryRuns = [] } = workload;
     const origins = [...deny, ...allow, ...dryRuns].map(({ origin }) => origin);
-    const encodeOpen = (faulty: ReadonlySet<ObjectReference>) => {
-      return fitIntoRecord(closed(workload, faulty), accessLog, cache);
-    };
-    const unit = encodeWithout(origins, encodeOpen, faults);
-    if (unit !== undefined) classes.set(id, unit);
-  }
-  return { services, classes, faults };
+    return encodeWithout(origins, before, (faulty, make) => fitIntoRecord(closed(workload, faulty), accessLog, make));
+  });
+  const unitsOf = (outcomes: Table<Outcome>) => tables.each(outcomes, ({ unit }) => unit);
+  const faultyObjects = (outcomes: Table<Outcome>) =>
+    tables.group(
+      tables.each(outcomes, ({ faults }) => (faults.length === 0 ? undefined : faults)),
+      (faults) => faults.flatMap(({ origins }) => origins.map(keyOfReference)),
+    );
+  const faulty = [faultyObjects(ofServices), faultyObjects(ofClasses)];
+  return {
+    services: unitsOf(ofServices),
+    classes: unitsOf(ofClasses),
+    faultsOf: (object) =>
+      faulty
+        .flatMap((found) => found.get(object) ?? [])
+        .flat()
+        .filter(({ origins }) => origins.some((origin) => keyOfReference(origin) === object)),
+  };
 }
 
 /**
@@ -78,9 +105,9 @@ export function encodeMesh(mesh: Mesh, { accessLog }: MeshSettings, cache: Compi
  * then the largest policies are closed, until the rest fits. Not the newest: which ones it takes must not depend on when
  * they came.
  */
-function fitIntoRecord(workload: WorkloadClass, accessLog: AccessLogSetting, cache: CompileCache): Attempt {
-  const unit = encodeClass(workload, accessLog, cache);
-  if (fitsRecord(unit.resources, cache)) return { unit, faults: [] };
+function fitIntoRecord(workload: WorkloadClass, accessLog: AccessLogSetting, make: UnitMaker): Attempt {
+  const unit = encodeClass(workload, accessLog, make);
+  if (fitsRecord(unit.resources)) return { unit, faults: [] };
   const { deny, allow = [], dryRuns = [] } = workload;
   const bySize = (policies: readonly MeshPolicy[]) =>
     policies
@@ -89,8 +116,8 @@ function fitIntoRecord(workload: WorkloadClass, accessLog: AccessLogSetting, cac
   // Nothing that is enforced closes for what is only counted.
   const inOrder = [...bySize(dryRuns), ...bySize([...deny, ...allow])].map(([{ origin }]) => origin);
   const omit = (count: number): EncodedUnit =>
-    encodeClass(closed(workload, new Set(inOrder.slice(0, count))), accessLog, cache);
-  const fits = (count: number): boolean => fitsRecord(omit(count).resources, cache);
+    encodeClass(closed(workload, new Set(inOrder.slice(0, count))), accessLog, make);
+  const fits = (count: number): boolean => fitsRecord(omit(count).resources);
   const name = `${workload.namespace}/${workload.id}`;
   // Some ten thousand policies, whose names alone are too much, or a hundred ports. Served as it is; the record stays as it was.
   if (!fits(inOrder.length)) return { unit, faults: [{ kind: "unrecorded", origins: inOrder, workload: name }] };
@@ -110,31 +137,43 @@ function fitIntoRecord(workload: WorkloadClass, accessLog: AccessLogSetting, cac
  */
 function encodeWithout(
   origins: readonly ObjectReference[],
-  encodeUnit: (faulty: ReadonlySet<ObjectReference>) => Attempt,
-  faults: EncodingFault[],
-): EncodedUnit | undefined {
-  const attempt = (faulty: ReadonlySet<ObjectReference>): EncodedUnit => {
-    const { unit, faults: found } = encodeUnit(faulty);
-    faults.push(...found);
+  before: Outcome | undefined,
+  encodeUnit: (faulty: ReadonlySet<ObjectReference>, make: UnitMaker) => Attempt,
+): Outcome {
+  const tried = new Map<string, EncodedUnit>();
+  const make: UnitMaker = (input, resourcesOf) => {
+    // Only what the resources depend on is input: a new generation that means the same is not encoded again.
+    const hash = contentHash(input);
+    const known = tried.get(hash) ?? before?.tried.get(hash);
+    const unit = known ?? unitOf(hash, resourcesOf());
+    tried.set(hash, unit);
     return unit;
   };
   try {
-    return attempt(new Set());
+    return { ...encodeUnit(new Set(), make), tried };
   } catch (error) {
+    const defects: EncodingFault[] = [];
     const distinct = [...new Set(origins)];
     const faulty = distinct.filter((origin) => {
-      const fault = faultOf(() => encodeUnit(new Set(distinct.filter((other) => other !== origin))));
-      if (fault !== undefined) faults.push({ kind: "defect", origins: [origin], message: defect(fault) });
+      const fault = faultOf(() => encodeUnit(new Set(distinct.filter((other) => other !== origin)), make));
+      if (fault !== undefined) defects.push({ kind: "defect", origins: [origin], message: defect(fault) });
       return fault !== undefined;
     });
     try {
-      return attempt(new Set(faulty));
+      const { unit, faults } = encodeUnit(new Set(faulty), make);
+      return { unit, faults: [...defects, ...faults], tried };
     } catch {
-      faults.push({ kind: "defect", origins: distinct, message: defect(messageOf(error)) });
-      return undefined;
+      const all: EncodingFault = { kind: "defect", origins: distinct, message: defect(messageOf(error)) };
+      return { unit: undefined, faults: [...defects, all], tried };
     }
   }
 }
+
+const unitOf = (hash: string, resources: readonly EnvoyResource[]): EncodedUnit => ({
+  hash,
+  resources,
+  group: resourceGroup(resources),
+});
 
 const defect = (message: string): string =>
   `It cannot be put into Envoy's words: ${message}. Simplify it, or report this as a defect.`;
@@ -148,16 +187,16 @@ function faultOf(attempt: () => unknown): string | undefined {
   }
 }
 
-function encodeService(service: MeshService, accessLog: AccessLogSetting, cache: CompileCache): EncodedUnit {
+function encodeService(service: MeshService, accessLog: AccessLogSetting, make: UnitMaker): EncodedUnit {
   const ports = service.ports.map(({ routing, ...port }) => {
     return { ...port, routes: routing.routes.map(({ origin: _origin, ...route }) => route) };
   });
   const { namespace, name, addresses } = service;
   const input = { namespace, name, addresses, ports, accessLog };
-  return encode(["service", input], () => serviceResources(service, accessLog), cache);
+  return make(["service", input], () => serviceResources(service, accessLog));
 }
 
-function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, cache: CompileCache): EncodedUnit {
+function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, make: UnitMaker): EncodedUnit {
   const { id, namespace, serviceAccount, identity, ports, mode, tls, probes, families } = workload;
   const content = (policies: readonly MeshPolicy[] | undefined) =>
     policies?.map(({ name, rules }) => ({ name, rules }));
@@ -178,16 +217,7 @@ function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, cache
     dryRuns,
     accessLog,
   };
-  return encode(["class", input], () => classResources(workload, accessLog), cache);
-}
-
-/** Only what the resources depend on is input: a new generation that means the same is not encoded again. */
-function encode(input: unknown, make: () => readonly EnvoyResource[], cache: CompileCache): EncodedUnit {
-  const hash = contentHash(input);
-  return cache.units.get(hash, () => {
-    const resources = make();
-    return { hash, resources, group: resourceGroup(resources) };
-  });
+  return make(["class", input], () => classResources(workload, accessLog));
 }
 
 function withoutSplits(service: MeshService, faulty: ReadonlySet<ObjectReference>): MeshService {
@@ -214,63 +244,4 @@ function closed(workload: WorkloadClass, faulty: ReadonlySet<ObjectReference>): 
   const counted = dryRuns.filter((policy) => !isFaulty(policy));
   const allow = workload.allow?.filter((policy) => !isFaulty(policy));
   return { ...others, deny, allow, ...(counted.length === 0 ? {} : { dryRuns: counted }) };
-}
-
-/** What each pod is to be served. A pod whose class could not be encoded is absent: it keeps what it has. */
-export function targetsOf(
-  mesh: Mesh,
-  encoding: Encoding,
-  snapshot: Snapshot,
-  { accessLog }: MeshSettings,
-  cache: CompileCache,
-): ReadonlyMap<ObjectKey, ProxyTarget> {
-  const groups = new Map<string, ResourceGroup>();
-  for (const [id, reach] of mesh.reaches) groups.set(id, reachGroup(reach.services, encoding, cache));
-  const targets = new Map<ObjectKey, ProxyTarget>();
-  for (const [pod, classId] of mesh.classOfPod) {
-    const workload = mesh.classes.get(classId);
-    const own = encoding.classes.get(classId);
-    const object = snapshot.pods.get(pod);
-    const reach = groups.get(mesh.reachOfNamespace.get(workload?.namespace ?? "") ?? "");
-    if (workload === undefined || own === undefined || object === undefined || reach === undefined) continue;
-    const { families, identity, probes } = workload;
-    const common = commonGroup(families, accessLog, cache);
-    const podUid = object.metadata.uid ?? "";
-    const addresses = addressesOf(object);
-    const parts = [common, own.group, reach, ...checksGroup(probes, addresses, cache)];
-    const key = JSON.stringify([pod, podUid, identity, addresses, families, parts.map(({ hash }) => hash)]);
-    const readiness = cache.readiness.get(JSON.stringify([families, probes]), () =>
-      readinessListener(families, probes),
-    );
-    const make = (): ProxyTarget => ({ pod, podUid, addresses, identity, groups: parts, readiness });
-    targets.set(pod, cache.targets.get(key, make));
-  }
-  return targets;
-}
-
-/** The only resources that pods of a class do not share: clusters of probes that are made to the pod's own address. */
-function checksGroup(
-  probes: WorkloadClass["probes"],
-  [address]: readonly string[],
-  cache: CompileCache,
-): readonly ResourceGroup[] {
-  const checks = probes?.filter(({ type }) => type === "GRPC") ?? [];
-  if (checks.length === 0 || address === undefined) return [];
-  const key = `checks ${address} ${contentHash(checks)}`;
-  return [cache.groups.get(key, () => resourceGroup(checkClusters(checks, address)))];
-}
-
-function commonGroup(
-  families: WorkloadClass["families"],
-  accessLog: AccessLogSetting,
-  cache: CompileCache,
-): ResourceGroup {
-  const make = () => resourceGroup(commonResources(families, accessLog));
-  return cache.groups.get(`common ${families.ipv4} ${families.ipv6} ${accessLog}`, make);
-}
-
-function reachGroup(services: readonly ObjectKey[], encoding: Encoding, cache: CompileCache): ResourceGroup {
-  const units = services.flatMap((key) => encoding.services.get(key) ?? []);
-  const key = `reach ${contentHash(units.map(({ hash }) => hash))}`;
-  return cache.groups.get(key, () => resourceGroup(units.flatMap(({ resources }) => resources)));
 }

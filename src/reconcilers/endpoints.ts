@@ -6,14 +6,14 @@
  * Slices are written by controllers of all kinds and by users, in any order; what comes out depends on none. The API
  * server has seen to addresses and ports, but perhaps another version of it.
  */
-import type { EndpointSlice } from "../api/kubernetes.ts";
+import type { EndpointSlice, Pod } from "../api/kubernetes.ts";
 import { parseAddressBlock } from "../model/cidr.ts";
-import { type ObjectKey, objectKey } from "../model/object-key.ts";
-import type { Snapshot } from "../model/snapshot.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { compare } from "../model/workload.ts";
-import { namespaceOf, own, pushTo } from "./objects.ts";
+import type { Derivation, Lookup, Table } from "./derivation.ts";
+import { namespaceOf, own } from "./objects.ts";
 import type { Workload, Workloads } from "./workloads.ts";
-import { addressesOf, isIPv6, isReady } from "./workloads.ts";
+import { isIPv6 } from "./workloads.ts";
 
 /** An endpoint of a Service's port that takes new connections. */
 export interface ServiceEndpoint {
@@ -21,6 +21,13 @@ export interface ServiceEndpoint {
   readonly port: number;
   /** Absent when the endpoint has no sidecar. */
   readonly workload?: Workload;
+}
+
+/** Where endpoints are looked up. */
+export interface EndpointInputs {
+  readonly pods: Lookup<Pod>;
+  readonly endpointSlices: Table<EndpointSlice>;
+  readonly workloads: Workloads;
 }
 
 /** All endpoints of a cluster. */
@@ -46,28 +53,31 @@ export const isDestination = (address: string): boolean =>
 export const isPort = (port: unknown): port is number =>
   typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
 
-/** Reads the slices of a snapshot. */
-export function findEndpoints(snapshot: Snapshot, workloads: Workloads): Endpoints {
-  const slices = slicesOfServices(snapshot);
-  const ofAddress = workloadsByAddress(workloads);
+/** Reads the slices, of which each names its Service. */
+export function deriveEndpoints(tables: Derivation, inputs: EndpointInputs): Endpoints {
+  const { workloads } = inputs;
+  // Of one namespace, so that their order is that of their names.
+  const slices = tables.group(inputs.endpointSlices, (slice) => {
+    const service = own(slice.metadata.labels, "kubernetes.io/service-name");
+    return service === undefined || slice.addressType === "FQDN" ? [] : [`${namespaceOf(slice)}/${service}`];
+  });
   return {
     of: (service, addresses, portName) => {
       const chosen = slicesOfPrimaryFamily(slices.get(service) ?? [], addresses);
       return endpointsOf(portName, chosen, (endpoint, slice, address) => {
-        const behind = workloadOfReference(endpoint, slice, snapshot, workloads);
-        return behind ?? ofAddress.get(address);
+        return workloadOfReference(endpoint, slice, inputs) ?? workloads.ofAddress.get(address);
       });
     },
     // The pod whose address it is counts, not the one that the slice names: a slice that names another would make callers of
     // that address expect the wrong identity.
-    atPods: (service, portName) => podsAt(slices.get(service) ?? [], portName, ofAddress),
+    atPods: (service, portName) => podsAt(slices.get(service) ?? [], portName, workloads.ofAddress),
   };
 }
 
 function podsAt(
   slices: readonly EndpointSlice[],
   portName: string,
-  ofAddress: ReadonlyMap<string, Workload>,
+  ofAddress: Lookup<Workload>,
 ): readonly Required<ServiceEndpoint>[] {
   const found = new Map<string, Required<ServiceEndpoint>>();
   for (const slice of slices) {
@@ -89,31 +99,6 @@ function portOf({ ports }: EndpointSlice, portName: string): number | undefined 
 }
 
 const byAddress = (a: ServiceEndpoint, b: ServiceEndpoint): number => compare(a.address, b.address) || a.port - b.port;
-
-function slicesOfServices(snapshot: Snapshot): ReadonlyMap<ObjectKey, readonly EndpointSlice[]> {
-  const slices = new Map<ObjectKey, EndpointSlice[]>();
-  for (const slice of snapshot.endpointSlices.values()) {
-    const service = own(slice.metadata.labels, "kubernetes.io/service-name");
-    if (service !== undefined && slice.addressType !== "FQDN")
-      pushTo(slices, `${namespaceOf(slice)}/${service}`, slice);
-  }
-  for (const list of slices.values()) list.sort((a, b) => compare(a.metadata.name, b.metadata.name));
-  return slices;
-}
-
-/** Of two pods that claim one address, as while it is given anew, the Ready one counts. */
-function workloadsByAddress(workloads: Workloads): ReadonlyMap<string, Workload> {
-  const found = new Map<string, Workload>();
-  for (const wanted of [true, false]) {
-    for (const workload of workloads.all) {
-      for (const pod of workload.pods) {
-        if (isReady(pod) !== wanted) continue;
-        for (const address of addressesOf(pod)) if (!found.has(address)) found.set(address, workload);
-      }
-    }
-  }
-  return found;
-}
 
 /**
  * A dual-stack pod is in a slice of each family. The endpoints of the Service's first family serve both of its
@@ -170,14 +155,13 @@ function endpointsOf(
 function workloadOfReference(
   endpoint: Endpoint,
   slice: EndpointSlice,
-  snapshot: Snapshot,
-  workloads: Workloads,
+  { pods, workloads }: EndpointInputs,
 ): Workload | "stale" | undefined {
   const reference = endpoint.targetRef;
   if (reference?.kind !== "Pod" || reference.name === undefined) return undefined;
   const key = `${reference.namespace ?? namespaceOf(slice)}/${reference.name}`;
-  const pod = snapshot.pods.get(key);
+  const pod = pods.get(key);
   if (pod === undefined) return "stale";
   if (reference.uid !== undefined && reference.uid !== "" && reference.uid !== pod.metadata.uid) return "stale";
-  return workloads.ofPod.get(objectKey(pod));
+  return workloads.ofPod.get(key);
 }

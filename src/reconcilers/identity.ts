@@ -20,7 +20,7 @@ import {
 import type { ObjectReference, WorkloadIdentity } from "../model/mesh.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { demandShape, InvalidObject, namespaceOf } from "./objects.ts";
-import { findWorkloads, neededIdentities } from "./workloads.ts";
+import { neededIdentities } from "./workloads.ts";
 
 /** Name of the MeshTLS of the root namespace that speaks of identities. */
 const meshWide = "default";
@@ -81,9 +81,11 @@ export function planIdentities(
   settings: MeshSettings,
 ): { readonly plan: IdentityPlan; readonly identities: readonly WorkloadIdentity[] } {
   const { plan } = decideIdentity({ ...known, meshTLS: known.meshTLS ?? new Map() }, settings);
-  const workloads = findWorkloads(known, { ...settings, trustDomain: plan.trustDomain });
   const mayCreate = plan.mayCreate && known.meshTLS !== undefined;
-  return { plan: { ...plan, mayCreate }, identities: neededIdentities(workloads) };
+  return {
+    plan: { ...plan, mayCreate },
+    identities: neededIdentities(known, { ...settings, trustDomain: plan.trustDomain }),
+  };
 }
 
 /** Throws InvalidObject where an object speaks of identities and may not, or cannot be understood. */

@@ -9,16 +9,18 @@ import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import { validateMeshTLS } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { InboundPort, ObjectReference, TLSMode, TLSParameters } from "../model/mesh.ts";
-import type { MeshSettings, ModeHolds, Snapshot } from "../model/snapshot.ts";
-import { compare } from "../model/workload.ts";
+import type { MeshSettings, ModeHolds } from "../model/snapshot.ts";
+import { compare, sortedEntries } from "../model/workload.ts";
+import type { Derivation, Lookup, Table } from "./derivation.ts";
+import { sameElements, sameJSON } from "./derivation.ts";
 import { validateIdentity } from "./identity.ts";
 import { accepted, byAge, demandShape, InvalidObject, invalid, messageOf, referenceTo, resolved } from "./objects.ts";
-import type { Scope, Selection } from "./selector.ts";
-import { findNothing, select, selectAtLeast } from "./selector.ts";
+import type { Scope, Selector } from "./selector.ts";
+import { findNothing, readSelector, readSelectorAtLeast, select, selects, wordOfSelector } from "./selector.ts";
 import type { ServedPort } from "./services.ts";
 import { sidecarPorts } from "./services.ts";
 import type { Workload, Workloads } from "./workloads.ts";
-import { readyPods } from "./workloads.ts";
+import { readyPods, wordsOfWorkload } from "./workloads.ts";
 
 /** How a workload speaks TLS. */
 export interface WorkloadTLS {
@@ -34,8 +36,9 @@ export interface WorkloadTLS {
 /** The outcome of the pass. */
 export interface TLSDecisions {
   /** By class id. */
-  readonly ofWorkload: ReadonlyMap<string, WorkloadTLS>;
-  readonly decisions: readonly StatusDecision[];
+  readonly ofWorkload: Table<WorkloadTLS>;
+  /** By key of the object. */
+  readonly decisions: Table<StatusDecision>;
 }
 
 /** The held ports of one workload. */
@@ -69,8 +72,8 @@ export function heldModes(tls: WorkloadTLS, held: PortHolds | undefined): Pick<W
 interface Claim {
   readonly object: MeshTLS;
   readonly reference: ObjectReference;
-  readonly selection: Selection;
-  readonly mode: TLSMode | undefined;
+  readonly selector: Selector;
+  readonly mode: MeshTLS["spec"]["mode"];
   readonly ports: NonNullable<MeshTLS["spec"]["ports"]>;
   readonly tlsVersion: MeshTLS["spec"]["tlsVersion"];
   readonly tlsCiphers: MeshTLS["spec"]["tlsCiphers"];
@@ -81,50 +84,71 @@ interface Claim {
 /** What counts where nobody says anything. */
 const defaultMode: TLSMode = "Permissive";
 
-/** Decides the modes of all workloads. `served` has the ports that Services declare, by class id. */
-export function decideTLS(
-  snapshot: Snapshot,
-  settings: MeshSettings,
-  workloads: Workloads,
-  served: ReadonlyMap<string, readonly ServedPort[]>,
-): TLSDecisions {
-  const claims = [...snapshot.meshTLS.values()].sort(byAge).map((object) => claimOf(object, settings, workloads));
-  const ofWorkload = new Map(
-    workloads.all.map((workload) => {
-      return [workload.id, tlsOf(workload, winnersFor(workload, claims), served.get(workload.id) ?? [])] as const;
-    }),
+/** What the pass needs of those before it. */
+export interface TLSInputs {
+  readonly meshTLS: Table<MeshTLS>;
+  readonly settings: MeshSettings;
+  readonly workloads: Workloads;
+  /** The ports that Services declare, by class id. */
+  readonly served: Lookup<readonly ServedPort[]>;
+}
+
+/** Decides the modes of all workloads. */
+export function deriveTLS(tables: Derivation, { meshTLS, settings, workloads, served }: TLSInputs): TLSDecisions {
+  const claims = tables.each(meshTLS, (object) => claimOf(object, settings));
+  const ofWord = tables.group(claims, ({ selector }) => [wordOfSelector(selector)]);
+  const ofSelector = tables.group(claims, (claim) => [selectorText(claim)]);
+  /** The oldest first. */
+  const claimsOf = tables.each(
+    workloads.byId,
+    (workload) =>
+      wordsOfWorkload(workload)
+        .flatMap((word) => ofWord.get(word) ?? [])
+        .filter(({ selector }) => selects(selector, workload))
+        .sort(olderFirst),
+    sameElements,
   );
-  const decisions = claims.map((claim): StatusDecision => {
-    const shaped = claim.selection.workloads.filter((workload) => {
-      return ofWorkload.get(workload.id)?.origins.some(({ uid, name, namespace }) => {
-        const { reference } = claim;
+  const ofWorkload = tables.each(
+    workloads.byId,
+    (workload, id) => tlsOf(workload, winnersOf(claimsOf.get(id) ?? []), served.get(id) ?? []),
+    sameJSON,
+  );
+  const decisions = tables.each(claims, (claim): StatusDecision => {
+    const selected = select(claim.selector, workloads);
+    const { reference, fault, object, selector } = claim;
+    const shaped = selected.filter(({ id }) => {
+      return ofWorkload.get(id)?.origins.some(({ uid, name, namespace }) => {
         return uid === reference.uid && name === reference.name && namespace === reference.namespace;
       });
     });
-    const verdict = claim.fault === undefined ? conflictOf(claim, claims) : invalid(claim.fault);
+    const same = ofSelector.get(selectorText(claim)) ?? [];
+    const rivals = (workload: Workload) => claimsOf.get(workload.id) ?? [];
+    const verdict = fault === undefined ? conflictOf(claim, same, selected, rivals) : invalid(fault);
     return {
-      object: claim.reference,
+      object: reference,
       accepted: verdict,
       resolvedRefs: resolved,
-      findings: [...findNothing(claim.selection, claim.object), ...findUnknownPorts(claim, served)],
-      pods: readyPods(verdict.reason === "Conflicted" ? claim.selection.workloads : shaped),
+      findings: [...findNothing(selector, selected, object), ...findUnknownPorts(claim, selected, served)],
+      pods: readyPods(verdict.reason === "Conflicted" ? selected : shaped),
       need: { kind: "class" },
     };
   });
   return { ofWorkload, decisions };
 }
 
-function claimOf(object: MeshTLS, settings: MeshSettings, workloads: Workloads): Claim {
+const olderFirst = (a: Claim, b: Claim): number => byAge(a.object, b.object);
+
+function claimOf(object: MeshTLS, settings: MeshSettings): Claim {
   const reference = referenceTo("MeshTLS", object);
   try {
     validate(object, settings);
     const { mode, ports = [], tlsVersion, tlsCiphers } = object.spec;
-    return { object, reference, selection: select(object, workloads, settings), mode, ports, tlsVersion, tlsCiphers };
+    return { object, reference, selector: readSelector(object, settings), mode, ports, tlsVersion, tlsCiphers };
   } catch (error) {
     const fault = `${messageOf(error)}. Until then, what it selects accepts nothing but mutual TLS, of version 1.3.`;
-    const selection = selectAtLeast(object, workloads, settings);
+    const selector = readSelectorAtLeast(object, settings);
     const tlsVersion = { min: "TLS13" } as const;
-    return { object, reference, selection, mode: "Strict", ports: [], tlsVersion, tlsCiphers: undefined, fault };
+    return { object, reference, selector, mode: "Strict", ports: [], tlsVersion, tlsCiphers: undefined, fault };
   }
 }
 
@@ -153,12 +177,10 @@ function validate(object: MeshTLS, settings: MeshSettings): void {
 
 type Winners = Readonly<Partial<Record<Scope, Claim>>>;
 
-/** `claims` are sorted by age, so the first of each level is the oldest. */
-function winnersFor(workload: Workload, claims: readonly Claim[]): Winners {
+/** `claims` of one workload are sorted by age, so the first of each level is the oldest. */
+function winnersOf(claims: readonly Claim[]): Winners {
   const winners: Partial<Record<Scope, Claim>> = {};
-  for (const claim of claims) {
-    if (claim.selection.has(workload)) winners[claim.selection.scope] ??= claim;
-  }
+  for (const claim of claims) winners[claim.selector.scope] ??= claim;
   return winners;
 }
 
@@ -205,8 +227,11 @@ function resolvePort(port: number | string, workload: Workload): number | undefi
 }
 
 /** Ports that none of the selected workloads declares, in a container or through a Service. */
-function findUnknownPorts(claim: Claim, served: ReadonlyMap<string, readonly ServedPort[]>): readonly Finding[] {
-  const { workloads } = claim.selection;
+function findUnknownPorts(
+  claim: Claim,
+  workloads: readonly Workload[],
+  served: Lookup<readonly ServedPort[]>,
+): readonly Finding[] {
   if (workloads.length === 0) return [];
   const declares = (workload: Workload, port: number | string) =>
     workload.containerPorts.some((declared) => declared.name === port || declared.port === port) ||
@@ -223,19 +248,25 @@ function findUnknownPorts(claim: Claim, served: ReadonlyMap<string, readonly Ser
   });
 }
 
-/** Whether older objects of the same level have taken what this one selects. */
-function conflictOf(claim: Claim, claims: readonly Claim[]): Verdict {
-  const { scope, workloads } = claim.selection;
-  const rivals = claims.slice(0, claims.indexOf(claim)).filter((rival) => rival.selection.scope === scope);
-  const isSame = (rival: Claim) =>
-    rival.reference.namespace === claim.reference.namespace && sameSelector(rival.object, claim.object);
-  const same = rivals.find(isSame);
-  const takers = rivals.filter((rival) => workloads.some((workload) => rival.selection.has(workload)));
-  const left = workloads.filter((workload) => !takers.some((taker) => taker.selection.has(workload)));
-  const winner = same ?? takers[0];
+/**
+ * Whether older objects of the same level have taken what this one selects. `same` have its selector, `claimsOf` are those of
+ * one workload, the oldest first.
+ */
+function conflictOf(
+  claim: Claim,
+  same: readonly Claim[],
+  workloads: readonly Workload[],
+  claimsOf: (workload: Workload) => readonly Claim[],
+): Verdict {
+  const isRival = (other: Claim) => other.selector.scope === claim.selector.scope && olderFirst(other, claim) < 0;
+  const [twin] = same.filter(isRival).sort(olderFirst);
+  const takers = new Map(workloads.map((workload) => [workload, claimsOf(workload).filter(isRival)]));
+  const left = workloads.filter((workload) => takers.get(workload)?.length === 0);
+  const [oldest] = [...new Set([...takers.values()].flat())].sort(olderFirst);
+  const winner = twin ?? oldest;
   if (winner === undefined) return accepted;
   const name = `MeshTLS ${winner.reference.namespace}/${winner.reference.name}`;
-  if (same !== undefined || left.length === 0) {
+  if (twin !== undefined || left.length === 0) {
     const message = `The older ${name} selects the same workloads; delete one of the two, or narrow this one.`;
     return { status: "False", reason: "Conflicted", message };
   }
@@ -245,12 +276,6 @@ function conflictOf(claim: Claim, claims: readonly Claim[]): Verdict {
   return { status: "False", reason: "PartiallyConflicted", message };
 }
 
-function sameSelector(a: MeshTLS, b: MeshTLS): boolean {
-  const left: Readonly<Record<string, string>> = a.spec?.selector?.matchLabels ?? {};
-  const right: Readonly<Record<string, string>> = b.spec?.selector?.matchLabels ?? {};
-  const names = Object.keys(left);
-  return (
-    names.length === Object.keys(right).length &&
-    names.every((name) => Object.hasOwn(right, name) && left[name] === right[name])
-  );
-}
+/** Objects of one namespace whose selectors say the same have the same. */
+const selectorText = ({ object, reference: { namespace } }: Claim): string =>
+  JSON.stringify([namespace, sortedEntries(object.spec?.selector?.matchLabels ?? {})]);

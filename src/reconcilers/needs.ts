@@ -10,7 +10,7 @@ import { extensionNames, mirrorName, servicePortName } from "../envoy/names.ts";
 import { dryRunName } from "../envoy/rbac-dry-run.ts";
 import type { EnvoyResource, ResourceType } from "../envoy/resource.ts";
 import type { StatusDecision } from "../model/finding.ts";
-import type { MeshRoute, ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import type { MeshRoute, MeshService, ObjectReference, WorkloadClass } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import { concernsScope } from "../model/port-scope.ts";
 import type { Compilation } from "./compile.ts";
@@ -138,6 +138,16 @@ function fieldOf(value: unknown, name: string): unknown {
 function listOf(value: unknown, name: string): readonly unknown[] {
   const list = fieldOf(value, name);
   return Array.isArray(list) ? list : [];
+}
+
+/** The services that routes of a service lead to. */
+export function destinationsOf(service: MeshService | undefined): readonly ObjectKey[] {
+  const routes = (service?.ports ?? []).flatMap(({ routing }) => routing.routes);
+  const keys = routes.flatMap(({ backends, mirror }) => [
+    ...backends.flatMap(({ target }) => (target.kind === "service" ? [`${target.namespace}/${target.service}`] : [])),
+    ...(mirror === undefined ? [] : [`${mirror.namespace}/${mirror.service}`]),
+  ]);
+  return [...new Set(keys)];
 }
 
 function needOfSplit(object: ObjectReference, root: ObjectKey, { mesh, serviceResources }: Compilation): Need {

@@ -55,6 +55,13 @@ export function referenceTo(kind: ObjectReference["kind"], object: KubernetesObj
   };
 }
 
+/** A key for one object of ours, whatever its version. */
+export const keyOfReference = ({
+  kind,
+  namespace,
+  name,
+}: Pick<ObjectReference, "kind" | "namespace" | "name">): string => `${kind} ${namespace}/${name}`;
+
 /** Order of references in lists: by kind, namespace, name. */
 export function compareReferences(a: ObjectReference, b: ObjectReference): number {
   return compare(a.kind, b.kind) || compare(a.namespace, b.namespace) || compare(a.name, b.name);
@@ -63,8 +70,7 @@ export function compareReferences(a: ObjectReference, b: ObjectReference): numbe
 /** A set of references by identity of the object, not of the JavaScript value; sorted. */
 export function distinctReferences(references: Iterable<ObjectReference>): readonly ObjectReference[] {
   const byName = new Map<string, ObjectReference>();
-  for (const reference of references)
-    byName.set(`${reference.kind}/${reference.namespace}/${reference.name}`, reference);
+  for (const reference of references) byName.set(keyOfReference(reference), reference);
   return [...byName.values()].sort(compareReferences);
 }
 

@@ -4,20 +4,25 @@
  *   WorkloadClass --> ConfigMap heddle-<class>          what a sidecar mounts and starts from, and its inbound side
  *   Reach ----------> ConfigMap heddle-reach-<hash>     in each namespace that uses it: its outbound side, no endpoints
  */
+import type { Pod } from "../api/kubernetes.ts";
 import { bootstrapFiles } from "../envoy/bootstrap.ts";
 import { envoyYAML } from "../envoy/yaml.ts";
-import type { Mesh, ObjectReference, Reach } from "../model/mesh.ts";
-import type { ObjectKey } from "../model/object-key.ts";
+import type { ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import type { DesiredObject } from "../model/output.ts";
 import { configMapOfClass, configMapOfReach, keys, manager } from "../model/sidecar.ts";
-import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
+import type { MeshSettings } from "../model/snapshot.ts";
 import { compare, mountedClass, shortHash } from "../model/workload.ts";
-import type { CompileCache, RecordText } from "./cache.ts";
-import { contentHash } from "./cache.ts";
-import type { Encoding } from "./encoding.ts";
-import { distinctReferences, namespaceOf } from "./objects.ts";
-import { measured, recordLimit, render } from "./record-text.ts";
-import { isMember } from "./workloads.ts";
+import { contentHash } from "./content-hash.ts";
+import type { Derivation, Table } from "./derivation.ts";
+import { sameJSON } from "./derivation.ts";
+import type { EncodedUnit, Encoding } from "./encoding.ts";
+import { namespaceOf } from "./objects.ts";
+import type { Reaches } from "./reach.ts";
+import type { ReachRecords } from "./reach-records.ts";
+import type { RecordContent, RecordText } from "./record-text.ts";
+import { measured, recordLimit, recordOf, render } from "./record-text.ts";
+import type { Workloads } from "./workloads.ts";
 
 /** Value of the annotation `heddle.dev/recorded` of a class whose inbound side has no room: what there is of it is older. */
 export const recordedStart = "bootstrap";
@@ -25,67 +30,92 @@ export const recordedStart = "bootstrap";
 /** Annotations of an object hold 256 KiB in all; in bytes. */
 const originsLimit = 200_000;
 
-/** All ConfigMaps that are to exist, by namespace and name. */
-export function recordMesh(
-  mesh: Mesh,
-  encoding: Encoding,
-  reaches: ReadonlyMap<string, ReachRecord>,
-  snapshot: Snapshot,
-  settings: MeshSettings,
-  cache: CompileCache,
-): readonly DesiredObject[] {
-  const start = startFiles(settings, cache);
-  const outputs = new Map<string, DesiredObject>();
-  const add = (namespace: string, name: string, content: RecordContent) => {
-    const key = `${namespace}/${name}`;
-    if (!outputs.has(key)) outputs.set(key, configMap(namespace, name, content, cache));
-  };
-  for (const [id, workload] of mesh.classes) {
-    const unit = encoding.classes.get(id);
-    const inbound = unit === undefined ? undefined : render(unit.resources, cache);
-    const content: RecordContent =
-      inbound !== undefined && inbound.bytes <= recordLimit
-        ? { files: { ...start, "inbound.yaml": recordOf([inbound], cache) }, origins: workload.origins }
-        : { files: start, origins: [], keeps: ["inbound.yaml"], annotations: { [keys.recorded]: recordedStart } };
-    add(workload.namespace, configMapOfClass(id), content);
-  }
-  for (const [namespace, id] of mesh.reachOfNamespace) {
-    const reach = reaches.get(id);
-    if (reach !== undefined) add(namespace, configMapOfReach(id), reach.content);
-  }
-  for (const [namespace, id] of mountedClasses(snapshot)) {
-    add(namespace, configMapOfClass(id), { files: start, origins: [] });
-  }
-  return [...outputs.values()].sort(
-    (a, b) => compare(a.metadata.namespace, b.metadata.namespace) || compare(a.metadata.name, b.metadata.name),
+/** What the pass needs of those before it. */
+export interface RecordInputs {
+  readonly reachRecords: ReachRecords;
+  readonly classes: Table<WorkloadClass>;
+  readonly encoding: Encoding;
+  readonly workloads: Workloads;
+  readonly reaches: () => Reaches;
+  readonly settings: MeshSettings;
+}
+
+/** All ConfigMaps that are to exist, by namespace and name; the same list until something changes. */
+export function deriveRecords(tables: Derivation, inputs: RecordInputs): () => readonly DesiredObject[] {
+  const { reachRecords, classes, encoding, workloads, reaches, settings } = inputs;
+  const startOf = tables.query(() => startFiles(settings));
+  const start = () => startOf.get("") ?? {};
+  const ofClasses = tables.each(
+    classes,
+    (workload, id) => {
+      const unit = encoding.classes.get(id);
+      return configMap(workload.namespace, configMapOfClass(id), classContent(workload, unit, start()));
+    },
+    sameOutput,
   );
+  // Those of one word are in one ConfigMap.
+  const mounts = tables.group(workloads.members, ({ pod }) => mountOf(pod));
+  const ofMounts = tables.each(
+    mounts,
+    (_members, key) => {
+      const [namespace = "", name = ""] = key.split("/");
+      return configMap(namespace, name, { files: start(), origins: [] });
+    },
+    sameOutput,
+  );
+  const reachOutputs = tables.query((_key, before: ReadonlyMap<ObjectKey, DesiredObject> | undefined) => {
+    const found = new Map<ObjectKey, DesiredObject>();
+    for (const [namespace, id] of reaches().ofNamespace) {
+      const record = reachRecords.all().get(id);
+      if (record === undefined) continue;
+      const output = configMap(namespace, configMapOfReach(id), record.content);
+      const key = objectKey(output);
+      const known = before?.get(key);
+      found.set(key, known !== undefined && sameOutput(known, output) ? known : output);
+    }
+    return found;
+  });
+  const outputs = tables.query(() => {
+    const found = new Map<ObjectKey, DesiredObject>();
+    for (const output of ofClasses.all().values()) found.set(objectKey(output), output);
+    for (const some of [reachOutputs.get(""), ofMounts.all()]) {
+      for (const [key, output] of some ?? []) if (!found.has(key)) found.set(key, output);
+    }
+    return [...found.values()].sort(
+      (a, b) => compare(a.metadata.namespace, b.metadata.namespace) || compare(a.metadata.name, b.metadata.name),
+    );
+  });
+  return () => outputs.get("") ?? [];
 }
 
-/** What goes into one ConfigMap. */
-interface RecordContent {
-  readonly files: Readonly<Record<string, RecordText>>;
-  readonly origins: readonly ObjectReference[];
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly keeps?: readonly string[];
+function classContent(
+  workload: WorkloadClass,
+  unit: EncodedUnit | undefined,
+  start: Readonly<Record<string, RecordText>>,
+): RecordContent {
+  const inbound = unit === undefined ? undefined : render(unit.resources);
+  return inbound !== undefined && inbound.bytes <= recordLimit
+    ? { files: { ...start, "inbound.yaml": recordOf([inbound]) }, origins: workload.origins }
+    : { files: start, origins: [], keeps: ["inbound.yaml"], annotations: { [keys.recorded]: recordedStart } };
 }
 
-function configMap(namespace: string, name: string, content: RecordContent, cache: CompileCache): DesiredObject {
+function configMap(namespace: string, name: string, content: RecordContent): DesiredObject {
   const files = Object.entries(content.files);
   const annotations = {
     [keys.revision]: revisionOf(files.map(([file, { hash }]) => [file, hash])),
     [keys.origins]: originsText(content.origins),
     ...content.annotations,
   };
-  return cache.outputs.get(
-    contentHash([namespace, name, files.map(([file, { hash }]) => [file, hash]), annotations]),
-    () => {
-      const metadata = { name, namespace, labels: { [keys.managedBy]: manager }, annotations };
-      const data = Object.fromEntries(files.map(([file, { text }]) => [file, text]));
-      const { keeps } = content;
-      return { apiVersion: "v1", kind: "ConfigMap", metadata, data, ...(keeps === undefined ? {} : { keeps }) };
-    },
-  );
+  const metadata = { name, namespace, labels: { [keys.managedBy]: manager }, annotations };
+  const data = Object.fromEntries(files.map(([file, { text }]) => [file, text]));
+  const { keeps } = content;
+  return { apiVersion: "v1", kind: "ConfigMap", metadata, data, ...(keeps === undefined ? {} : { keeps }) };
 }
+
+/** Of one name; the revision stands for the data. */
+const sameOutput = (a: DesiredObject, b: DesiredObject): boolean =>
+  sameJSON([a.metadata, a.keeps, Object.keys(a.data)], [b.metadata, b.keeps, Object.keys(b.data)]) &&
+  Object.entries(a.data).every(([file, text]) => b.data[file] === text);
 
 /** A JSON list of the objects behind a record, as many as fit. */
 function originsText(origins: readonly ObjectReference[]): string {
@@ -109,72 +139,25 @@ const revisionOf = (hashes: readonly (readonly [file: string, hash: string])[]):
   shortHash([...hashes].sort(([a], [b]) => compare(a, b)));
 
 /** The files that every sidecar starts from. */
-function startFiles(settings: MeshSettings, cache: CompileCache): Readonly<Record<string, RecordText>> {
-  const input = contentHash(settings);
-  const file = (name: "bootstrap" | "certificate" | "trust") =>
-    cache.texts.get(`${name} ${input}`, () => measured(envoyYAML(bootstrapFiles(settings)[name])));
+function startFiles(settings: MeshSettings): Readonly<Record<string, RecordText>> {
+  const files = bootstrapFiles(settings);
   return {
-    "bootstrap.yaml": file("bootstrap"),
-    "certificate.yaml": file("certificate"),
-    "trust.yaml": file("trust"),
+    "bootstrap.yaml": measured(envoyYAML(files.bootstrap)),
+    "certificate.yaml": measured(envoyYAML(files.certificate)),
+    "trust.yaml": measured(envoyYAML(files.trust)),
   };
 }
 
 /**
- * Classes that pods mount although their labels have changed since admission: a restarted sidecar starts from that mount.
- * The name is the user's to write, so one that is not a class's, or that no object can have, is left alone.
+ * The ConfigMap of a class that a pod mounts although its labels may have changed since admission: a restarted sidecar
+ * starts from that mount. The name is the user's to write, so one that is not a class's, or that no object can have, is
+ * left alone.
  */
-function mountedClasses(snapshot: Snapshot): readonly (readonly [namespace: string, classId: string])[] {
-  return [...snapshot.pods.values()].filter(isMember).flatMap((pod) => {
-    const id = mountedClass(pod);
-    return id !== undefined && isClassId(id) ? [[namespaceOf(pod), id] as const] : [];
-  });
+function mountOf(pod: Pod): readonly ObjectKey[] {
+  const id = mountedClass(pod);
+  return id !== undefined && isClassId(id) ? [`${namespaceOf(pod)}/${configMapOfClass(id)}`] : [];
 }
 
 /** Whether it ends as the id of a class does, and an object can be called `heddle-` and this (RFC 1123 subdomain). */
 const isClassId = (text: string): boolean =>
   text.length <= 240 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*-[0-9a-f]{10}$/.test(text);
-
-/** What is recorded of a reach. */
-export interface ReachRecord {
-  readonly content: RecordContent;
-  /** Services for which there is no room. */
-  readonly missing: readonly ObjectKey[];
-}
-
-/** What is recorded of each reach, by its id: services in their order, each that still fits. */
-export function recordReaches(mesh: Mesh, encoding: Encoding, cache: CompileCache): ReadonlyMap<string, ReachRecord> {
-  return new Map([...mesh.reaches].map(([id, reach]) => [id, recordReach(reach, mesh, encoding, cache)]));
-}
-
-function recordReach(reach: Reach, mesh: Mesh, encoding: Encoding, cache: CompileCache): ReachRecord {
-  const texts: RecordText[] = [];
-  const origins: ObjectReference[] = [];
-  const missing: ObjectKey[] = [];
-  let bytes = 0;
-  for (const key of reach.services) {
-    const text = render(encoding.services.get(key)?.resources ?? [], cache);
-    if (bytes + text.bytes > recordLimit) {
-      missing.push(key);
-      continue;
-    }
-    bytes += text.bytes;
-    texts.push(text);
-    const routes = mesh.services.get(key)?.ports.flatMap(({ routing }) => routing.routes) ?? [];
-    origins.push(...routes.flatMap(({ origin }) => origin ?? []));
-  }
-  const content = {
-    files: { "outbound.yaml": recordOf(texts, cache) },
-    origins: distinctReferences(origins),
-    ...(missing.length === 0 ? {} : { annotations: { [keys.recorded]: `${texts.length}/${reach.services.length}` } }),
-  };
-  return { content, missing };
-}
-
-/** A record of entries. */
-function recordOf(entries: readonly RecordText[], cache: CompileCache): RecordText {
-  return cache.texts.get(`record ${contentHash(entries.map(({ hash }) => hash))}`, () => {
-    const body = entries.map(({ text }) => text).join("");
-    return measured(body === "" ? "resources: []\n" : `resources:\n${body}`);
-  });
-}

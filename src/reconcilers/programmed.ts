@@ -13,8 +13,8 @@ import type { ProxyStates } from "../model/acknowledgement.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import type { Compilation } from "./compile.ts";
-import type { ProxyCounts } from "./proxies.ts";
-import { countProxies, disconnectedAfter } from "./proxies.ts";
+import type { ProxyCounts, ProxyVerdict } from "./proxies.ts";
+import { countVerdicts, disconnectedAfter, proxyJudge } from "./proxies.ts";
 
 /** A condition before it is known when it became so. */
 export type StatusCondition = Omit<Condition, "lastTransitionTime">;
@@ -62,9 +62,31 @@ export function objectStatus(
   restoring?: string,
   draining?: ReadonlySet<ObjectKey>,
 ): ObjectStatus {
-  const counts = hasEffect(decision)
-    ? countProxies(decision, compilation, states, now, listeningSince, draining)
-    : { total: decision.pods.length, synced: 0, rejected: 0, disconnected: 0, draining: 0 };
+  const judge = proxyJudge(decision, { compilation, states, now, listeningSince });
+  const verdicts = new Map(decision.pods.map((pod) => [pod, judge(pod)]));
+  return statusOf(decision, compilation, countsOf(decision, verdicts, draining), restoring);
+}
+
+/** The proxies of a decision by these verdicts; one that is not in them is synced. */
+export function countsOf(
+  decision: StatusDecision,
+  verdicts: ReadonlyMap<ObjectKey, ProxyVerdict>,
+  draining: ReadonlySet<ObjectKey> = new Set(),
+): ProxyCounts {
+  if (!hasEffect(decision)) {
+    return { total: decision.pods.length, synced: 0, rejected: 0, disconnected: 0, draining: 0 };
+  }
+  const isDraining = (pod: ObjectKey) => draining.has(pod) && (verdicts.get(pod)?.kind ?? "synced") === "synced";
+  return countVerdicts(decision.pods, verdicts, draining.size === 0 ? 0 : decision.pods.filter(isDraining).length);
+}
+
+/** The status of an object whose proxies have been counted. See {@link objectStatus}. */
+export function statusOf(
+  decision: StatusDecision,
+  compilation: Compilation,
+  counts: ProxyCounts,
+  restoring: string | undefined,
+): ObjectStatus {
   const programmed = judgeRecord(judgeProgrammed(decision, counts), restoring);
   const verdicts = new Map<ConditionType, Verdict>([
     ["Accepted", decision.accepted],
@@ -103,7 +125,7 @@ function findUnrecorded({ need }: StatusDecision, { unrecorded }: Compilation): 
  * What is not accepted is in no proxy, but for an object that keeps a part of what it selects or says. (An invalid policy
  * closes what it selects; what it says is in no proxy all the same.)
  */
-function hasEffect({ accepted: { status, reason } }: StatusDecision): boolean {
+export function hasEffect({ accepted: { status, reason } }: StatusDecision): boolean {
   return status === "True" || ["PartiallyConflicted", "IdentityFixed", "ServerFirstPort", "TooLarge"].includes(reason);
 }
 

@@ -31,44 +31,71 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Counts the proxies of a decision; those of `draining` do not count before their time. Times are milliseconds since the epoch. */
-export function countProxies(
+/** What is to be said of one proxy. */
+export interface ProxyVerdict {
+  readonly kind: "synced" | "pending" | "disconnected" | "rejected";
+  /** What it said: to something that the object is in if it is rejected, else to something that another object is in. */
+  readonly message?: string;
+  /** Whether time alone can make it another. */
+  readonly isTimed: boolean;
+}
+
+/** What proxies are judged by. Times are milliseconds since the epoch. */
+export interface ProxyJudgement {
+  readonly compilation: Compilation;
+  readonly states: ProxyStates;
+  readonly now: number;
+  readonly listeningSince: number;
+}
+
+/** Judges single proxies of those that an object concerns. */
+export function proxyJudge(
   decision: StatusDecision,
-  compilation: Compilation,
-  states: ProxyStates,
-  now: number,
-  listeningSince: number,
-  drainingPods: ReadonlySet<ObjectKey> = new Set(),
-): ProxyCounts {
-  let synced = 0;
-  let draining = 0;
-  let rejected = 0;
-  let disconnected = 0;
-  let refusal: Refusal | undefined;
-  let hindrance: Refusal | undefined;
+  { compilation, states, now, listeningSince }: ProxyJudgement,
+): (pod: ObjectKey) => ProxyVerdict {
   const neededOf = neededResources(decision, compilation);
-  for (const pod of decision.pods) {
+  const interim = new Set(decision.interim);
+  return (pod) => {
     const state = states.get(pod);
-    if (state?.connected !== true && now - (state?.since ?? listeningSince) >= disconnectedAfter) {
-      disconnected += 1;
-      continue;
+    const isTimed = state?.connected !== true;
+    if (isTimed && now - (state?.since ?? listeningSince) >= disconnectedAfter) {
+      return { kind: "disconnected", isTimed };
     }
-    if (state === undefined || !compilation.targets.has(pod) || decision.interim?.includes(pod) === true) continue;
+    if (state === undefined || !compilation.targets.has(pod) || interim.has(pod)) return { kind: "pending", isTimed };
     const needed = neededOf(pod);
     const message = refusalOf(needed.own, state);
-    if (message !== undefined) {
-      rejected += 1;
-      refusal ??= { pod, message };
-    } else if (isMet(needed, state)) {
-      if (drainingPods.has(pod)) draining += 1;
-      else synced += 1;
-    } else {
-      const other = refusalOf([...needed.through, ...needed.beside], state);
-      if (other !== undefined) hindrance ??= { pod, message: other };
-    }
+    if (message !== undefined) return { kind: "rejected", message, isTimed };
+    if (isMet(needed, state)) return { kind: "synced", isTimed };
+    const other = refusalOf([...needed.through, ...needed.beside], state);
+    return { kind: "pending", isTimed, ...(other === undefined ? {} : { message: other }) };
+  };
+}
+
+/** Counts proxies: `others` are the verdicts of those that are not synced, and perhaps of some that are. */
+export function countVerdicts(
+  pods: readonly ObjectKey[],
+  others: ReadonlyMap<ObjectKey, ProxyVerdict>,
+  draining: number,
+): ProxyCounts {
+  const count = { synced: 0, pending: 0, disconnected: 0, rejected: 0 };
+  let hasHindrance = false;
+  for (const { kind, message } of others.values()) {
+    count[kind] += 1;
+    hasHindrance ||= kind === "pending" && message !== undefined;
   }
+  const first = (kind: ProxyVerdict["kind"]): Refusal | undefined => {
+    for (const pod of pods) {
+      const verdict = others.get(pod);
+      if (verdict?.kind === kind && verdict.message !== undefined) return { pod, message: verdict.message };
+    }
+    return undefined;
+  };
+  const refusal = count.rejected > 0 ? first("rejected") : undefined;
+  const hindrance = hasHindrance ? first("pending") : undefined;
+  const { pending, disconnected, rejected } = count;
+  const total = pods.length;
   return {
-    ...{ total: decision.pods.length, synced, rejected, disconnected, draining },
+    ...{ total, synced: total - pending - disconnected - rejected - draining, rejected, disconnected, draining },
     ...(refusal === undefined ? {} : { refusal }),
     ...(hindrance === undefined ? {} : { hindrance }),
   };

@@ -5,19 +5,21 @@
 import type { KubernetesObject } from "../api/kubernetes.ts";
 import type { Finding } from "../model/finding.ts";
 import type { MeshSettings } from "../model/snapshot.ts";
-import { isLabelOfInstances } from "../model/workload.ts";
+import { isLabelOfInstances, sortedEntries } from "../model/workload.ts";
 import { fitsLabels, InvalidObject, namespaceOf } from "./objects.ts";
 import type { Workload, Workloads } from "./workloads.ts";
+import { labelWord, meshWord, namespaceWord } from "./workloads.ts";
 
 /** How narrow an object is, widest first. */
 export type Scope = "mesh" | "namespace" | "workload";
 
-/** What an object selects. */
-export interface Selection {
+/** Which workloads are meant. */
+export interface Selector {
   readonly scope: Scope;
-  /** Sorted by id. */
-  readonly workloads: readonly Workload[];
-  readonly has: (workload: Workload) => boolean;
+  /** Undefined: of every namespace. */
+  readonly namespace: string | undefined;
+  /** Undefined: whatever its labels. */
+  readonly labels: Readonly<Record<string, string>> | undefined;
 }
 
 /** An object that may have a selector. */
@@ -25,41 +27,49 @@ export interface Selecting extends KubernetesObject {
   readonly spec?: { readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> } };
 }
 
-/** Resolves the selector of an object. Throws InvalidObject when it cannot be understood. */
-export function select(object: Selecting, workloads: Workloads, settings: MeshSettings): Selection {
-  return selectBy(matchLabelsOf(object), object, workloads, settings);
+/** Reads the selector of an object. Throws InvalidObject when it cannot be understood. */
+export function readSelector(object: Selecting, settings: MeshSettings): Selector {
+  return selectorOf(matchLabelsOf(object), object, settings);
 }
 
 /**
  * What an object selects whatever is wrong with it: a selector that cannot be understood counts as far as it can be, and
  * wholly broken as none. An invalid policy denies this much, which is at least what its author meant.
  */
-export function selectAtLeast(object: Selecting, workloads: Workloads, settings: MeshSettings): Selection {
+export function readSelectorAtLeast(object: Selecting, settings: MeshSettings): Selector {
   const given: unknown = object.spec?.selector?.matchLabels;
   const entries = typeof given === "object" && given !== null ? Object.entries(given) : [];
   const understood = entries.filter(([name, value]) => typeof value === "string" && !isLabelOfInstances(name));
   const labels = understood.length === 0 ? undefined : Object.fromEntries(understood);
-  return selectBy(labels, object, workloads, settings);
+  return selectorOf(labels, object, settings);
 }
 
-function selectBy(
+function selectorOf(
   labels: Readonly<Record<string, string>> | undefined,
   object: Selecting,
-  workloads: Workloads,
   settings: MeshSettings,
-): Selection {
-  const namespace = namespaceOf(object);
-  const inScope = namespace === settings.rootNamespace ? workloads.all : (workloads.ofNamespace.get(namespace) ?? []);
-  if (labels !== undefined) {
-    const fitting = inScope.filter((workload) => fitsLabels(labels, workload.labels));
-    return selection("workload", fitting);
-  }
-  return selection(namespace === settings.rootNamespace ? "mesh" : "namespace", inScope);
+): Selector {
+  const isOfRoot = namespaceOf(object) === settings.rootNamespace;
+  const namespace = isOfRoot ? undefined : namespaceOf(object);
+  if (labels !== undefined) return { scope: "workload", namespace, labels };
+  return { scope: isOfRoot ? "mesh" : "namespace", namespace, labels };
 }
 
-function selection(scope: Scope, workloads: readonly Workload[]): Selection {
-  const set = new Set(workloads);
-  return { scope, workloads, has: (workload) => set.has(workload) };
+/** The word that every workload has which a selector selects, and few others. */
+export function wordOfSelector({ namespace, labels }: Selector): string {
+  const [first] = sortedEntries(labels ?? {});
+  if (first !== undefined) return labelWord(namespace ?? "", ...first);
+  return namespace === undefined ? meshWord : namespaceWord(namespace);
+}
+
+/** Whether a selector selects a workload that has its word. */
+export const selects = ({ labels }: Selector, workload: Workload): boolean =>
+  labels === undefined || fitsLabels(labels, workload.labels);
+
+/** The workloads that a selector selects, in the order of ids. */
+export function select(selector: Selector, { ofWord }: Pick<Workloads, "ofWord">): readonly Workload[] {
+  const found = ofWord.get(wordOfSelector(selector)) ?? [];
+  return selector.labels === undefined ? found : found.filter((workload) => selects(selector, workload));
 }
 
 function matchLabelsOf(object: Selecting): Readonly<Record<string, string>> | undefined {
@@ -86,12 +96,16 @@ function matchLabelsOf(object: Selecting): Readonly<Record<string, string>> | un
 }
 
 /** The finding of an object that selects nothing, if it does. */
-export function findNothing(selection: Selection, object: Selecting): readonly Finding[] {
-  if (selection.workloads.length > 0) return [];
-  const field = selection.scope === "workload" ? "spec.selector.matchLabels" : "metadata.namespace";
-  const where = selection.scope === "mesh" ? "the mesh" : `namespace ${namespaceOf(object)}`;
+export function findNothing(
+  { scope }: Selector,
+  workloads: readonly Workload[],
+  object: Selecting,
+): readonly Finding[] {
+  if (workloads.length > 0) return [];
+  const field = scope === "workload" ? "spec.selector.matchLabels" : "metadata.namespace";
+  const where = scope === "mesh" ? "the mesh" : `namespace ${namespaceOf(object)}`;
   const message =
-    selection.scope === "workload"
+    scope === "workload"
       ? "No pod with a sidecar has these labels; compare them with `kubectl get pods --show-labels`."
       : `No pod of ${where} has a sidecar; label namespaces with heddle.dev/inject=enabled and restart their pods.`;
   return [{ code: "SelectorMatchesNothing", field, message }];

@@ -5,16 +5,18 @@
  *   Service (headless, enrolled namespace) + EndpointSlices --address--> Pods ======> ClientService without addresses
  *   Service --selector--> Pods ==> the ports that a workload is known to serve, with their protocols
  */
-import type { Service, ServicePort } from "../api/kubernetes.ts";
+import type { EndpointSlice, Pod, Service, ServicePort } from "../api/kubernetes.ts";
 import type { Protocol } from "../model/mesh.ts";
-import { type ObjectKey, objectKey } from "../model/object-key.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { ports } from "../model/sidecar.ts";
-import type { Snapshot } from "../model/snapshot.ts";
-import { compare } from "../model/workload.ts";
-import { type Endpoints, findEndpoints, isDestination, isPort, type ServiceEndpoint } from "./endpoints.ts";
+import { sortedEntries } from "../model/workload.ts";
+import type { Derivation, Lookup, Table } from "./derivation.ts";
+import { sameJSON } from "./derivation.ts";
+import { deriveEndpoints, type Endpoints, isDestination, isPort, type ServiceEndpoint } from "./endpoints.ts";
 import { byAge, fitsLabels, namespaceOf } from "./objects.ts";
 import { isServerFirst, protocolOf } from "./protocol.ts";
 import type { Workload, Workloads } from "./workloads.ts";
+import { labelWord } from "./workloads.ts";
 
 /** A TCP port of a Service in the mesh. */
 export interface ClientPort {
@@ -55,64 +57,78 @@ export function clusterAddresses(service: Service): readonly string[] {
   return [...new Set(listed)].filter(isDestination);
 }
 
-/** The Services that sidecars are told of, by key in the order of keys. */
-export function findServices(
-  snapshot: Snapshot,
-  enrolled: ReadonlySet<string>,
-  workloads: Workloads,
-): ReadonlyMap<ObjectKey, ClientService> {
-  const endpoints = findEndpoints(snapshot, workloads);
-  const taken = new Set<string>();
-  const found: [ObjectKey, ClientService][] = [];
-  const headless: Service[] = [];
-  // An address belongs to one Service. Should two claim it, as while it is given anew, one listener can have it.
-  for (const service of [...snapshot.services.values()].sort(byAge)) {
-    const key = objectKey(service);
-    const addresses = clusterAddresses(service).filter((address) => !taken.has(address));
-    for (const address of addresses) taken.add(address);
-    if (!enrolled.has(namespaceOf(service))) continue;
-    if (isHeadless(service)) headless.push(service);
-    if (addresses.length === 0) continue;
-    const clientPorts = tcpPorts(service)
+/** What the pass needs of what was seen, and of the pass before it. */
+export interface ServiceInputs {
+  readonly services: Table<Service>;
+  readonly pods: Lookup<Pod>;
+  readonly endpointSlices: Table<EndpointSlice>;
+  readonly workloads: Workloads;
+  readonly isEnrolled: (namespace: string) => boolean;
+}
+
+/** The Services that sidecars are told of, by key. */
+export function deriveServices(tables: Derivation, inputs: ServiceInputs): Table<ClientService> {
+  const { services, isEnrolled } = inputs;
+  const endpoints = deriveEndpoints(tables, inputs);
+  const ofAddress = tables.group(services, clusterAddresses);
+  const headless = deriveHeadless(tables, inputs, endpoints, ofAddress);
+  return tables.each(services, (service, key) => {
+    const namespace = namespaceOf(service);
+    if (isHeadless(service)) return headless(service, key);
+    // An address belongs to one Service, the oldest. Should two claim it, as while it is given anew, one listener can have it.
+    const isOwn = (address: string) => [...(ofAddress.get(address) ?? [])].sort(byAge)[0] === service;
+    const addresses = clusterAddresses(service).filter(isOwn);
+    if (addresses.length === 0 || !isEnrolled(namespace)) return undefined;
+    const ports = tcpPorts(service)
       .map((port): ClientPort => {
         const name = port.name ?? "";
         return { port: port.port, name, protocol: protocolOf(port), endpoints: endpoints.of(key, addresses, name) };
       })
       .sort((a, b) => a.port - b.port);
-    const { name } = service.metadata;
-    found.push([key, { key, namespace: namespaceOf(service), name, addresses, ports: clientPorts }]);
-  }
-  for (const service of findHeadless(headless, endpoints, taken)) found.push([service.key, service]);
-  return new Map(found.sort(([a], [b]) => compare(a, b)));
+    return { key, namespace, name: service.metadata.name, addresses, ports };
+  });
 }
 
 const isHeadless = ({ spec }: Service): boolean => spec?.clusterIP === "None" && spec.type !== "ExternalName";
 
 /**
- * Headless Services, the oldest first. Several may have the same port of the same pod, and one listener can have it: what
- * it does depends on the pod alone, so it does not matter whose it is. Nor may it have the address of a Service.
+ * Headless Services. Several may have the same port of the same pod, and one listener can have it, the oldest's: what it does
+ * depends on the pod alone, so it does not matter whose it is. Nor may it have the address of a Service.
  */
-function findHeadless(
-  services: readonly Service[],
+function deriveHeadless(
+  tables: Derivation,
+  { services, isEnrolled }: ServiceInputs,
   endpoints: Endpoints,
-  clusterIPs: ReadonlySet<string>,
-): readonly ClientService[] {
-  const taken = new Set<string>();
-  return services.map((service) => {
-    const key = objectKey(service);
+  clusterIPs: Lookup<unknown>,
+): (service: Service, key: ObjectKey) => ClientService | undefined {
+  const claims = tables.each(services, (service, key) => {
+    if (!isHeadless(service) || !isEnrolled(namespaceOf(service))) return undefined;
+    const taken = new Set<string>();
     const ports = tcpPorts(service)
       .sort((a, b) => a.port - b.port)
       .map((port): ClientPort => {
         const name = port.name ?? "";
         const own = endpoints.atPods(key, name).filter((endpoint) => {
-          return !clusterIPs.has(endpoint.address) && !taken.has(`${endpoint.address} ${endpoint.port}`);
+          return clusterIPs.get(endpoint.address) === undefined && !taken.has(placeOf(endpoint));
         });
-        for (const { address, port: number } of own) taken.add(`${address} ${number}`);
+        for (const endpoint of own) taken.add(placeOf(endpoint));
         return { port: port.port, name, protocol: protocolOf(port), endpoints: own };
       });
-    return { key, namespace: namespaceOf(service), name: service.metadata.name, addresses: [], ports };
+    return { service, ports, places: taken };
   });
+  const ofPlace = tables.group(claims, ({ places }) => places);
+  return (service, key) => {
+    const claim = claims.get(key);
+    if (claim === undefined) return undefined;
+    const isOwn = (endpoint: ServiceEndpoint) =>
+      (ofPlace.get(placeOf(endpoint)) ?? []).every((other) => other === claim || byAge(service, other.service) < 0);
+    const ports = claim.ports.map((port) => ({ ...port, endpoints: port.endpoints.filter(isOwn) }));
+    return { key, namespace: namespaceOf(service), name: service.metadata.name, addresses: [], ports };
+  };
 }
+
+/** Where a connection goes. */
+const placeOf = ({ address, port }: ServiceEndpoint): string => `${address} ${port}`;
 
 /** A port that Services declare for a workload. */
 export interface ServedPort {
@@ -122,28 +138,49 @@ export interface ServedPort {
   readonly serverFirst?: true;
 }
 
+/** A workload, and the Services that select pods of it, the oldest first. Headless ones count too. */
+export interface SelectedWorkload {
+  readonly workload: Workload;
+  readonly services: readonly Service[];
+}
+
+/** By class id. */
+export function deriveSelected(
+  tables: Derivation,
+  services: Table<Service>,
+  workloads: Workloads,
+): Table<SelectedWorkload> {
+  const ofWord = tables.group(services, (service) => {
+    const [first] = sortedEntries(service.spec?.selector ?? {});
+    return first === undefined ? [] : [labelWord(namespaceOf(service), ...first)];
+  });
+  return tables.each(workloads.byId, (workload): SelectedWorkload => {
+    const labels = [workload.labels, ...workload.pods.map(({ metadata }) => metadata.labels ?? {})];
+    const words = labels.flatMap((some) =>
+      Object.entries(some).map(([name, value]) => labelWord(workload.namespace, name, value)),
+    );
+    const candidates = [...new Set(words)].flatMap((word) => ofWord.get(word) ?? []);
+    return { workload, services: candidates.filter((service) => selectsWorkload(service, workload)).sort(byAge) };
+  });
+}
+
 /**
  * The container ports that Services declare for each workload, by class id, sorted by number. Where two Services give one
  * port different protocols, the oldest is right. Headless Services count too: they say what a port speaks.
  */
-export function findServedPorts(snapshot: Snapshot, workloads: Workloads): ReadonlyMap<string, readonly ServedPort[]> {
-  const servicesOfNamespace = Map.groupBy([...snapshot.services.values()].sort(byAge), namespaceOf);
-  return new Map(
-    workloads.all.map((workload) => {
-      const served = new Map<number, ServedPort>();
-      for (const service of servicesOfNamespace.get(workload.namespace) ?? []) {
-        if (!selectsWorkload(service, workload)) continue;
-        for (const port of tcpPorts(service)) {
-          const number = targetPort(port, workload);
-          if (number !== undefined && !sidecarPorts.has(number) && !served.has(number)) {
-            const serverFirst = isServerFirst(port) ? ({ serverFirst: true } as const) : {};
-            served.set(number, { port: number, protocol: protocolOf(port), ...serverFirst });
-          }
-        }
-      }
-      return [workload.id, [...served.values()].sort((a, b) => a.port - b.port)] as const;
-    }),
-  );
+export function deriveServedPorts(tables: Derivation, selected: Table<SelectedWorkload>): Table<readonly ServedPort[]> {
+  return tables.each(selected, ({ workload, services }) => servedPorts(workload, services), sameJSON);
+}
+
+function servedPorts(workload: Workload, services: readonly Service[]): readonly ServedPort[] {
+  const served = new Map<number, ServedPort>();
+  for (const port of services.flatMap(tcpPorts)) {
+    const number = targetPort(port, workload);
+    if (number === undefined || sidecarPorts.has(number) || served.has(number)) continue;
+    const serverFirst = isServerFirst(port) ? ({ serverFirst: true } as const) : {};
+    served.set(number, { port: number, protocol: protocolOf(port), ...serverFirst });
+  }
+  return [...served.values()].sort((a, b) => a.port - b.port);
 }
 
 /**

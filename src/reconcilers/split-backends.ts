@@ -1,11 +1,10 @@
 /** Backends and mirror of a TrafficSplit: what they are on each port of the root. */
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { Mirror, UnavailableReason, WeightedBackend } from "../model/mesh.ts";
-import type { ObjectKey } from "../model/object-key.ts";
 import { quote } from "../model/quote.ts";
 import { compare } from "../model/workload.ts";
+import type { Lookup } from "./derivation.ts";
 import { InvalidObject } from "./objects.ts";
-import type { ClientService } from "./services.ts";
 
 /** A backend as the user wrote it. */
 export interface Backend {
@@ -50,7 +49,7 @@ export function mirrorForPort(
   port: number,
   namespace: string,
   { service, percent }: GivenMirror,
-  services: ReadonlyMap<ObjectKey, ClientService>,
+  services: Lookup<{ readonly ports: readonly { readonly port: number }[] }>,
 ): Mirror | undefined {
   const hasPort = services.get(`${namespace}/${service}`)?.ports.some((candidate) => candidate.port === port);
   return hasPort === true ? { namespace, service, port, percent } : undefined;
@@ -71,7 +70,7 @@ export function backendsForPort(
   port: number,
   namespace: string,
   backends: readonly Backend[],
-  services: ReadonlyMap<ObjectKey, ClientService>,
+  services: Lookup<{ readonly ports: readonly { readonly port: number }[] }>,
 ): readonly WeightedBackend[] {
   const weighted = backends.filter(({ weight }) => weight > 0).sort((a, b) => compare(a.service, b.service));
   if (weighted.length === 0) return [unavailable(1, "no-weight")];

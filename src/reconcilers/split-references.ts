@@ -3,7 +3,7 @@ import type { Service } from "../api/kubernetes.ts";
 import type { Finding, Verdict } from "../model/finding.ts";
 import type { RouteMatch } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
-import type { Snapshot } from "../model/snapshot.ts";
+import type { Lookup } from "./derivation.ts";
 import { resolved } from "./objects.ts";
 import type { ClientPort, ClientService } from "./services.ts";
 import { clusterAddresses } from "./services.ts";
@@ -16,8 +16,9 @@ export interface SplitReferences {
   readonly mirror: GivenMirror | undefined;
   /** With matches the split does not apply to TCP ports. */
   readonly matches: readonly (RouteMatch | undefined)[] | undefined;
-  readonly snapshot: Snapshot;
-  readonly services: ReadonlyMap<ObjectKey, ClientService>;
+  /** Services as they are stored. */
+  readonly stored: Lookup<Service>;
+  readonly services: Lookup<ClientService>;
 }
 
 /** The outcome: the condition, and what does not make it fail. */
@@ -28,9 +29,9 @@ export interface ResolvedReferences {
 
 /** Looks up the root, the backends and the mirror. */
 export function resolveReferences(given: SplitReferences): ResolvedReferences {
-  const { root, snapshot, services } = given;
+  const { root, services } = given;
   const rootService = services.get(root);
-  const stored = snapshot.services.get(root);
+  const stored = given.stored.get(root);
   if (stored === undefined) {
     return { resolvedRefs: failed("ServiceNotFound", `spec.service: Service ${root} does not exist.`), findings: [] };
   }
@@ -95,14 +96,14 @@ function resolveBackend(
   { service, weight }: Backend,
   index: number,
   root: ClientService,
-  { snapshot, services }: SplitReferences,
+  { stored: known, services }: SplitReferences,
 ): Part {
   const field = `spec.backends[${index}].service`;
   const key = `${root.namespace}/${service}`;
   const backend = services.get(key);
   if (backend === undefined) {
     if (weight > 0) {
-      const stored = snapshot.services.get(key);
+      const stored = known.get(key);
       const message = `${field}: Service ${key} does not exist; ${lost("share", root.ports)}.`;
       const problem = stored === undefined ? failed("BackendNotFound", message) : unsupported(field, key, stored);
       return { problems: [problem], findings: [] };
@@ -119,12 +120,16 @@ function resolveBackend(
 }
 
 /** A mirror never breaks the split: what it lacks is not mirrored. */
-function resolveMirror({ service }: GivenMirror, root: ClientService, { snapshot, services }: SplitReferences): Part {
+function resolveMirror(
+  { service }: GivenMirror,
+  root: ClientService,
+  { stored: known, services }: SplitReferences,
+): Part {
   const field = "spec.mirror.service";
   const key = `${root.namespace}/${service}`;
   const mirror = services.get(key);
   if (mirror === undefined) {
-    const stored = snapshot.services.get(key);
+    const stored = known.get(key);
     const message = `${field}: Service ${key} does not exist; nothing is mirrored.`;
     return {
       problems: [stored === undefined ? failed("MirrorNotFound", message) : unsupported(field, key, stored)],

@@ -8,12 +8,15 @@
 
 import type { FindingCode } from "../api/conditions.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
+import type { Service } from "../api/kubernetes.ts";
 import { validateTrafficSplit } from "../api/validate.ts";
 import type { Finding, StatusDecision, Verdict } from "../model/finding.ts";
 import type { Affinity, MeshRoute, ObjectReference, RouteMatch, Routing } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import { quote } from "../model/quote.ts";
-import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
+import type { MeshSettings } from "../model/snapshot.ts";
+import type { Derivation, Lookup, Table } from "./derivation.ts";
+import { sameJSON } from "./derivation.ts";
 import {
   accepted,
   byAge,
@@ -22,7 +25,6 @@ import {
   invalid,
   messageOf,
   namespaceOf,
-  pushTo,
   referenceTo,
 } from "./objects.ts";
 import type { ClientPort, ClientService } from "./services.ts";
@@ -34,24 +36,28 @@ import { resolveReferences } from "./split-references.ts";
 
 /** What the pass needs of the passes before it. */
 export interface SplitInputs {
-  readonly snapshot: Snapshot;
+  readonly trafficSplits: Table<TrafficSplit>;
   readonly settings: MeshSettings;
-  readonly services: ReadonlyMap<ObjectKey, ClientService>;
+  /** As they are stored. */
+  readonly stored: Lookup<Service>;
+  readonly services: Table<ClientService>;
   /** Ready pods of the clients that are sent a service, sorted. */
   readonly clientsOf: (service: ObjectKey) => readonly ObjectKey[];
 }
 
 /** The outcome of the pass. */
 export interface SplitDecisions {
-  /** The routing of every port of every service. */
+  /** The routing of a port of a service. */
   readonly routingOf: (service: ClientService, port: ClientPort) => Routing;
   /** Whether some route sends copies to a port. */
   readonly isMirrored: (service: ClientService, port: ClientPort) => boolean;
-  readonly decisions: readonly StatusDecision[];
+  /** By key of the object. */
+  readonly decisions: Table<StatusDecision>;
 }
 
 /** A valid split. */
 interface Split {
+  readonly key: ObjectKey;
   readonly object: TrafficSplit;
   readonly reference: ObjectReference;
   readonly root: ObjectKey;
@@ -62,35 +68,68 @@ interface Split {
   readonly mirror: GivenMirror | undefined;
 }
 
+/** An object that cannot be understood. */
+interface Unreadable {
+  readonly reference: ObjectReference;
+  readonly fault: string;
+}
+
+/** The splits of one root. */
+interface Claims {
+  /** Those that have what they claim, the oldest first. */
+  readonly winners: readonly Split[];
+  /** What is said of the others, by key. */
+  readonly conflicts: ReadonlyMap<ObjectKey, Verdict>;
+}
+
 /** Decides the routing of all services. */
-export function decideSplits(given: SplitInputs): SplitDecisions {
+export function deriveSplits(tables: Derivation, given: SplitInputs): SplitDecisions {
   // Of a headless Service clients dial one pod, and mean it: there is nothing to divide.
-  const services = new Map([...given.services].filter(([, { addresses }]) => addresses.length > 0));
-  const inputs: SplitInputs = { ...given, services };
-  const decisions: StatusDecision[] = [];
-  const splitsOfRoot = new Map<ObjectKey, Split[]>();
-  const claims = new Map<ObjectKey, Map<string, Split>>();
-  for (const object of [...inputs.snapshot.trafficSplits.values()].sort(byAge)) {
-    const reference = referenceTo("TrafficSplit", object);
-    const need = { kind: "service", service: `${reference.namespace}/` } as const;
-    let split: Split;
-    try {
-      split = readSplit(object, reference, inputs.settings);
-    } catch (error) {
-      const verdict = invalid(messageOf(error));
-      decisions.push({ object: reference, accepted: verdict, resolvedRefs: unjudged, findings: [], pods: [], need });
-      continue;
-    }
-    const conflict = claim(split, claims);
-    if (conflict === undefined) pushTo(splitsOfRoot, split.root, split);
-    decisions.push(judge(split, conflict ?? accepted, inputs));
-  }
-  const routingOf = (service: ClientService, port: ClientPort): Routing => {
-    return routePort(service, port, splitsOfRoot.get(service.key) ?? [], inputs.services);
+  const divisible = tables.each(given.services, (service) => (service.addresses.length > 0 ? service : undefined));
+  const inputs: SplitInputs = { ...given, services: divisible };
+  const readings = tables.each(inputs.trafficSplits, (object, key) => readSplit(object, key, inputs.settings));
+  const valid = tables.each(readings, (reading) => ("fault" in reading ? undefined : reading));
+  const ofRoot = tables.group(valid, ({ root }) => [root]);
+  const ofMirror = tables.group(valid, ({ mirror, reference: { namespace } }) =>
+    mirror === undefined ? [] : [`${namespace}/${mirror.service}`],
+  );
+  const claims = tables.query((root) => judgeClaims(ofRoot.get(root) ?? []));
+  const winnersOf = (root: ObjectKey): readonly Split[] => claims.get(root)?.winners ?? [];
+  // Endpoints come and go without any effect on routes.
+  const services: PortsOfServices = tables.each(
+    inputs.services,
+    ({ ports }) => ({ ports: ports.map(({ port, protocol }) => ({ port, protocol })) }),
+    sameJSON,
+  );
+  return {
+    routingOf: (service, port) => routePort(service, port, winnersOf(service.key), services),
+    isMirrored: ({ key }, port) =>
+      (ofMirror.get(key) ?? []).some((split) => {
+        if (services.get(key) === undefined || !winnersOf(split.root).includes(split)) return false;
+        const root = services.get(split.root)?.ports.find((candidate) => candidate.port === port.port);
+        return root !== undefined && root.protocol !== "tcp";
+      }),
+    decisions: tables.each(
+      readings,
+      (reading, key): StatusDecision => {
+        if (!("fault" in reading)) {
+          return judge(reading, claims.get(reading.root)?.conflicts.get(key) ?? accepted, inputs);
+        }
+        const { reference, fault } = reading;
+        const need = { kind: "service", service: `${reference.namespace}/` } as const;
+        return { object: reference, accepted: invalid(fault), resolvedRefs: unjudged, findings: [], pods: [], need };
+      },
+      sameDecision,
+    ),
   };
-  const mirrored = findMirrored(splitsOfRoot, inputs.services);
-  const isMirrored = ({ key }: ClientService, { port }: ClientPort): boolean => mirrored.has(`${key}/${port}`);
-  return { routingOf, isMirrored, decisions };
+}
+
+/** What the routing of others needs to know of a service. */
+type PortsOfServices = Lookup<{ readonly ports: readonly Pick<ClientPort, "port" | "protocol">[] }>;
+
+/** Most changes of endpoints change nothing that is said of a split. Its clients are many. */
+function sameDecision(before: StatusDecision, after: StatusDecision): boolean {
+  return before.pods === after.pods && sameJSON({ ...before, pods: [] }, { ...after, pods: [] });
 }
 
 /** Of an object that cannot be understood nobody knows what it names. */
@@ -100,14 +139,19 @@ const unjudged: Verdict = {
   message: "What it names is looked up once the object is valid.",
 };
 
-function readSplit(object: TrafficSplit, reference: ObjectReference, settings: MeshSettings): Split {
-  demandShape(object, validateTrafficSplit);
-  const { spec } = object;
-  const root = readRoot(spec.service, namespaceOf(object), settings);
-  demandMatches(spec.matches);
-  const matches = spec.matches?.map((match) => normaliseMatch(match));
-  const [backends, affinity, mirror] = [readBackends(spec), readAffinity(spec.affinity), readMirror(spec)];
-  return { object, reference, root, backends, matches, affinity, mirror };
+function readSplit(object: TrafficSplit, key: ObjectKey, settings: MeshSettings): Split | Unreadable {
+  const reference = referenceTo("TrafficSplit", object);
+  try {
+    demandShape(object, validateTrafficSplit);
+    const { spec } = object;
+    const root = readRoot(spec.service, namespaceOf(object), settings);
+    demandMatches(spec.matches);
+    const matches = spec.matches?.map((match) => normaliseMatch(match));
+    const [backends, affinity, mirror] = [readBackends(spec), readAffinity(spec.affinity), readMirror(spec)];
+    return { key, object, reference, root, backends, matches, affinity, mirror };
+  } catch (error) {
+    return { reference, fault: messageOf(error) };
+  }
 }
 
 /** `name`, `name.namespace`, `name.namespace.svc`, or that with the cluster's domain. */
@@ -129,9 +173,20 @@ function readRoot(given: string, namespace: string, settings: MeshSettings): Obj
   return `${namespace}/${name}`;
 }
 
+function judgeClaims(splits: readonly Split[]): Claims {
+  const taken = new Map<string, Split>();
+  const winners: Split[] = [];
+  const conflicts = new Map<ObjectKey, Verdict>();
+  for (const split of [...splits].sort((a, b) => byAge(a.object, b.object))) {
+    const conflict = claim(split, taken);
+    if (conflict === undefined) winners.push(split);
+    else conflicts.set(split.key, conflict);
+  }
+  return { winners, conflicts };
+}
+
 /** Takes the split's matches for its root, unless an older split has one of them; then takes none, and says who has it. */
-function claim(split: Split, claims: Map<ObjectKey, Map<string, Split>>): Verdict | undefined {
-  const taken = claims.get(split.root) ?? new Map<string, Split>();
+function claim(split: Split, taken: Map<string, Split>): Verdict | undefined {
   const wanted = (split.matches ?? [undefined]).map(matchKey);
   for (const [index, key] of wanted.entries()) {
     const winner = taken.get(key);
@@ -145,13 +200,12 @@ function claim(split: Split, claims: Map<ObjectKey, Map<string, Split>>): Verdic
     return { status: "False", reason: "Conflicted", message };
   }
   for (const key of wanted) taken.set(key, split);
-  claims.set(split.root, taken);
   return undefined;
 }
 
 function judge(split: Split, verdict: Verdict, inputs: SplitInputs): StatusDecision {
-  const { snapshot, services } = inputs;
-  const { resolvedRefs, findings } = resolveReferences({ ...split, snapshot, services });
+  const { stored, services } = inputs;
+  const { resolvedRefs, findings } = resolveReferences({ ...split, stored, services });
   const root = services.get(split.root);
   return {
     object: split.reference,
@@ -202,7 +256,7 @@ function routePort(
   service: ClientService,
   port: ClientPort,
   splits: readonly Split[],
-  services: ReadonlyMap<ObjectKey, ClientService>,
+  services: PortsOfServices,
 ): Routing {
   const target = { kind: "service", namespace: service.namespace, service: service.name, port: port.port } as const;
   const itself: MeshRoute = { backends: [{ weight: 1, target }] };
@@ -219,31 +273,12 @@ function routePort(
   return { routes: ordered.some(({ match }) => match === undefined) ? ordered : [...ordered, itself] };
 }
 
-/** The ports that are sent copies, as `namespace/name/port`. */
-function findMirrored(
-  splitsOfRoot: ReadonlyMap<ObjectKey, readonly Split[]>,
-  services: ReadonlyMap<ObjectKey, ClientService>,
-): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const [key, splits] of splitsOfRoot) {
-    const root = services.get(key);
-    if (root === undefined) continue;
-    for (const port of root.ports.filter(({ protocol }) => protocol !== "tcp")) {
-      for (const split of splits) {
-        const { mirror } = extrasForPort(split, root, port, services);
-        if (mirror !== undefined) found.add(`${mirror.namespace}/${mirror.service}/${mirror.port}`);
-      }
-    }
-  }
-  return found;
-}
-
 /** What a split says of requests besides where they go. */
 function extrasForPort(
   { affinity, mirror }: Split,
   service: ClientService,
   port: ClientPort,
-  services: ReadonlyMap<ObjectKey, ClientService>,
+  services: PortsOfServices,
 ): Pick<MeshRoute, "affinity" | "mirror"> {
   const copies = mirror === undefined ? undefined : mirrorForPort(port.port, service.namespace, mirror, services);
   return { ...(affinity === undefined ? {} : { affinity }), ...(copies === undefined ? {} : { mirror: copies }) };

@@ -4,7 +4,7 @@
  *   Pod (injected, alive) --live labels, ServiceAccount, ports--> Workload, which becomes a WorkloadClass
  *   Namespace (labelled, or with an injected pod) ----------------> enrolled
  */
-import type { Pod } from "../api/kubernetes.ts";
+import type { Namespace, Pod } from "../api/kubernetes.ts";
 import { isEnrolled } from "../model/exemptions.ts";
 import type { InjectionRecord } from "../model/injection-record.ts";
 import type { SpiffeID, WorkloadClass, WorkloadIdentity } from "../model/mesh.ts";
@@ -12,6 +12,8 @@ import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import type { NamedPort } from "../model/workload.ts";
 import { compare, isInjected, spiffeId, workloadClassId, workloadTraits } from "../model/workload.ts";
+import type { Derivation, Lookup, Table } from "./derivation.ts";
+import { sameElements } from "./derivation.ts";
 import { namespaceOf } from "./objects.ts";
 
 /** A class before services and policies have shaped it. */
@@ -29,12 +31,46 @@ export interface Workload {
   readonly families: WorkloadClass["families"];
 }
 
+/** A pod that is in the mesh. */
+export interface Member {
+  readonly key: ObjectKey;
+  readonly pod: Pod;
+  readonly classId: string;
+}
+
 /** All workloads, and how to find them. */
 export interface Workloads {
-  /** Sorted by id. */
-  readonly all: readonly Workload[];
-  readonly ofPod: ReadonlyMap<ObjectKey, Workload>;
-  readonly ofNamespace: ReadonlyMap<string, readonly Workload[]>;
+  /** By class id. */
+  readonly byId: Table<Workload>;
+  /** Pods of the mesh, by key. */
+  readonly members: Table<Member>;
+  readonly ofNamespace: Table<readonly Workload[]>;
+  /** By each of {@link wordsOfWorkload}, in the order of ids. */
+  readonly ofWord: Lookup<readonly Workload[]>;
+  readonly ofPod: Lookup<Workload>;
+  /** Of two pods that claim one address, as while it is given anew, the Ready one counts. */
+  readonly ofAddress: Lookup<Workload>;
+  /** Keys of all Ready pods, sorted. */
+  readonly ready: () => readonly ObjectKey[];
+}
+
+/** The word of all that have a label, in one namespace or, where that is empty, in any. */
+export const labelWord = (namespace: string, name: string, value: string): string =>
+  `label ${namespace}/${name}=${value}`;
+
+/** The word of a namespace. */
+export const namespaceWord = (namespace: string): string => `namespace ${namespace}`;
+
+/** The word of the whole mesh. */
+export const meshWord = "mesh";
+
+/** The words by which objects that select workloads are found for one, and it for them: see `wordOfSelector`. */
+export function wordsOfWorkload({ namespace, labels }: Workload): readonly string[] {
+  const ofLabels = Object.entries(labels).flatMap(([name, value]) => [
+    labelWord(namespace, name, value),
+    labelWord("", name, value),
+  ]);
+  return [meshWord, namespaceWord(namespace), ...ofLabels];
 }
 
 /** Whether a pod has a sidecar that runs, or will run. A pod on the host's network shares its ports and has none. */
@@ -58,40 +94,39 @@ export function addressesOf(pod: Pod): readonly string[] {
 /** Whether an IP address is of IPv6. */
 export const isIPv6 = (address: string): boolean => address.includes(":");
 
-/** The workloads of a snapshot, by the pods' live labels: the class that the webhook stamped on a pod names its mount only. */
-export function findWorkloads(snapshot: Pick<Snapshot, "pods">, settings: MeshSettings): Workloads {
-  const pods = [...snapshot.pods.values()].filter(isMember).sort((a, b) => compare(objectKey(a), objectKey(b)));
-  const drafts = new Map<string, { readonly first: Pod; readonly pods: Pod[] }>();
-  for (const pod of pods) {
-    const id = workloadClassId(workloadTraits(pod, namespaceOf(pod)));
-    const draft = drafts.get(id);
-    if (draft === undefined) drafts.set(id, { first: pod, pods: [pod] });
-    else draft.pods.push(pod);
-  }
-  const all = [...drafts]
-    .sort(([a], [b]) => compare(a, b))
-    .map(([id, draft]): Workload => {
-      const { namespace, serviceAccount, labels, ports, record } = workloadTraits(
-        draft.first,
-        namespaceOf(draft.first),
-      );
-      const identity = spiffeId(settings.trustDomain, namespace, serviceAccount);
-      const families = familiesOf(draft.pods);
-      return {
-        id,
-        namespace,
-        serviceAccount,
-        identity,
-        labels,
-        containerPorts: ports,
-        record,
-        pods: draft.pods,
-        families,
-      };
-    });
-  const ofNamespace = Map.groupBy(all, ({ namespace }) => namespace);
-  const ofPod = new Map(all.flatMap((workload) => workload.pods.map((pod) => [objectKey(pod), workload] as const)));
-  return { all, ofPod, ofNamespace };
+/** The workloads, by the pods' live labels: the class that the webhook stamped on a pod names its mount only. */
+export function deriveWorkloads(tables: Derivation, pods: Table<Pod>, settings: MeshSettings): Workloads {
+  const members = tables.each(pods, (pod, key): Member | undefined => {
+    return isMember(pod) ? { key, pod, classId: workloadClassId(workloadTraits(pod, namespaceOf(pod))) } : undefined;
+  });
+  const ofClass = tables.group(members, ({ classId }) => [classId]);
+  const byId = tables.each(ofClass, (alike, id) => workloadOf(id, alike, settings));
+  const atAddress = tables.group(members, ({ pod }) => addressesOf(pod));
+  const ready = tables.each(members, ({ pod, key }) => (isReady(pod) ? key : undefined));
+  const allReady = tables.query(() => [...ready.all().keys()]);
+  const classOf = (member: Member | undefined) => (member === undefined ? undefined : byId.get(member.classId));
+  return {
+    byId,
+    members,
+    ofNamespace: tables.group(byId, ({ namespace }) => [namespace]),
+    ofWord: tables.group(byId, wordsOfWorkload),
+    ofPod: { get: (pod) => classOf(members.get(pod)) },
+    ofAddress: { get: (address) => classOf([...(atAddress.get(address) ?? [])].sort(readyFirst)[0]) },
+    ready: () => allReady.get("") ?? [],
+  };
+}
+
+const readyFirst = (a: Member, b: Member): number =>
+  Number(isReady(b.pod)) - Number(isReady(a.pod)) || compare(a.classId, b.classId) || compare(a.key, b.key);
+
+function workloadOf(id: string, members: readonly Member[], { trustDomain }: MeshSettings): Workload | undefined {
+  const pods = members.map(({ pod }) => pod);
+  const [first] = pods;
+  if (first === undefined) return undefined;
+  const { namespace, serviceAccount, labels, ports, record } = workloadTraits(first, namespaceOf(first));
+  const identity = spiffeId(trustDomain, namespace, serviceAccount);
+  const families = familiesOf(pods);
+  return { id, namespace, serviceAccount, identity, labels, containerPorts: ports, record, pods, families };
 }
 
 /** Pods without an address yet count as IPv4, which every node has. */
@@ -101,22 +136,57 @@ function familiesOf(pods: readonly Pod[]): WorkloadClass["families"] {
   return { ipv4: !ipv6 || addresses.some((address) => !isIPv6(address)), ipv6 };
 }
 
-/** Names of the namespaces whose Services are in the mesh. */
-export function enrolledNamespaces(snapshot: Snapshot, workloads: Workloads): ReadonlySet<string> {
-  const labelled = [...snapshot.namespaces.values()].filter(({ metadata }) => isEnrolled(metadata.labels));
-  return new Set([...labelled.map(({ metadata }) => metadata.name), ...workloads.ofNamespace.keys()]);
+/** Whether the Services of a namespace are in the mesh: it is labelled, or has an injected pod. */
+export function deriveEnrolled(
+  tables: Derivation,
+  namespaces: Table<Namespace>,
+  { ofNamespace }: Pick<Workloads, "ofNamespace">,
+): (namespace: string) => boolean {
+  const enrolled = tables.query(
+    (name) => isEnrolled(namespaces.get(name)?.metadata.labels) || ofNamespace.get(name) !== undefined,
+  );
+  return (namespace) => enrolled.get(namespace) === true;
 }
 
-/** Every identity that a pod of the mesh needs, sorted by namespace and ServiceAccount. */
-export function neededIdentities(workloads: Workloads): readonly WorkloadIdentity[] {
-  const distinct = new Map<SpiffeID, WorkloadIdentity>();
-  for (const { namespace, serviceAccount, identity } of workloads.all) {
-    distinct.set(identity, { namespace, serviceAccount, id: identity });
-  }
-  return [...distinct.values()].sort(
-    (a, b) => compare(a.namespace, b.namespace) || compare(a.serviceAccount, b.serviceAccount),
+/** Every identity that a pod of the mesh needs. */
+export function deriveIdentities(tables: Derivation, { byId }: Workloads): () => readonly WorkloadIdentity[] {
+  const known = tables.each(
+    tables.group(byId, ({ identity }) => [identity]),
+    ([first]) => (first === undefined ? undefined : identityOf(first)),
+    // The key says it all.
+    () => true,
   );
+  const all = tables.query(() => sorted(known.all().values()), sameElements);
+  return () => all.get("") ?? [];
 }
+
+/** The same, without any compile. */
+export function neededIdentities(
+  { pods }: Pick<Snapshot, "pods">,
+  { trustDomain }: MeshSettings,
+): readonly WorkloadIdentity[] {
+  const distinct = new Map<SpiffeID, WorkloadIdentity>();
+  for (const pod of [...pods.values()].filter(isMember)) {
+    const { namespace, serviceAccount } = workloadTraits(pod, namespaceOf(pod));
+    const identity = spiffeId(trustDomain, namespace, serviceAccount);
+    distinct.set(identity, identityOf({ namespace, serviceAccount, identity }));
+  }
+  return sorted(distinct.values());
+}
+
+const identityOf = ({
+  namespace,
+  serviceAccount,
+  identity,
+}: Pick<Workload, "namespace" | "serviceAccount" | "identity">): WorkloadIdentity => ({
+  namespace,
+  serviceAccount,
+  id: identity,
+});
+
+/** By namespace and ServiceAccount. */
+const sorted = (identities: Iterable<WorkloadIdentity>): readonly WorkloadIdentity[] =>
+  [...identities].sort((a, b) => compare(a.namespace, b.namespace) || compare(a.serviceAccount, b.serviceAccount));
 
 /** Keys of the Ready pods of some workloads, sorted. */
 export function readyPods(workloads: Iterable<Workload>): readonly ObjectKey[] {

@@ -94,6 +94,8 @@ function compareGroups(previous: ResourceGroup, next: ResourceGroup): ChangedNam
     const changed = new Set<string>();
     const before = previous.byType[type];
     const after = next.byType[type];
+    // Groups that are put together share what has not changed.
+    if (before === after) return changed;
     for (const [name, resource] of after) if (before.get(name)?.version !== resource.version) changed.add(name);
     for (const name of before.keys()) if (!after.has(name)) changed.add(name);
     return changed;

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { commonResources, readinessListener } from "../../../src/envoy/common.ts";
 import { classResources } from "../../../src/envoy/inbound.ts";
 import type { AuthorizationRule, OperationMatch, SourceMatch, WorkloadClass } from "../../../src/model/mesh.ts";
-import { createCompileCache } from "../../../src/reconcilers/cache.ts";
 import { recordLimit, render } from "../../../src/reconcilers/record-text.ts";
 import { anyWorkload } from "../../support/mesh-arbitraries.ts";
 import { identityOf, meshPolicy, meshRule, workloadClass } from "../../support/mesh-samples.ts";
@@ -254,7 +253,7 @@ describe("where callers have no certificate, an ALLOW has no rule that demands o
     );
     const allow = [meshPolicy("shop/p", [meshRule({ serviceAccounts: { any: accounts } })])];
     const workload = workloadClass({ ports, allow, families: { ipv4: true, ipv6: true } });
-    expect(render(classResources(workload), createCompileCache()).bytes).toBeLessThan(recordLimit / 3);
+    expect(render(classResources(workload)).bytes).toBeLessThan(recordLimit / 3);
   });
 });
 

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { classResources } from "../../../src/envoy/inbound.ts";
 import { keys } from "../../../src/model/sidecar.ts";
-import { createCompileCache } from "../../../src/reconcilers/cache.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
 import { objectStatus } from "../../../src/reconcilers/programmed.ts";
 import { recordLimit, render } from "../../../src/reconcilers/record-text.ts";
@@ -44,7 +43,7 @@ describe("an inbound side that does not fit into a ConfigMap", () => {
     expect(text).not.toContain("large-0");
     expect(text).toContain("shop/large");
     const resources = [...compilation.classResources.values()].flat();
-    expect(render(resources, createCompileCache()).text).toBe(text.slice("resources:\n".length));
+    expect(render(resources).text).toBe(text.slice("resources:\n".length));
   });
 
   test("does not depend on which object came first", () => {
@@ -194,7 +193,7 @@ test("what is taken to fit without being rendered does fit", () => {
       const resources = classResources(workload);
       const encoded = resources.reduce((sum, { wire }) => sum + wire.length, 0);
       // Half of what fitsRecord relies on.
-      expect(render(resources, createCompileCache()).bytes).toBeLessThan(12.5 * encoded);
+      expect(render(resources).bytes).toBeLessThan(12.5 * encoded);
     }),
     { numRuns: 50 },
   );

@@ -1,0 +1,68 @@
+/** Groups put together: what has not changed since the last time is used again, and not looked at by whoever compares. */
+import { createHash } from "node:crypto";
+import type { EnvoyResource, ResourceGroup, ResourceType } from "./resource.ts";
+
+/** A group that is made of others. */
+export interface JoinedGroup extends ResourceGroup {
+  readonly parts: readonly ResourceGroup[];
+}
+
+/**
+ * Puts groups together, in their order. `before` is what came of other groups: its resources of a type are used again if all
+ * of that type are the same. Throws if two resources share a type and a name.
+ */
+export function joinGroups(parts: readonly ResourceGroup[], before: JoinedGroup | undefined): JoinedGroup {
+  const hash = createHash("sha256").update(parts.map((part) => part.hash).join("\n"));
+  const changed = before === undefined ? undefined : changedParts(parts, before.parts);
+  const ofType = (type: ResourceType): ReadonlyMap<string, EnvoyResource> => {
+    const isSame = changed?.every(([part, other]) => haveSame(part.byType[type], other.byType[type])) === true;
+    return isSame && before !== undefined ? before.byType[type] : join(type, parts);
+  };
+  return {
+    parts,
+    hash: hash.digest("hex").slice(0, 16),
+    byType: {
+      cluster: ofType("cluster"),
+      endpoint: ofType("endpoint"),
+      listener: ofType("listener"),
+      route: ofType("route"),
+      extension: ofType("extension"),
+    },
+  };
+}
+
+/** Pairs of parts that differ; undefined if there are more of the one. */
+function changedParts(
+  parts: readonly ResourceGroup[],
+  others: readonly ResourceGroup[],
+): readonly (readonly [ResourceGroup, ResourceGroup])[] | undefined {
+  if (parts.length !== others.length) return undefined;
+  const changed: [ResourceGroup, ResourceGroup][] = [];
+  for (const [index, part] of parts.entries()) {
+    const other = others[index];
+    if (other !== undefined && other !== part) changed.push([part, other]);
+  }
+  return changed;
+}
+
+function join(type: ResourceType, parts: readonly ResourceGroup[]): ReadonlyMap<string, EnvoyResource> {
+  const all = new Map<string, EnvoyResource>();
+  for (const { byType } of parts) {
+    for (const [name, resource] of byType[type]) {
+      if (all.has(name)) throw new Error(`two resources are the ${type} ${name}`);
+      all.set(name, resource);
+    }
+  }
+  return all;
+}
+
+/** Whether they have equal resources in the same order. */
+function haveSame(a: ReadonlyMap<string, EnvoyResource>, b: ReadonlyMap<string, EnvoyResource>): boolean {
+  if (a.size !== b.size) return false;
+  const others = b.values();
+  for (const { name, version } of a.values()) {
+    const { value: other } = others.next();
+    if (other?.name !== name || other.version !== version) return false;
+  }
+  return true;
+}

@@ -1,0 +1,202 @@
+/**
+ * The statuses of all objects, again and again: after each compile, and after what proxies say. Only what has changed is
+ * judged anew: a proxy that said something, for the objects that it concerns, and an object of which the compile says
+ * something else. What comes out is what {@link objectStatus} gives of each.
+ */
+import type { StatusDecision } from "../model/finding.ts";
+import type { ObjectReference } from "../model/mesh.ts";
+import type { ObjectKey } from "../model/object-key.ts";
+import type { Compilation } from "./compile.ts";
+import { sameElements, sameJSON } from "./derivation.ts";
+import { destinationsOf, neededResources } from "./needs.ts";
+import { keyOfReference } from "./objects.ts";
+import { countsOf, hasEffect, type ObjectStatus, statusOf } from "./programmed.ts";
+import { disconnectedAfter, type ProxyCounts, type ProxyJudgement, type ProxyVerdict, proxyJudge } from "./proxies.ts";
+
+/** The status of an object; the same value as before unless it has changed. */
+export interface StatusOfObject {
+  readonly object: ObjectReference;
+  readonly status: ObjectStatus;
+}
+
+/** All that a status is made of. */
+export interface StatusInputs extends ProxyJudgement {
+  /** Pods whose proxies have said something since the last time; undefined: perhaps all. */
+  readonly changed: ReadonlySet<ObjectKey> | undefined;
+  /** What the operator wrote for an object, if somebody else has changed it and it is not put back yet. */
+  readonly restoring: (object: ObjectReference) => string | undefined;
+  /** Pods with connections that were open before the object took access away. */
+  readonly draining: (object: ObjectReference) => ReadonlySet<ObjectKey> | undefined;
+}
+
+/** Statuses that follow what changed; belongs to one loop. */
+export interface Statuses {
+  /** In the order of the decisions. */
+  of(inputs: StatusInputs): readonly StatusOfObject[];
+  /** When, in milliseconds since the epoch, time alone will change one of them: undefined if none is about to. */
+  readonly deadline: number | undefined;
+}
+
+interface Known {
+  readonly decision: StatusDecision;
+  /** What its proxies are judged by was made of these, and is this. */
+  readonly made: readonly unknown[];
+  readonly need: readonly unknown[];
+  /** Of proxies that are not synced, or may be otherwise in a while. */
+  readonly verdicts: Map<ObjectKey, ProxyVerdict>;
+  /** What else went into the status. */
+  readonly rest: readonly unknown[];
+  readonly counts: ProxyCounts;
+  readonly entry: StatusOfObject;
+}
+
+const none: ReadonlySet<ObjectKey> = new Set();
+
+/** Nothing is known yet. */
+export function createStatuses(): Statuses {
+  let known = new Map<string, Known>();
+  let last: Compilation | undefined;
+  let deadline: number | undefined;
+  return {
+    of: (inputs) => {
+      const next = new Map<string, Known>();
+      deadline = undefined;
+      const entries = inputs.compilation.decisions.map((decision) => {
+        const key = keyOfReference(decision.object);
+        const found = follow(decision, known.get(key), last, inputs);
+        next.set(key, found);
+        if (found.verdicts.size > 0) deadline = earlier(deadline, deadlineOf(found.verdicts, inputs));
+        return found.entry;
+      });
+      known = next;
+      last = inputs.compilation;
+      return entries;
+    },
+    get deadline() {
+      return deadline;
+    },
+  };
+}
+
+function follow(
+  decision: StatusDecision,
+  before: Known | undefined,
+  last: Compilation | undefined,
+  inputs: StatusInputs,
+): Known {
+  const { compilation } = inputs;
+  const { made, need } = needOf(decision, before, last, compilation);
+  const isSame = before !== undefined && before.decision === decision && before.need === need;
+  const verdicts = isSame ? before.verdicts : new Map<ObjectKey, ProxyVerdict>();
+  const isJudged = hasEffect(decision) && judgeAgain(decision, verdicts, inputs, isSame);
+  const draining = inputs.draining(decision.object) ?? none;
+  const isRecorded = decision.need.kind !== "service" || !compilation.unrecorded.has(decision.need.service);
+  const rest = [draining, inputs.restoring(decision.object), isRecorded];
+  const isSettled = isSame && sameElements(rest, before.rest);
+  if (isSettled && !isJudged) return before.made === made ? before : { ...before, made };
+  const counts = countsOf(decision, verdicts, draining);
+  if (isSettled && sameJSON(counts, before.counts)) return { ...before, made };
+  const status = statusOf(decision, compilation, counts, inputs.restoring(decision.object));
+  return { decision, made, need, verdicts, rest, counts, entry: { object: decision.object, status } };
+}
+
+/**
+ * Whether a proxy was judged anew. `isSame`: only those can be another that said something, and those that time can make
+ * another.
+ */
+function judgeAgain(
+  decision: StatusDecision,
+  verdicts: Map<ObjectKey, ProxyVerdict>,
+  inputs: StatusInputs,
+  isSame: boolean,
+): boolean {
+  const { changed } = inputs;
+  if (isSame && changed?.size === 0 && verdicts.size === 0) return false;
+  const judge = proxyJudge(decision, inputs);
+  const again = (pod: ObjectKey): void => {
+    const verdict = judge(pod);
+    if (verdict.kind === "synced" && !verdict.isTimed) verdicts.delete(pod);
+    else verdicts.set(pod, verdict);
+  };
+  if (!isSame || changed === undefined) {
+    for (const pod of decision.pods) again(pod);
+    return true;
+  }
+  const timed = [...verdicts].filter(([, { isTimed }]) => isTimed).map(([pod]) => pod);
+  const concerned = changed.size === 0 ? [] : [...changed].filter((pod) => podsOf(decision).has(pod));
+  for (const pod of new Set([...timed, ...concerned])) again(pod);
+  return timed.length + concerned.length > 0;
+}
+
+/** Many objects concern the same pods, by one list. */
+const setOf = new WeakMap<readonly ObjectKey[], ReadonlySet<ObjectKey>>();
+
+function podsOf({ pods }: StatusDecision): ReadonlySet<ObjectKey> {
+  const found = setOf.get(pods) ?? new Set(pods);
+  setOf.set(pods, found);
+  return found;
+}
+
+/** What the proxies that an object concerns are judged by; the same value as before if it is the same. */
+function needOf(
+  decision: StatusDecision,
+  before: Known | undefined,
+  last: Compilation | undefined,
+  compilation: Compilation,
+): Pick<Known, "made" | "need"> {
+  const isKnown = before !== undefined && before.decision === decision;
+  if (isKnown && last !== undefined && sameTables(decision, last, compilation)) return before;
+  const made =
+    decision.need.kind === "class" ? partsOfClasses(decision, compilation) : partsOfSplit(decision, compilation);
+  if (isKnown && sameElements(made, before.made)) return before;
+  // Of a split most changes are of endpoints, which change nothing of what is needed.
+  const need = decision.need.kind === "class" ? made : [made[0], textOfNeed(decision, compilation)];
+  return { made, need: isKnown && sameElements(need, before.need) ? before.need : need };
+}
+
+/** Whether nothing at all has changed of what such a need is looked up in. */
+function sameTables({ need }: StatusDecision, last: Compilation, next: Compilation): boolean {
+  if (last.classResources !== next.classResources || last.mesh.classes !== next.mesh.classes) return false;
+  return need.kind === "class"
+    ? last.mesh.classOfPod === next.mesh.classOfPod
+    : last.mesh.services === next.mesh.services && last.serviceResources === next.serviceResources;
+}
+
+function partsOfClasses({ pods }: StatusDecision, { mesh, classResources }: Compilation): readonly unknown[] {
+  const classes = new Set(pods.map((pod) => mesh.classOfPod.get(pod) ?? ""));
+  return [...classes].flatMap((id) => [mesh.classes.get(id), classResources.get(id)]);
+}
+
+function partsOfSplit({ need }: StatusDecision, { mesh, classResources, serviceResources }: Compilation) {
+  // Pods of a class that cannot be encoded have no target.
+  const encodable = classResources.size === mesh.classes.size ? "all" : classResources;
+  const root = need.kind === "service" ? need.service : "";
+  const services = [root, ...destinationsOf(mesh.services.get(root))];
+  return [encodable, mesh.services.get(root), ...services.map((key) => serviceResources.get(key))];
+}
+
+/** Every version that counts; of endpoints none does. */
+function textOfNeed(decision: StatusDecision, compilation: Compilation): string {
+  const { own, through, beside } = neededResources(decision, compilation)("");
+  return [own, through, beside]
+    .map((some) =>
+      some.map(({ type, name, version }) => `${type} ${name} ${type === "endpoint" ? "" : version}`).join(),
+    )
+    .join("\n");
+}
+
+function deadlineOf(
+  verdicts: ReadonlyMap<ObjectKey, ProxyVerdict>,
+  { states, now, listeningSince }: ProxyJudgement,
+): number | undefined {
+  let next: number | undefined;
+  for (const [pod, { isTimed }] of verdicts) {
+    if (!isTimed) continue;
+    const time = (states.get(pod)?.since ?? listeningSince) + disconnectedAfter;
+    if (time > now) next = earlier(next, time);
+  }
+  return next;
+}
+
+const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
