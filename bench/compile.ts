@@ -65,7 +65,7 @@ for (let round = 0; round < 3; round++) {
 }
 // The first one is that of an operator that starts: nothing is compiled by V8 yet.
 console.log(row("from nothing, just started", "1500", fresh.slice(0, 1)));
-console.log(row("from nothing, warm", "", fresh.slice(1)));
+console.log(row("from nothing, again", "", fresh.slice(1)));
 const after = heap();
 
 const { namespace, name } = placeOf(size, 7);
