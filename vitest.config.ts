@@ -20,7 +20,7 @@ const endToEnd = {
 export default defineConfig({
   test: {
     // More than the two cores of the machine that counts: the longest files mostly wait for what other programs do.
-    maxWorkers: 3,
+    maxWorkers: 4,
     projects: [
       {
         test: {
