@@ -14,7 +14,6 @@ import { countTests, reportArguments, reportsFolder } from "./reports.ts";
 /** Runs one after another; lanes go side by side. */
 type Lane = readonly (readonly string[])[];
 
-/** The local node's own tests are with the shorter of the two. */
 const meshes: readonly Lane[] = [[["dataplane"]], [["dataplane-operator"], ["node"]]];
 const others: Lane = [["unit", "apiserver"]];
 
@@ -28,7 +27,9 @@ function startRun(projects: readonly string[], reports: string, vitestArguments:
   const namespace = [join(import.meta.dirname, "outer-namespace.sh"), "--scratch", "--"];
   const chosen = projects.map((project) => `--project=${project}`);
   const report = reportArguments(reports, projects.join("-"));
-  const vitest = ["vitest", "run", "--passWithNoTests", ...chosen, ...report, ...vitestArguments];
+  // The cases of a mesh come one after another, and everything else fills the time in which they wait.
+  const priority = others.includes(projects) ? ["nice", "-n", "5"] : [];
+  const vitest = [...priority, "vitest", "run", "--passWithNoTests", ...chosen, ...report, ...vitestArguments];
   const colours = process.stdout.isTTY ? { FORCE_COLOR: "1" } : {};
   const child = spawn("bash", [...namespace, ...vitest], {
     stdio: ["ignore", "pipe", "pipe"],
