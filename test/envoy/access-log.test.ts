@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
+import { runScenario } from "./run-scenario.ts";
 import type { LogLine } from "./sidecar-world.ts";
 
 /** What `access-log-scenario.ts` prints: the lines of each call, by setting, sidecar and call. */
@@ -13,9 +11,7 @@ let seen: Seen = {};
 // Network namespaces and iptables need it.
 describe.skipIf(process.getuid?.() !== 0)("the access log of a sidecar", () => {
   beforeAll(async () => {
-    const scenario = [process.execPath, join(import.meta.dirname, "access-log-scenario.ts")];
-    const isolated = ["--net", "--pid", "--fork", "--kill-child", "--", ...scenario];
-    ({ stdout: printed } = await promisify(execFile)("unshare", isolated, { maxBuffer: 16 * 1024 * 1024 }));
+    printed = await runScenario("access-log");
     seen = JSON.parse(printed) as Seen;
   }, 120_000);
 

@@ -10,7 +10,7 @@ import { identityOf } from "../support/mesh-samples.ts";
 import { applicationPorts } from "../support/policy-arbitraries.ts";
 import { compileWorkloads } from "../support/policy-world.ts";
 import type { TestIdentity } from "../support/test-identity.ts";
-import type { Attempt, BypassCaller, Fate } from "./bypass-corpus.ts";
+import type { Attempt, BypassCaller, Fate } from "./bypass-class.ts";
 import { bypassClasses, handshakeClasses } from "./bypass-corpus.ts";
 import type { Outcome } from "./evaluator-calls.ts";
 import { Client } from "./evaluator-calls.ts";

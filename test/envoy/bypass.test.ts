@@ -1,19 +1,15 @@
 /** Each class of known bypasses gets the verdict that it must, from a real sidecar, over HTTP/1.1 and HTTP/2. */
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { bypassClasses, handshakeClasses } from "./bypass-corpus.ts";
 import type { Fates } from "./bypass-scenario.ts";
+import { runScenario } from "./run-scenario.ts";
 
 let fates: Fates = {};
 
 // Network namespaces and iptables need it.
 describe.skipIf(process.getuid?.() !== 0)("bypasses", () => {
   beforeAll(async () => {
-    const scenario = [process.execPath, join(import.meta.dirname, "bypass-scenario.ts")];
-    const isolated = ["--net", "--pid", "--fork", "--kill-child", "--", ...scenario];
-    fates = JSON.parse((await promisify(execFile)("unshare", isolated)).stdout) as Fates;
+    fates = JSON.parse(await runScenario("bypass")) as Fates;
   }, 300_000);
 
   test.each(bypassClasses)("$name", ({ name, attempts }) => {

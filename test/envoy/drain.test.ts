@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
+import { runScenario } from "./run-scenario.ts";
 
 /** What `drain-scenario.ts` prints: answers by connection, by moment, by case. */
 type Seen = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
@@ -10,10 +8,7 @@ type Seen = Readonly<Record<string, Readonly<Record<string, Readonly<Record<stri
 describe.skipIf(process.getuid?.() !== 0)("connections that are open when something changes", () => {
   let seen: Seen = {};
   beforeAll(async () => {
-    const scenario = [process.execPath, join(import.meta.dirname, "drain-scenario.ts")];
-    const namespace = ["--net", "--pid", "--fork", "--kill-child", "--"];
-    const { stdout } = await promisify(execFile)("unshare", [...namespace, ...scenario]);
-    seen = JSON.parse(stdout) as Seen;
+    seen = JSON.parse(await runScenario("drain")) as Seen;
   }, 240_000);
 
   const whole = {

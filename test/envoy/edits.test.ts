@@ -1,16 +1,11 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import type { Answers } from "./edits-scenario.ts";
+import { runScenario } from "./run-scenario.ts";
 
 // Network namespaces and iptables need it.
 describe.skipIf(process.getuid?.() !== 0)("B10 an edit of policies (GHSA-68mj-9pjq-mc85, GO-2023-1644)", () => {
   test("lets nobody in for a moment, again and again", async () => {
-    const scenario = [process.execPath, join(import.meta.dirname, "edits-scenario.ts")];
-    const isolated = ["--net", "--pid", "--fork", "--kill-child", "--", ...scenario];
-    const { stdout } = await promisify(execFile)("unshare", isolated);
-    const answers = JSON.parse(stdout) as Answers;
+    const answers = JSON.parse(await runScenario("edits")) as Answers;
     expect(Object.keys(answers["forbidden request"] ?? {})).toEqual(["403"]);
     expect(Object.keys(answers["forbidden connection"] ?? {})).toEqual(["reset"]);
     // Who may call is served all the while, and the last edit is in force.

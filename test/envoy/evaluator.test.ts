@@ -2,12 +2,10 @@
  * The evaluator and a real sidecar give the same verdict, by the same rule, to generated calls under generated policies:
  * requests of HTTP/1.1 and HTTP/2, and connections. `HEDDLE_SEED` repeats a run; HEDDLE_SOAK=1 makes many of them.
  */
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { evaluatorCases } from "./evaluator-cases.ts";
 import type { Differences } from "./evaluator-scenario.ts";
+import { runScenario } from "./run-scenario.ts";
 
 const isSoak = process.env["HEDDLE_SOAK"] === "1";
 const given = process.env["HEDDLE_SEED"];
@@ -16,21 +14,6 @@ const firstSeed = given === undefined ? (isSoak ? Date.now() % 1_000_000_000 : 2
 const seeds = Array.from({ length: isSoak && given === undefined ? 12 : 1 }, (_, index) => firstSeed + index);
 const workloads = isSoak ? 150 : 50;
 const callsEach = 42;
-
-async function run(seed: number): Promise<Differences> {
-  const scenario = [process.execPath, join(import.meta.dirname, "evaluator-scenario.ts")];
-  const isolated = [
-    "--net",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--",
-    ...scenario,
-    ...[seed, workloads, callsEach].map(String),
-  ];
-  const { stdout } = await promisify(execFile)("unshare", isolated, { maxBuffer: 64 * 1024 * 1024 });
-  return JSON.parse(stdout) as Differences;
-}
 
 const shares = (of: Readonly<Record<string, number>>): string => {
   const sum = Object.values(of).reduce((left, right) => left + right, 0);
@@ -44,7 +27,9 @@ describe.skipIf(process.getuid?.() !== 0)("the evaluator and a sidecar", () => {
   test.each(seeds)(
     "agree on every call (HEDDLE_SEED=%i)",
     async (seed) => {
-      const { differences, cases, calls, verdicts, fields } = await run(seed);
+      const { differences, cases, calls, verdicts, fields } = JSON.parse(
+        await runScenario("evaluator", seed, workloads, callsEach),
+      ) as Differences;
       console.log(
         `HEDDLE_SEED=${seed}: ${calls} calls\nverdicts: ${shares(verdicts)}\nfields that decided: ${shares(fields)}`,
       );

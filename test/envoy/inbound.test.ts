@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
+import { runScenario } from "./run-scenario.ts";
 
 /** What `inbound-scenario.ts` prints. */
 interface Seen {
@@ -13,10 +11,7 @@ interface Seen {
 describe.skipIf(process.getuid?.() !== 0)("the inbound side with real callers", () => {
   let seen: Seen = { versions: {}, denied: {} };
   beforeAll(async () => {
-    const scenario = [process.execPath, join(import.meta.dirname, "inbound-scenario.ts")];
-    const namespace = ["--net", "--pid", "--fork", "--kill-child", "--"];
-    const { stdout } = await promisify(execFile)("unshare", [...namespace, ...scenario]);
-    seen = JSON.parse(stdout) as Seen;
+    seen = JSON.parse(await runScenario("inbound")) as Seen;
   }, 120_000);
 
   const in13 = "TLSv1.3 TLS_AES_256_GCM_SHA384";

@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
+import { runScenario } from "./run-scenario.ts";
 
 /** What `sidecar-scenario.ts` prints. */
 type Seen = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -11,16 +9,7 @@ let seen: Seen = {};
 // Network namespaces and iptables need it.
 describe.skipIf(process.getuid?.() !== 0)("a sidecar with real traffic", () => {
   beforeAll(async () => {
-    const scenario = [process.execPath, join(import.meta.dirname, "sidecar-scenario.ts")];
-    const { stdout } = await promisify(execFile)("unshare", [
-      "--net",
-      "--pid",
-      "--fork",
-      "--kill-child",
-      "--",
-      ...scenario,
-    ]);
-    seen = JSON.parse(stdout) as Seen;
+    seen = JSON.parse(await runScenario("sidecar")) as Seen;
   }, 120_000);
 
   const peer = (identity: string) => expect.stringContaining(`;URI=${identity}`);

@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
+import { runScenario } from "./run-scenario.ts";
 
 /** What `statistics-scenario.ts` prints. Memory is in bytes. */
 interface Seen {
@@ -35,10 +33,7 @@ describe.skipIf(process.getuid?.() !== 0)("the statistics of a sidecar", () => {
   let calls: readonly Sample[];
   let crowd: readonly Sample[];
   beforeAll(async () => {
-    const scenario = [process.execPath, join(import.meta.dirname, "statistics-scenario.ts")];
-    const isolated = ["--net", "--pid", "--fork", "--kill-child", "--", ...scenario];
-    const { stdout } = await promisify(execFile)("unshare", isolated, { maxBuffer: 64 * 1024 * 1024 });
-    seen = JSON.parse(stdout) as Seen;
+    seen = JSON.parse(await runScenario("statistics")) as Seen;
     [start, calls, crowd] = [seen.start, seen.calls, seen.crowd].map(({ text }) => samples(text)) as [
       readonly Sample[],
       readonly Sample[],
