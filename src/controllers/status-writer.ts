@@ -138,9 +138,7 @@ export function createStatusWriter(
           return [key, isKnown ? known : { ...entry, text: canonical(entry) }];
         }),
       );
-      const changed = [...next]
-        .filter(([key, entry]) => computed.get(key) !== entry && computed.get(key)?.text !== entry.text)
-        .map(([key]) => key);
+      const changed = [...next].filter(([key, entry]) => computed.get(key)?.text !== entry.text).map(([key]) => key);
       const gone = [...computed.keys()].filter((key) => !next.has(key));
       computed = next;
       for (const key of [...changed, ...gone]) add(key);

@@ -9,6 +9,7 @@
  * Perhaps is asked of each line by RBAC's header matchers (Envoy 1.38 and later match lines one by one). Certainly is asked
  * of all lines joined by commas, which only CEL sees.
  */
+import { singletonHeaders } from "../model/header.ts";
 import type { AuthorizationRule, StringMatch, Values } from "../model/mesh.ts";
 import type { PermissionJson } from "./generated/envoy/config/rbac/v3/rbac_pb.js";
 import type { ExprJson } from "./generated/google/api/expr/v1alpha1/syntax_pb.js";
@@ -20,17 +21,6 @@ interface HeaderValues {
   readonly name: string;
   readonly values: Values<StringMatch>;
 }
-
-/** Headers that are no lists although commas are in their values (RFC 9110, sections 5.6.7, 10.1 and 11.6; RFC 6265). */
-const singletons: ReadonlySet<string> = new Set([
-  "authorization",
-  "cookie",
-  "date",
-  "if-modified-since",
-  "if-unmodified-since",
-  "referer",
-  "user-agent",
-]);
 
 /** The part of a demand that is asked line by line. */
 export function headerPermissions(
@@ -78,7 +68,7 @@ export function headerCondition({ conditions = [] }: AuthorizationRule, action: 
 /** Whether the header is there and one of these. To read one that is not there would be an error, which fits nothing. */
 function certainly(name: string, matches: readonly StringMatch[]): ExprJson {
   const value = call("_[_]", requestHeaders, text(name));
-  const single = singletons.has(name) ? [] : [call("!_", method(value, "contains", text(",")))];
+  const single = singletonHeaders.has(name) ? [] : [call("!_", method(value, "contains", text(",")))];
   const exact = matches.flatMap((match) => (match.type === "exact" || match.type === "template" ? [match.value] : []));
   const others = matches.flatMap((match): ExprJson[] => {
     if (isPresence(match)) return [call("!_", call("_==_", value, text("")))];

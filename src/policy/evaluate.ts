@@ -8,7 +8,7 @@
  *   ALLOW    where any applies: one that fits allows, else the call is denied
  */
 import type { AuthorizationRule, InboundPort, MeshPolicy, WorkloadClass } from "../model/mesh.ts";
-import { concernsScope } from "../model/port-scope.ts";
+import { concernsScope, demandedOperations } from "../model/port-scope.ts";
 import { compare } from "../model/workload.ts";
 import type { Call } from "./call.ts";
 import type { Rejection } from "./rejection.ts";
@@ -154,8 +154,9 @@ function judgeHandshake(workload: JudgingWorkload, port: InboundPort, call: Call
 }
 
 /** Sources that are lists of exact identities and nothing else, and of operations no more than ports. */
-function namesCallersOnly({ sources, operations, conditions = [] }: AuthorizationRule): boolean {
-  const demanded = conditions.flatMap((condition) => ("operation" in condition ? [condition.operation] : []));
+function namesCallersOnly(rule: AuthorizationRule): boolean {
+  const { sources, operations, conditions = [] } = rule;
+  const demanded = demandedOperations(rule);
   return (
     sources.length > 0 &&
     conditions.length === demanded.length &&

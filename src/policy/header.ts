@@ -2,24 +2,14 @@
  * A header may come in several lines, and a line may be a list, of which applications take one member or all. "The header is
  * this" is therefore asked in two ways, each where it lets in less: certainly, and perhaps.
  */
+import { singletonHeaders } from "../model/header.ts";
 import type { StringMatch } from "../model/mesh.ts";
-
-/** Headers that are no lists although commas are in their values (RFC 9110, sections 5.6.7, 10.1 and 11.6; RFC 6265). */
-const singletons: ReadonlySet<string> = new Set([
-  "authorization",
-  "cookie",
-  "date",
-  "if-modified-since",
-  "if-unmodified-since",
-  "referer",
-  "user-agent",
-]);
 
 /** Whether the header, all its lines taken together (RFC 9110, section 5.3), certainly is this value and no other. */
 export function isCertainly(name: string, lines: readonly string[], match: StringMatch): boolean {
   if (lines.length === 0) return false;
   const value = lines.join(",");
-  const isOne = singletons.has(name) || !value.includes(",");
+  const isOne = singletonHeaders.has(name) || !value.includes(",");
   switch (match.type) {
     case "present":
       return value !== "";

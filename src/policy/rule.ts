@@ -1,6 +1,7 @@
 /** Whether one rule fits one call, read as a rule that allows or as one that denies. */
 import { isInBlock } from "../model/cidr.ts";
 import type { AuthorizationRule, OperationMatch, SourceMatch, SpiffeID, StringMatch } from "../model/mesh.ts";
+import { demandedOperations } from "../model/port-scope.ts";
 import { isCertainly, isPerhaps } from "./header.ts";
 import type { JudgedRequest } from "./request.ts";
 import type { Action } from "./text.ts";
@@ -39,9 +40,8 @@ export function fitsRule(rule: AuthorizationRule, action: Action, facts: Facts):
 }
 
 /** Whether any field of the rule can be answered by a request only. */
-export function demandsRequest({ operations, conditions = [] }: AuthorizationRule): boolean {
-  const all = [...operations, ...conditions.flatMap((demand) => ("operation" in demand ? [demand.operation] : []))];
-  return all.some(
+export function demandsRequest(rule: AuthorizationRule): boolean {
+  return [...rule.operations, ...demandedOperations(rule)].some(
     ({ hosts, methods, paths, header }) =>
       hosts !== undefined || methods !== undefined || paths !== undefined || header !== undefined,
   );
