@@ -1,8 +1,8 @@
 /** From protobuf JSON to what is sent: a resource is checked, encoded and hashed once, whoever receives it. */
-import { createHash } from "node:crypto";
-import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
-import { create, fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
-import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { createHash, hash } from "node:crypto";
+import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
+import { fromBinary, toJson } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { compare } from "../model/workload.ts";
 import { extensionRegistry } from "./extension.ts";
 import type { ClusterJson } from "./generated/envoy/config/cluster/v3/cluster_pb.js";
@@ -17,8 +17,10 @@ import type { RouteConfigurationJson } from "./generated/envoy/config/route/v3/r
 import { RouteConfigurationSchema } from "./generated/envoy/config/route/v3/route_pb.js";
 import { DeltaDiscoveryResponseSchema, ResourceSchema } from "./generated/envoy/service/discovery/v3/discovery_pb.js";
 import { AnySchema } from "./generated/google/protobuf/any_pb.js";
+import { writeMessage } from "./message.ts";
 import type { EnvoyConfig, EnvoyResource, ResourceGroup, ResourceType } from "./resource.ts";
 import { resourceTypes, typeUrls } from "./resource.ts";
+import { createReverseWriter } from "./reverse-writer.ts";
 
 /** The protobuf JSON (lowerCamelCase) of each type of resource. */
 export interface ResourceBodies {
@@ -48,45 +50,36 @@ export function encodeResource<Type extends ResourceType>(
   name: string,
   body: ResourceBodies[Type],
 ): EnvoyResource {
-  const text = createHash("sha256")
-    .update(`${type} ${name} ${JSON.stringify(body)}`)
-    .digest("base64");
-  const known = recent.get(text)?.deref();
-  if (known !== undefined) return known;
-  const resource = encodeAnew(type, name, body);
-  recent.set(text, new WeakRef(resource));
-  forgotten.register(resource, text);
-  return resource;
-}
-
-/** Most of what makes up a changed service or class is what it was: as long as somebody has it, it is not encoded again. */
-const recent = new Map<string, WeakRef<EnvoyResource>>();
-const forgotten = new FinalizationRegistry<string>((text) => {
-  if (recent.get(text)?.deref() === undefined) recent.delete(text);
-});
-
-function encodeAnew<Type extends ResourceType>(type: Type, name: string, body: ResourceBodies[Type]): EnvoyResource {
-  const { bytes, config } = encodeMessage(schemas[type], body as JsonValue);
+  const { resources } = DeltaDiscoveryResponseSchema.field;
+  const fields = ResourceSchema.field;
+  writer.reset();
+  // From the last field to the first.
+  writer.text(name);
+  writer.delimit(fields.name.number, 0);
+  const beforeAny = writer.length;
+  const config = writeMessage(schemas[type], body as JsonValue, writer);
   const ownName = config[type === "endpoint" ? "cluster_name" : "name"];
-  if (ownName !== name) {
-    throw new Error(`the ${type} ${name} calls itself ${String(ownName)}`);
-  }
-  const version = createHash("sha256").update(bytes).digest("hex").slice(0, versionLength);
-  const resource = create(ResourceSchema, {
-    name,
-    version,
-    resource: create(AnySchema, { typeUrl: typeUrls[type], value: bytes }),
-  });
-  const wire = new BinaryWriter()
-    .tag(DeltaDiscoveryResponseSchema.field.resources.number, WireType.LengthDelimited)
-    .bytes(toBinary(ResourceSchema, resource))
-    .finish();
-  return { type, name, version, wire, config };
+  if (ownName !== name) throw new Error(`the ${type} ${name} calls itself ${String(ownName)}`);
+  const version = hash("sha256", writer.since(beforeAny)).slice(0, versionLength);
+  writer.delimit(AnySchema.field.value.number, beforeAny);
+  const beforeType = writer.length;
+  writer.text(typeUrls[type]);
+  writer.delimit(AnySchema.field.typeUrl.number, beforeType);
+  writer.delimit(fields.resource.number, beforeAny);
+  const beforeVersion = writer.length;
+  writer.text(version);
+  writer.delimit(fields.version.number, beforeVersion);
+  writer.delimit(resources.number, 0);
+  return { type, name, version, wire: writer.since(0).slice(), config };
 }
+
+/** Room to write in; nothing stays in it. */
+const writer = createReverseWriter();
 
 /** Checks a message against Envoy's definitions and puts it into Envoy's own words (snake_case). */
 export function envoyConfig(schema: DescMessage, body: JsonValue): EnvoyConfig {
-  return encodeMessage(schema, body).config;
+  writer.reset();
+  return writeMessage(schema, body, writer);
 }
 
 /** Puts resources together. Throws if two share a type and a name. */
@@ -142,12 +135,7 @@ export function decodeWire(wire: Uint8Array): {
   };
 }
 
-function encodeMessage(schema: DescMessage, body: JsonValue): { bytes: Uint8Array; config: EnvoyConfig } {
-  const message = fromJson(schema, body, { registry: extensionRegistry, ignoreUnknownFields: false });
-  return { bytes: toBinary(schema, message), config: configOf(schema, message) };
-}
-
-function configOf(schema: DescMessage, message: ReturnType<typeof fromJson>): EnvoyConfig {
+function configOf(schema: DescMessage, message: Message): EnvoyConfig {
   const config = toJson(schema, message, { registry: extensionRegistry, useProtoFieldName: true });
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
     throw new Error(`a ${schema.typeName} is not an object in JSON`);

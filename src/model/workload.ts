@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Container, Pod } from "../api/kubernetes.ts";
 import type { InjectionRecord } from "./injection-record.ts";
 import { encodeRecord, isEmptyRecord, readRecord } from "./injection-record.ts";
@@ -35,7 +35,7 @@ export interface WorkloadTraits {
 
 /** The first 10 hex digits of the SHA-256 of a value's JSON: how names derive from content. */
 export function shortHash(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 10);
+  return hash("sha256", JSON.stringify(value)).slice(0, 10);
 }
 
 /** Compares by UTF-16 code units: the one order of names in everything that is compiled. */

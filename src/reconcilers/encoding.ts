@@ -145,7 +145,7 @@ function encodeWithout(
     // Only what the resources depend on is input: a new generation that means the same is not encoded again.
     const hash = contentHash(input);
     const known = tried.get(hash) ?? before?.tried.get(hash);
-    const unit = known ?? unitOf(hash, resourcesOf());
+    const unit = known ?? unitOf(hash, resourcesOf(), before?.unit);
     tried.set(hash, unit);
     return unit;
   };
@@ -169,11 +169,14 @@ function encodeWithout(
   }
 }
 
-const unitOf = (hash: string, resources: readonly EnvoyResource[]): EncodedUnit => ({
-  hash,
-  resources,
-  group: resourceGroup(resources),
-});
+/** Most of a changed unit is what it was: it stays the same value, of which others know what they have found out. */
+function unitOf(hash: string, made: readonly EnvoyResource[], before: EncodedUnit | undefined): EncodedUnit {
+  const resources = made.map((resource) => {
+    const known = before?.group.byType[resource.type].get(resource.name);
+    return known?.version === resource.version ? known : resource;
+  });
+  return { hash, resources, group: resourceGroup(resources) };
+}
 
 const defect = (message: string): string =>
   `It cannot be put into Envoy's words: ${message}. Simplify it, or report this as a defect.`;
