@@ -1,25 +1,22 @@
 /**
- * The operator's webhook in a process of its own, beside which clusters are compiled as the operator does: in the same
- * thread. Says where it listens by a line of JSON; for each line of its standard input, the name of a case, it compiles
- * until the next one comes, and says what that took.
+ * The operator's admission and its compile in a process of their own, each in the thread that it has in the operator. Says
+ * where it listens by a line of JSON; for each line of its standard input, the name of a case, it compiles until the next
+ * one comes, and says what that took.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { BroadcastChannel } from "node:worker_threads";
 import { createRoot, openAuthority } from "../src/identity/authority.ts";
 import type { Snapshot } from "../src/model/snapshot.ts";
-import { createLogger } from "../src/ops/logger.ts";
-import { createMetrics } from "../src/ops/metrics.ts";
 import { compile, createCompileCache } from "../src/reconcilers/compile.ts";
-import { createInjectionHandlers } from "../src/webhook/handler.ts";
-import { createWebhookServer } from "../src/webhook/server.ts";
 import { defaultInjectionSettings } from "../src/webhook/settings.ts";
+import { createAdmissionThread } from "../src/webhook/thread.ts";
 import { testSettings } from "../test/support/objects.ts";
 import { cases } from "./admission-cases.ts";
 
 /** What was measured while one case was compiled; milliseconds. */
 export interface ServerFigures {
-  /** The longest that the event loop was not there for anybody. */
+  /** The longest that the thread which serves admission was not there for anybody. */
   readonly longestStall: number;
   /** From nothing. */
   readonly whole: readonly number[];
@@ -43,7 +40,6 @@ function changed(snapshot: Snapshot): Snapshot {
 async function compileUntil(name: string, ended: AbortSignal): Promise<ServerFigures> {
   const snapshot = cases[name]?.();
   const took = { whole: [] as number[], change: [] as number[], records: [] as number[] };
-  const loop = monitorEventLoopDelay({ resolution: 1 });
   const time = async (into: number[], work: () => unknown): Promise<void> => {
     const start = performance.now();
     work();
@@ -53,7 +49,7 @@ async function compileUntil(name: string, ended: AbortSignal): Promise<ServerFig
     await delay(Math.max(20, took));
   };
   console.log(JSON.stringify({ ready: name }));
-  loop.enable();
+  loop.postMessage("watch");
   await delay(100);
   while (!ended.aborted && snapshot !== undefined) {
     const cache = createCompileCache();
@@ -68,21 +64,36 @@ async function compileUntil(name: string, ended: AbortSignal): Promise<ServerFig
     }
   }
   while (!ended.aborted) await delay(20);
-  loop.disable();
-  return { longestStall: loop.max / 1e6, ...took };
+  const { promise, resolve } = Promise.withResolvers<number>();
+  loop.onmessage = ({ data }) => resolve(data);
+  loop.postMessage("tell");
+  return { longestStall: await promise, ...took };
 }
 
 const validity = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 };
 const root = await createRoot("bench", validity);
 const authority = await openAuthority(root);
-const webhook = createWebhookServer({
-  handlers: createInjectionHandlers(defaultInjectionSettings("heddle-proxy:bench"), () => ({})),
-  logger: createLogger("error"),
-  metrics: createMetrics(),
-});
-webhook.setCertificate(await authority.issue({ dns: ["localhost"] }, validity));
-await webhook.listen(0, "127.0.0.1");
-console.log(JSON.stringify({ port: webhook.address().port, ca: root.certificate }));
+const loop = new BroadcastChannel("loop");
+const admission = createAdmissionThread(
+  {
+    ports: { webhook: 0, health: 0 },
+    host: "127.0.0.1",
+    injection: defaultInjectionSettings("heddle-proxy:bench"),
+    logLevel: "error",
+  },
+  {
+    log: (line) => process.stderr.write(line),
+    reviewed: () => {},
+    warningsOf: () => [],
+    metrics: () => Promise.resolve(""),
+    turn: () => {},
+  },
+  new URL("./admission-thread.ts", import.meta.url),
+);
+admission.setCertificate(await authority.issue({ dns: ["localhost"] }, validity));
+admission.setNamespaces([["shop", {}]]);
+const { webhook: port } = await admission.start();
+console.log(JSON.stringify({ port, ca: root.certificate }));
 
 let ending = new AbortController();
 let running: Promise<void> = Promise.resolve();

@@ -35,16 +35,13 @@ import type { ObjectReference } from "./model/mesh.ts";
 import { replicasOf } from "./model/replica.ts";
 import { keys, manager } from "./model/sidecar.ts";
 import { sleep, systemClock } from "./ops/clock.ts";
-import { createHealthServer } from "./ops/health.ts";
-import { createLogger, type Logger, objectFields } from "./ops/logger.ts";
+import { createLogger, type Logger, objectFields, standardOutput } from "./ops/logger.ts";
 import { createMetrics } from "./ops/metrics.ts";
 import { parseSettings, type Settings, settingsHelp } from "./ops/settings.ts";
 import { SettingsError } from "./ops/settings-source.ts";
 import { version } from "./ops/version.ts";
-import { createInjectionHandlers } from "./webhook/handler.ts";
-import { createWebhookServer } from "./webhook/server.ts";
 import { defaultInjectionSettings } from "./webhook/settings.ts";
-import { createWarningsHandlers } from "./webhook/warn.ts";
+import { createAdmissionThread } from "./webhook/thread.ts";
 import { createReplicas } from "./xds/replicas.ts";
 import { createXdsServer } from "./xds/server.ts";
 
@@ -61,7 +58,8 @@ interface Operator {
   stop(grace: number): Promise<void>;
 }
 
-function createOperator(settings: Settings, logger: Logger): Operator {
+/** @param writeLog takes lines of another thread's logger */
+function createOperator(settings: Settings, logger: Logger, writeLog: (line: string) => void): Operator {
   const clock = systemClock;
   const metrics = createMetrics();
   metrics.buildInfo.set({ version, node_version: process.version }, 1);
@@ -83,7 +81,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     instance: settings.replica,
     onError: (error) => logger.debug({ error }, "an event could not be written"),
   });
-  const state = { draining: false, webhookReady: false, credentials: false, compiled: false, serving: false };
+  const state = { credentials: false, compiled: false, serving: false };
   /** When the port of ADS opened. */
   let listeningSince: number | undefined;
 
@@ -95,6 +93,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     metrics,
     onChange: (changes) => onChange(changes),
     onProgress: () => {
+      if (settings.namespaces !== undefined) admission.setManaged(settings.namespaces.filter(observations.isManaged));
+      if (observations.isSynced("Namespace")) admission.setSynced();
       missing.look();
       uninjected.look();
       unmanaged.look();
@@ -104,21 +104,24 @@ function createOperator(settings: Settings, logger: Logger): Operator {
   });
   const missing = createMissingKinds({ ...writer, seen: observations });
   const observed = observations.of;
-  const webhook = createWebhookServer({
-    handlers: new Map([
-      ...createInjectionHandlers(
-        defaultInjectionSettings(settings.proxyImage, settings.annotationBounds, settings.drainTime / 1000),
-        (namespace) => {
-          const known = observed("Namespace").get(namespace);
-          return known === undefined ? undefined : (known.metadata.annotations ?? {});
-        },
-        observations.isManaged,
-      ),
-      ...createWarningsHandlers((policy) => mesh.warningsOf(policy), observations.isManaged),
-    ]),
-    logger,
-    metrics,
-  });
+  const admission = createAdmissionThread(
+    {
+      ports: { webhook: settings.webhookPort, health: settings.healthPort },
+      injection: defaultInjectionSettings(settings.proxyImage, settings.annotationBounds, settings.drainTime / 1000),
+      ...(settings.namespaces === undefined ? {} : { managed: settings.namespaces }),
+      logLevel: settings.logLevel,
+    },
+    {
+      log: writeLog,
+      reviewed: (outcome, seconds) => {
+        metrics.reviews.inc({ outcome });
+        if (seconds !== undefined) metrics.reviewSeconds.observe({ outcome }, seconds);
+      },
+      warningsOf: (policy) => mesh.warningsOf(JSON.parse(policy)),
+      metrics: metrics.text,
+      turn: () => {},
+    },
+  );
   const xds = createXdsServer({
     logger,
     metrics: {
@@ -135,9 +138,8 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     observed: (kind) => observed(kind).get(webhookConfiguration) as WebhookConfiguration | undefined,
   });
   const setWebhookCredentials = ({ certificate, key, root }: Credentials): void => {
-    webhook.setCertificate({ certificate, key });
+    admission.setCertificate({ certificate, key });
     bundle.setRoot(root);
-    state.webhookReady = true;
   };
   /** Where somebody else keeps the webhook's certificate: the operator then only writes its root into the caBundle. */
   const folder =
@@ -254,6 +256,16 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       else if (isWebhookConfiguration(kind)) bundle.observe(kind);
       else if (isStatusKind(kind)) statusWriter.observe(kind, key);
     }
+    const namespaces = changes.filter(({ kind }) => kind === "Namespace");
+    if (namespaces.length > 0) {
+      const known = observed("Namespace");
+      admission.setNamespaces(
+        namespaces.map(({ key }) => {
+          const namespace = known.get(key);
+          return [key, namespace && (namespace.metadata.annotations ?? {})];
+        }),
+      );
+    }
     if (changes.some(({ kind, key }) => kind === "Pod" && key.startsWith(`${settings.mesh.rootNamespace}/`)))
       replicas.setReplicas(replicasOf(podsOf(observed), settings.mesh, settings.replica));
     if (changes.some((change) => change.compiled)) mesh.dirty();
@@ -279,33 +291,22 @@ function createOperator(settings: Settings, logger: Logger): Operator {
     metrics.podsWithoutSidecar.reset();
     for (const [name, count] of uninjected.counts) metrics.podsWithoutSidecar.set({ workload_namespace: name }, count);
   });
-  const health = createHealthServer(
-    // What admission needs. A replica that has not compiled yet takes no proxies: that port is closed.
-    new Map([
-      ["the webhook's certificate", () => state.webhookReady],
-      ["the list of namespaces, which bound what pods may ask for", () => observations.isSynced("Namespace")],
-      ["its end: it drains", () => !state.draining],
-    ]),
-    metrics.text,
-  );
   return {
     start: async () => {
-      await health.listen(settings.healthPort);
-      await webhook.listen(settings.webhookPort);
+      await admission.start();
       folder?.start();
       election.start();
       observations.start();
     },
     stop: async (grace) => {
       // 1. Out of the Service's endpoints, while everything is still answered. Another replica leads from now on.
-      state.draining = true;
-      webhook.drain();
+      admission.drain();
       // Without an API server a lease cannot be released, and nobody shall wait for that.
       const released = election.stop();
       await sleep(clock, grace);
       // 2. No new connections; sidecars are told to go elsewhere, and reviews under way are answered.
       replicas.stop();
-      await Promise.all([webhook.close(), xds.close(drainTime)]);
+      await Promise.all([admission.close(), xds.close(drainTime)]);
       // 3. What nobody sees.
       await released;
       folder?.stop();
@@ -314,7 +315,7 @@ function createOperator(settings: Settings, logger: Logger): Operator {
       await mesh.stop();
       await Promise.all([publisher.stop(), statusWriter.stop(), identities.stop(), bundle.stop()]);
       await events.stop(1000);
-      await health.close();
+      await admission.end();
       client.close();
     },
   };
@@ -333,13 +334,14 @@ async function main(): Promise<void> {
     return;
   }
   const settings = parseSettings(flags, process.env);
-  const logger = createLogger(settings.logLevel);
+  const output = standardOutput();
+  const logger = createLogger(settings.logLevel, output);
   logger.info({ version, settings: settings.texts }, "starting");
   process.on("uncaughtException", (error) => {
     logger.error({ error, stack: error.stack }, "a defect: the operator ends and is started again");
     process.exit(1);
   });
-  const operator = createOperator(settings, logger);
+  const operator = createOperator(settings, logger, (line) => output.write(line));
   const stop = (signal: string): void => {
     // Who presses Ctrl-C does not wait for others.
     const grace = signal === "SIGTERM" ? settings.drainGrace : 0;

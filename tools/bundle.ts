@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -13,19 +13,41 @@ export interface Replacement {
   readonly to: string;
 }
 
-/** Bundles the operator into one file, which is what production runs: `node heddle.mjs`. Production replaces nothing. */
+const common = {
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  minifySyntax: true,
+  // Without comments all of it is ASCII, which takes half the memory; lines that a stack trace can name stay.
+  minifyWhitespace: true,
+  lineLimit: 160,
+  legalComments: "none",
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+
+/**
+ * Bundles the operator into one file, which is what production runs: `node heddle.mjs`. The program of its second thread is
+ * in it as a text. Production replaces nothing else.
+ */
 export async function bundleOperator(outfile: string, replacements: readonly Replacement[] = []): Promise<void> {
+  const thread = await build({
+    ...common,
+    entryPoints: [resolve(root, "src/webhook/main.ts")],
+    write: false,
+    format: "cjs",
+    plugins: [replacing(replacements)],
+  });
+  const program = {
+    file: "src/webhook/program.ts",
+    from: 'new URL("./main.ts", import.meta.url)',
+    to: JSON.stringify(thread.outputFiles[0]?.text),
+  };
   await build({
+    ...common,
     entryPoints: [resolve(root, "src/main.ts")],
     outfile,
-    bundle: true,
-    platform: "node",
-    target: "node24",
     format: "esm",
-    minifySyntax: true,
-    legalComments: "none",
-    logLevel: "warning",
-    plugins: replacements.length > 0 ? [replacing(replacements)] : [],
+    plugins: [replacing([...replacements, program])],
     // CommonJS dependencies call require() for Node's built-in modules.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });

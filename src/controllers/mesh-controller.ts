@@ -47,8 +47,8 @@ export interface MeshController {
   dirty(): void;
   /** These pods' proxies said something; absent: perhaps all have. */
   acknowledged(pods?: ReadonlySet<ObjectKey>): void;
-  /** What the author of a policy that is about to be stored should know; nothing before the first pass. */
-  warningsOf(policy: AuthorizationPolicy): readonly string[];
+  /** What the author of a policy that is about to be stored should know; undefined before the first pass. */
+  warningsOf(policy: AuthorizationPolicy): readonly string[] | undefined;
   /** Passes of compile and serve since start. */
   readonly passes: number;
   stop(): Promise<void>;
@@ -217,7 +217,7 @@ export function createMeshController(options: {
       else for (const pod of pods) said?.add(pod);
       statuses.trigger();
     },
-    warningsOf: (policy) => compilation?.warningsOf(policy) ?? [],
+    warningsOf: (policy) => compilation?.warningsOf(policy),
     get passes() {
       return compiles.completed;
     },

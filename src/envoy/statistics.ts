@@ -7,7 +7,6 @@
  *   all        by the sidecar's own workload: two tags that its command line adds
  */
 import type { WorkloadClass } from "../model/mesh.ts";
-import { ports } from "../model/sidecar.ts";
 import { packed } from "./extension.ts";
 import type { AccessLogJson } from "./generated/envoy/config/accesslog/v3/accesslog_pb.js";
 import type { StatsConfigJson, TagSpecifierJson } from "./generated/envoy/config/metrics/v3/stats_pb.js";
@@ -110,19 +109,3 @@ export const statistics: StatsConfigJson = {
   ],
   histogramBucketSettings: [{ match: { safeRegex: { regex: ".*" } }, buckets }],
 };
-
-/**
- * Adds the sidecar's own workload to every series: what `--config-yaml` takes, the variables being the container's.
- * Names of namespaces and ServiceAccounts have no character that YAML would read as something else.
- */
-export const ownWorkloadTags = JSON.stringify({
-  stats_config: {
-    stats_tags: [
-      { tag_name: "workload_namespace", fixed_value: "$(POD_NAMESPACE)" },
-      { tag_name: "workload", fixed_value: "$(POD_SERVICE_ACCOUNT)" },
-    ],
-  },
-});
-
-/** Where Prometheus finds them. */
-export const scrape = { port: ports.status, path: "/stats/prometheus" } as const;

@@ -1,4 +1,4 @@
-import { type DestinationStream, pino } from "pino";
+import { type DestinationStream, destination, pino } from "pino";
 
 /** Fields of a log line: plain values and object references, never secrets. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -17,8 +17,8 @@ export const logLevels = ["debug", "info", "warn", "error"] as const;
 /** One of {@link logLevels}. */
 export type LogLevel = (typeof logLevels)[number];
 
-/** One JSON object per line, to `destination` (standard output when absent). Errors go into the field `error`. */
-export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
+/** One JSON object per line, to {@link standardOutput} or another destination. Errors go into the field `error`. */
+export function createLogger(level: LogLevel, output = standardOutput()): Logger {
   return pino(
     {
       level,
@@ -28,9 +28,12 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
       serializers: { error: describeError },
       hooks: { streamWrite: withoutSecrets },
     },
-    destination,
+    output,
   );
 }
+
+/** Where a logger writes unless it is told otherwise: whole lines, one after the other. */
+export const standardOutput = (): DestinationStream => destination(1);
 
 /**
  * The fields that name an object.

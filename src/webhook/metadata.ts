@@ -1,5 +1,4 @@
-import { scrape } from "../envoy/statistics.ts";
-import { keys } from "../model/sidecar.ts";
+import { keys, ports } from "../model/sidecar.ts";
 import { workloadClassId, workloadTraits } from "../model/workload.ts";
 import type { AdmissionPod } from "./pod.ts";
 
@@ -26,8 +25,8 @@ export function classOf(pod: AdmissionPod, namespace: string): string {
 /** Tells Prometheus where the sidecar's statistics are, as many of its configurations read it. */
 const scrapeAnnotations: Readonly<Record<string, string>> = {
   "prometheus.io/scrape": "true",
-  "prometheus.io/port": String(scrape.port),
-  "prometheus.io/path": scrape.path,
+  "prometheus.io/port": String(ports.status),
+  "prometheus.io/path": "/stats/prometheus",
 };
 
 /**

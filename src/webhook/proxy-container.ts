@@ -1,10 +1,22 @@
-import { ownWorkloadTags } from "../envoy/statistics.ts";
 import { drainFlag } from "../model/drain.ts";
 import type { InjectionRecord } from "../model/injection-record.ts";
 import { encodeRecord, recordVariable } from "../model/injection-record.ts";
 import { containers, nodeId, paths, ports, proxyUser, volumes } from "../model/sidecar.ts";
 import type { AdmissionContainer } from "./pod.ts";
 import type { SidecarSettings } from "./settings.ts";
+
+/**
+ * Adds the sidecar's own workload to every series: what `--config-yaml` takes, the variables being the container's.
+ * Names of namespaces and ServiceAccounts have no character that YAML would read as something else.
+ */
+export const ownWorkloadTags = JSON.stringify({
+  stats_config: {
+    stats_tags: [
+      { tag_name: "workload_namespace", fixed_value: "$(POD_NAMESPACE)" },
+      { tag_name: "workload", fixed_value: "$(POD_SERVICE_ACCOUNT)" },
+    ],
+  },
+});
 
 /**
  * The sidecar: Envoy as PID 1 of a native sidecar (KEP-753), so that it is up before the application's containers start

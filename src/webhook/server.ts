@@ -6,9 +6,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { addressOf } from "../ops/health.ts";
 import type { Logger } from "../ops/logger.ts";
-import type { Metrics } from "../ops/metrics.ts";
 import { type Body, type BodyBudget, createBodyBudget, readBody } from "./body.ts";
+import { within } from "./deadline.ts";
 import type { AdmissionHandler } from "./handler.ts";
 import { type AdmissionDecision, decodeReview, encodeDecision, ReviewError } from "./review.ts";
 
@@ -18,12 +19,16 @@ export interface ServingCertificate {
   readonly key: string;
 }
 
+/** What became of a review. */
+export type ReviewOutcome = "patched" | "unchanged" | "denied" | "invalid" | "failed";
+
 /** What the server is made of. */
 export interface WebhookServerOptions {
   /** By path, such as `/inject`. */
   readonly handlers: ReadonlyMap<string, AdmissionHandler>;
   readonly logger: Logger;
-  readonly metrics: Pick<Metrics, "reviews" | "reviewSeconds">;
+  /** Told of each review, and how long it took from its last byte, in seconds; absent when it was not read. */
+  readonly onReview: (outcome: ReviewOutcome, seconds?: number) => void;
   readonly limits?: Partial<WebhookLimits>;
 }
 
@@ -102,11 +107,7 @@ export function createWebhookServer(options: WebhookServerOptions): WebhookServe
       }),
     setCertificate: ({ certificate, key }) =>
       server.setSecureContext({ cert: certificate, key, minVersion: "TLSv1.2" }),
-    address: () => {
-      const address = server.address();
-      if (address === null || typeof address === "string") throw new Error("the webhook server does not listen");
-      return address;
-    },
+    address: () => addressOf(server),
     drain: () => {
       draining = true;
     },
@@ -161,7 +162,7 @@ function watchUnanswered(server: Server): { none(milliseconds: number): Promise<
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { handlers, logger, metrics }: WebhookServerOptions,
+  { handlers, logger, onReview }: WebhookServerOptions,
   limits: WebhookLimits,
   budget: BodyBudget,
 ): Promise<void> {
@@ -171,15 +172,14 @@ async function answer(
   if (request.method !== "POST") return refuse(response, 405, "admission reviews are posted", { allow: "POST" });
 
   const body = await readBody(request, budget);
-  if (body.kind !== "complete") return refuseBody(response, body, limits, metrics);
-  const stop = metrics.reviewSeconds.startTimer();
-  const count = (outcome: string): void => {
-    metrics.reviews.inc({ outcome });
-    stop({ outcome });
-  };
+  if (body.kind !== "complete") return refuseBody(response, body, limits, onReview);
+  const start = performance.now();
+  const count = (outcome: ReviewOutcome): void => onReview(outcome, (performance.now() - start) / 1000);
   try {
     const review = decodeReview(body.bytes);
-    const decision = await withDeadline(handler(review), limits.answerTime);
+    const decision = await within(handler(review), limits.answerTime, () => {
+      throw new Error(`no decision within ${limits.answerTime} ms`);
+    });
     const text = encodeDecision(review.uid, decision);
     count(outcomeOf(decision));
     response
@@ -202,15 +202,15 @@ function refuseBody(
   response: ServerResponse,
   body: Exclude<Body, { readonly kind: "complete" }>,
   limits: WebhookLimits,
-  metrics: WebhookServerOptions["metrics"],
+  onReview: WebhookServerOptions["onReview"],
 ): void {
   switch (body.kind) {
     case "too-large":
-      metrics.reviews.inc({ outcome: "invalid" });
+      onReview("invalid");
       refuse(response, 413, `the body is larger than ${limits.bodyBytes} bytes`);
       break;
     case "busy":
-      metrics.reviews.inc({ outcome: "failed" });
+      onReview("failed");
       refuse(response, 503, "too many requests are under way; try again", { "retry-after": "1" });
       break;
     case "aborted":
@@ -230,19 +230,7 @@ function refuse(
     .end(`${message}\n`);
 }
 
-function outcomeOf(decision: AdmissionDecision): string {
+function outcomeOf(decision: AdmissionDecision): ReviewOutcome {
   if (!decision.allowed) return "denied";
   return decision.patch.length === 0 ? "unchanged" : "patched";
-}
-
-async function withDeadline<T>(work: T | Promise<T>, milliseconds: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no decision within ${milliseconds} ms`)), milliseconds);
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -39,8 +39,13 @@ export const namespaceConditions = [
   },
 ] as const;
 
-/** What the author of a policy should know, a line each, the gravest first. */
-export type WarningsOfPolicy = (policy: AuthorizationPolicy) => readonly string[];
+/** What the author of a policy should know, a line each, the gravest first; undefined when that is not known in time. */
+export type WarningsOfPolicy = (
+  policy: AuthorizationPolicy,
+) => readonly string[] | undefined | Promise<readonly string[] | undefined>;
+
+const unchecked =
+  "this policy could not be checked for warnings in time: the operator is starting, or busy with a large change. It is taken all the same; its status will say what becomes of it";
 
 /** The handlers of {@link warningsPaths}, by path. */
 export function createWarningsHandlers(
@@ -50,7 +55,10 @@ export function createWarningsHandlers(
   return new Map([
     [
       warningsPaths.policies,
-      handler(kinds.AuthorizationPolicy, ({ object, namespace }) => warningsOf(policyOf(object, namespace))),
+      handler(
+        kinds.AuthorizationPolicy,
+        async ({ object, namespace }) => (await warningsOf(policyOf(object, namespace))) ?? [unchecked],
+      ),
     ],
     [
       warningsPaths.namespaces,
@@ -64,15 +72,15 @@ export function createWarningsHandlers(
 
 function handler(
   { apiVersion, kind }: Kind,
-  warningsOf: (request: AdmissionRequest) => readonly string[],
+  warningsOf: (request: AdmissionRequest) => readonly string[] | Promise<readonly string[]>,
 ): AdmissionHandler {
-  return (request) => {
+  return async (request) => {
     if (request.apiVersion !== apiVersion || request.kind !== kind) {
       throw new ReviewError(
         `only ${kind} of ${apiVersion} can be reviewed here; correct the rules of the webhook configuration`,
       );
     }
-    const warnings = warningsOf(request);
+    const warnings = await warningsOf(request);
     const rest = warnings.length - mostWarnings + 1;
     const shown = rest > 1 ? [...warnings.slice(0, -rest), `and ${rest} more`] : warnings;
     return { allowed: true, patch: [], warnings: shown };

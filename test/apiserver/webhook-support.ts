@@ -10,7 +10,6 @@ import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
 import { isInjected } from "../../src/model/workload.ts";
 import { createLogger } from "../../src/ops/logger.ts";
-import { createMetrics } from "../../src/ops/metrics.ts";
 import { type AdmissionHandler, createInjectionHandlers } from "../../src/webhook/handler.ts";
 import { createWebhookServer } from "../../src/webhook/server.ts";
 import { defaultInjectionSettings } from "../../src/webhook/settings.ts";
@@ -77,7 +76,7 @@ export async function serveWebhook(handlers: ReadonlyMap<string, AdmissionHandle
   const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 };
   const root = await createRoot("test", validity);
   const authority = await openAuthority(root);
-  const webhook = createWebhookServer({ handlers, logger: createLogger("error"), metrics: createMetrics() });
+  const webhook = createWebhookServer({ handlers, logger: createLogger("error"), onReview: () => {} });
   webhook.setCertificate(await authority.issue({ dns: ["localhost"] }, validity));
   await webhook.listen(0, "127.0.0.1");
   const caBundle = Buffer.from(root.certificate).toString("base64");

@@ -12,6 +12,7 @@ import {
   type ServingCertificate,
   type WebhookLimits,
   type WebhookServer,
+  type WebhookServerOptions,
 } from "../../../src/webhook/server.ts";
 import { createClusterCertificates } from "../../../tools/certificates.ts";
 import { podWith, settings } from "./pods.ts";
@@ -52,7 +53,11 @@ export async function start(
   logger = silent,
 ) {
   const metrics = createMetrics();
-  const server = createWebhookServer({ handlers, logger, metrics, limits });
+  const onReview: WebhookServerOptions["onReview"] = (outcome, seconds) => {
+    metrics.reviews.inc({ outcome });
+    if (seconds !== undefined) metrics.reviewSeconds.observe({ outcome }, seconds);
+  };
+  const server = createWebhookServer({ handlers, logger, onReview, limits });
   running.push(server);
   await server.listen(0, "127.0.0.1");
   const { port } = server.address();

@@ -21,7 +21,7 @@ const request: AdmissionRequest = {
   object: { metadata: { name: "new", managedFields: [] }, spec: { action: "DENY" }, status: { conditions: [] } },
 };
 
-test("who enrols a namespace that is none of the operator's is told what follows", () => {
+test("who enrols a namespace that is none of the operator's is told what follows", async () => {
   const handler = createWarningsHandlers(
     () => [],
     (name) => name === "shop",
@@ -30,22 +30,22 @@ test("who enrols a namespace that is none of the operator's is told what follows
     const object = { metadata: { name, labels: { "heddle.dev/inject": inject } } };
     return handler?.({ ...request, apiVersion: "v1", kind: "Namespace", object });
   };
-  expect(warningsOf("shop", "enabled")).toEqual({ allowed: true, patch: [], warnings: [] });
-  expect(warningsOf("other", "disabled")).toEqual({ allowed: true, patch: [], warnings: [] });
-  expect(warningsOf("other", "enforced")).toMatchObject({
+  expect(await warningsOf("shop", "enabled")).toEqual({ allowed: true, patch: [], warnings: [] });
+  expect(await warningsOf("other", "disabled")).toEqual({ allowed: true, patch: [], warnings: [] });
+  expect(await warningsOf("other", "enforced")).toMatchObject({
     allowed: true,
     warnings: [expect.stringMatching(/^pods of the mesh are refused here: .* rbac\.namespaces/)],
   });
 });
 
 describe("warnings", () => {
-  test("are of the policy's spec, in the namespace of the request; it is always allowed", () => {
+  test("are of the policy's spec, in the namespace of the request; it is always allowed", async () => {
     const asked: AuthorizationPolicy[] = [];
     const handler = createWarningsHandler((policy) => {
       asked.push(policy);
       return ["a", "b"];
     });
-    expect(handler(request)).toEqual({ allowed: true, patch: [], warnings: ["a", "b"] });
+    expect(await handler(request)).toEqual({ allowed: true, patch: [], warnings: ["a", "b"] });
     expect(asked).toEqual([
       {
         apiVersion: "heddle.dev/v1alpha1",
@@ -61,9 +61,9 @@ describe("warnings", () => {
     [16, 16, "15"],
     [17, 16, "and 2 more"],
     [40, 16, "and 25 more"],
-  ])("%i of them are %i lines", (count, lines, last) => {
+  ])("%i of them are %i lines", async (count, lines, last) => {
     const handler = createWarningsHandler(() => Array.from({ length: count }, (_, index) => String(index)));
-    const decision = handler(request);
+    const decision = await handler(request);
     const { warnings } = decision as { readonly warnings: readonly string[] };
     expect(warnings).toHaveLength(lines);
     expect(warnings.at(-1)).toBe(last);
@@ -74,15 +74,16 @@ describe("warnings", () => {
     ["another version", { apiVersion: "heddle.dev/v2" }],
     ["a deletion, which has no object", { object: null }],
     ["an object without metadata", { object: { spec: {} } }],
-  ])("%s cannot be reviewed, so that the API server goes on without", (_, changes) => {
-    expect(() => createWarningsHandler(() => [])({ ...request, ...changes })).toThrow(ReviewError);
+  ])("%s cannot be reviewed, so that the API server goes on without", async (_, changes) => {
+    await expect(createWarningsHandler(() => [])({ ...request, ...changes })).rejects.toThrow(ReviewError);
   });
 });
 
 describe("the author of a namespace is told", () => {
-  const warningsOf = (labels?: object, annotations?: object): readonly string[] => {
+  const warningsOf = async (labels?: object, annotations?: object): Promise<readonly string[]> => {
     const object = { metadata: { name: "shop", labels, annotations } };
-    const decision = handlerOf(warningsPaths.namespaces)({ ...request, apiVersion: "v1", kind: "Namespace", object });
+    const review = { ...request, apiVersion: "v1", kind: "Namespace", object };
+    const decision = await handlerOf(warningsPaths.namespaces)(review);
     expect(decision).toMatchObject({ allowed: true, patch: [] });
     return (decision as { readonly warnings: readonly string[] }).warnings;
   };
@@ -117,21 +118,21 @@ describe("the author of a namespace is told", () => {
       /has no effect on a namespace: it is for pods; heddle.dev\/bound-proxy-cpu-limit bounds it here/,
     ],
     ["a misspelt one", {}, { "heddle.dev/bound-cpu": "1" }, /has no effect on a namespace: Heddle does not know it/],
-  ])("of %s", (_, labels, annotations, message) => {
-    const warnings = warningsOf(labels, annotations);
+  ])("of %s", async (_, labels, annotations, message) => {
+    const warnings = await warningsOf(labels, annotations);
     expect(warnings).toEqual([expect.stringMatching(message)]);
     expect(warnings[0]?.length).toBeLessThanOrEqual(256);
   });
 
-  test("nothing of what has its effect", () => {
-    expect(warningsOf()).toEqual([]);
-    expect(warningsOf({ ...inject("enabled"), ...level("privileged") }, { other: "x" })).toEqual([]);
-    expect(warningsOf({ ...inject("disabled"), ...level("restricted") })).toEqual([]);
-    expect(warningsOf(level("restricted"))).toEqual([]);
-    expect(warningsOf(inject("enforced"), { "heddle.dev/bound-exclude-outbound-ports": "25,3306" })).toEqual([]);
+  test("nothing of what has its effect", async () => {
+    expect(await warningsOf()).toEqual([]);
+    expect(await warningsOf({ ...inject("enabled"), ...level("privileged") }, { other: "x" })).toEqual([]);
+    expect(await warningsOf({ ...inject("disabled"), ...level("restricted") })).toEqual([]);
+    expect(await warningsOf(level("restricted"))).toEqual([]);
+    expect(await warningsOf(inject("enforced"), { "heddle.dev/bound-exclude-outbound-ports": "25,3306" })).toEqual([]);
   });
 
-  test("labels that are no strings cannot be reviewed", () => {
-    expect(() => warningsOf({ "heddle.dev/inject": 1 })).toThrow(ReviewError);
+  test("labels that are no strings cannot be reviewed", async () => {
+    await expect(warningsOf({ "heddle.dev/inject": 1 })).rejects.toThrow(ReviewError);
   });
 });
