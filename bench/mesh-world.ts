@@ -12,7 +12,7 @@ import type { WriterOptions } from "../src/controllers/writer.ts";
 import type { ProxyTarget } from "../src/envoy/resource.ts";
 import { createStore } from "../src/kube/store.ts";
 import type { ProxyState } from "../src/model/acknowledgement.ts";
-import type { DesiredObject } from "../src/model/output.ts";
+import type { DesiredRecord } from "../src/model/output.ts";
 import type { MeshSettings } from "../src/model/snapshot.ts";
 import type { Clock } from "../src/ops/clock.ts";
 import { createLogger } from "../src/ops/logger.ts";
@@ -113,7 +113,7 @@ export function createMeshWorld(): MeshWorld {
   let start = 0;
   let proxies = 0;
   let served = 0;
-  let outputs: ReadonlySet<DesiredObject> = new Set();
+  let outputs: ReadonlySet<DesiredRecord> = new Set();
   let texts: ReadonlySet<string> = new Set();
   let writes = 0;
   let counting = 0;

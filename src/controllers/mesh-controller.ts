@@ -19,7 +19,7 @@ import { drainSecondsOf } from "../model/drain.ts";
 import type { IdentityPlan } from "../model/identity.ts";
 import type { ObjectReference, WorkloadIdentity } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
-import type { DesiredObject } from "../model/output.ts";
+import type { DesiredRecord } from "../model/output.ts";
 import { keys } from "../model/sidecar.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import type { Clock, Timer } from "../ops/clock.ts";
@@ -239,7 +239,7 @@ function drainingOf(drains: Drains, object: ObjectReference): ReadonlySet<Object
 }
 
 /** By the object that they record: one of these ConfigMaps, in words. */
-function recordsOfOrigins(outputs: readonly DesiredObject[]): ReadonlyMap<string, string> {
+function recordsOfOrigins(outputs: readonly DesiredRecord[]): ReadonlyMap<string, string> {
   return new Map(
     outputs.flatMap(({ metadata }) => {
       const origins = JSON.parse(metadata.annotations[keys.origins] ?? "[]") as ObjectReference[];

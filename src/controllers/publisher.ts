@@ -15,11 +15,13 @@ import type { ConfigMap } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { ApiError, isApiError } from "../kube/error.ts";
 import { type ObjectKey, objectKey } from "../model/object-key.ts";
-import type { DesiredObject } from "../model/output.ts";
+import type { DesiredObject, DesiredRecord } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
+import { sameElements } from "../reconcilers/derivation.ts";
 import { recordedStart } from "../reconcilers/outputs.ts";
 import { differenceOf, isLeftOfRecord, isRecord, isTamperedWith, restored, withKept } from "./record-difference.ts";
 import { createRestorations } from "./restorations.ts";
+import { createSlices } from "./slices.ts";
 import { createGrace, createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import { decidedOn, retryConflicts, type WriterOptions } from "./writer.ts";
@@ -33,21 +35,21 @@ export const recordRate = 200;
 /** Writes ConfigMaps. */
 export interface Publisher {
   /** What is to exist from now on, all of it. */
-  setDesired(outputs: readonly DesiredObject[]): void;
+  setDesired(outputs: readonly DesiredRecord[]): void;
   /** Something was seen of this ConfigMap. */
   observe(key: ObjectKey): void;
   /** Looks at everything again, as a new leader must. */
   resync(): void;
   /** What somebody else has changed or deleted and what is not put back yet, as it should be. */
-  readonly restoring: readonly DesiredObject[];
+  readonly restoring: readonly DesiredRecord[];
   stop(): Promise<void>;
 }
 
 /** What was written, or found to be there already. */
 interface Known {
-  readonly wanted: DesiredObject;
-  /** The object itself: what was wanted, with what it keeps. */
-  readonly target: DesiredObject;
+  readonly wanted: DesiredRecord;
+  /** The object itself, if it keeps something: what was wanted, with that. */
+  readonly target: DesiredObject | undefined;
   /** Versions before a write and in the midst of it: as long as the watch shows one of them, it has not seen the write. */
   readonly before: readonly string[];
   /** Of the object that was there then. */
@@ -70,9 +72,9 @@ export function createPublisher(
 ): Publisher {
   const { client, clock } = options;
   /** What was wanted last, as it was given. */
-  let given: readonly DesiredObject[] = [];
+  let given: readonly DesiredRecord[] = [];
   /** Undefined until something was compiled: till then nobody knows what is to exist, and nothing is collected. */
-  let desired: ReadonlyMap<ObjectKey, DesiredObject> | undefined;
+  let desired: ReadonlyMap<ObjectKey, DesiredRecord> | undefined;
   const unwanted = createGrace(clock, (key) => add(key));
   const known = new Map<ObjectKey, Known>();
   /** Versions that the watch has shown since a write began that has no answer yet. */
@@ -87,10 +89,14 @@ export function createPublisher(
   const versionOf = (observed: ConfigMap | undefined): string => observed?.metadata.resourceVersion ?? absent;
 
   /** What to write, or to have: what is kept is as it was written or found before anybody could change it. */
-  const targetOf = (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): DesiredObject => {
+  const targetOf = (key: ObjectKey, wanted: DesiredRecord, observed: ConfigMap | undefined): DesiredObject => {
+    if (wanted.keeps === undefined) return wanted.object();
     const last = known.get(key);
-    return last?.wanted === wanted ? last.target : withKept(wanted, last?.target ?? observed);
+    if (last?.wanted === wanted && last.target !== undefined) return last.target;
+    return withKept(wanted, last === undefined ? observed : (last.target ?? last.wanted.object()));
   };
+  const note = (key: ObjectKey, wanted: DesiredRecord, target: DesiredObject, seen: Pick<Known, "before" | "uid">) =>
+    known.set(key, { wanted, target: wanted.keeps === undefined ? undefined : target, ...seen });
   /** Whether there is nothing to write about this object. */
   const isSettled = (key: ObjectKey): boolean => {
     const wanted = desired?.get(key);
@@ -109,14 +115,15 @@ export function createPublisher(
     }
     // What was written is on its way back.
     if (known.get(key)?.before.includes(versionOf(observed))) return true;
+    if (observed === undefined) return false;
     const target = targetOf(key, wanted, observed);
-    if (observed === undefined || differenceOf(target, observed) !== "none") return false;
-    known.set(key, { wanted, target, before: [], uid: observed.metadata.uid });
+    if (differenceOf(target, observed) !== "none") return false;
+    note(key, wanted, target, { before: [], uid: observed.metadata.uid });
     restorations.end(key);
     return true;
   };
   /** Whether it was as it should be, or claims to be. */
-  const isForeignEdit = (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): boolean => {
+  const isForeignEdit = (key: ObjectKey, wanted: DesiredRecord, observed: ConfigMap | undefined): boolean => {
     const last = known.get(key);
     if (last?.wanted === wanted) return true;
     return last === undefined && observed !== undefined && isRecord(observed) && isTamperedWith(observed);
@@ -167,7 +174,7 @@ export function createPublisher(
     const message = `${object}: it has changed since it was looked at`;
     throw new ApiError({ status: 409, reason: "Conflict", message, object, class: "conflict" });
   };
-  const write = async (key: ObjectKey, wanted: DesiredObject, observed: ConfigMap | undefined): Promise<Outcome> => {
+  const write = async (key: ObjectKey, wanted: DesiredRecord, observed: ConfigMap | undefined): Promise<Outcome> => {
     const target = targetOf(key, wanted, observed);
     const shown = new Set<string>();
     shownMeanwhile.set(key, shown);
@@ -186,7 +193,7 @@ export function createPublisher(
       }
       // The watch may be faster than the answer, and have shown by now that the object is gone again.
       const isSeen = [...shown].some((version) => !before.includes(version));
-      known.set(key, { wanted, target, before: isSeen ? [] : before, uid: now.metadata.uid });
+      note(key, wanted, target, { before: isSeen ? [] : before, uid: now.metadata.uid });
       if (!isSeen && before.includes(absent)) unshown.after(key, showsWithin);
     }).finally(() => shownMeanwhile.delete(key));
     const part = wanted.metadata.annotations[keys.recorded];
@@ -223,22 +230,23 @@ export function createPublisher(
   const importance = (key: ObjectKey): number => {
     const wanted = desired?.get(key);
     if (wanted === undefined) return 0;
-    if (!Object.hasOwn(wanted.data, "bootstrap.yaml")) return 1;
+    if (!Object.hasOwn(wanted.files, "bootstrap.yaml")) return 1;
     return options.observed().has(key) ? 2 : 3;
   };
   const queue = createWorkQueue({ ...options, name: "configmaps", work, importance, concurrency: 4, rate: recordRate });
   const add = (key: ObjectKey): void => {
     if (desired !== undefined && !isSettled(key)) queue.add(key);
   };
+  /** To look at one puts it into words. */
+  const looks = createSlices(clock, add);
   const addAll = (): void => {
     // What others wrote while they led is no foreign edit.
     known.clear();
-    for (const key of new Set([...(desired?.keys() ?? []), ...options.observed().keys()])) add(key);
+    looks.add([...(desired?.keys() ?? []), ...options.observed().keys()]);
   };
   return {
     setDesired: (outputs) => {
-      const isSame = outputs.length === given.length && outputs.every((output, index) => output === given[index]);
-      if (desired !== undefined && isSame) return;
+      if (desired !== undefined && sameElements(outputs, given)) return;
       given = outputs;
       const next = new Map(outputs.map((output) => [objectKey(output), output]));
       const before = desired;
@@ -247,7 +255,7 @@ export function createPublisher(
       if (before === undefined) return addAll();
       const changed = [...next].filter(([key, output]) => before.get(key) !== output).map(([key]) => key);
       const gone = [...before.keys()].filter((key) => !next.has(key));
-      for (const key of [...changed, ...gone]) add(key);
+      looks.add([...changed, ...gone]);
     },
     // Only what is seen waits for a restoration; something else that is wanted does not.
     observe: (key) => {
@@ -259,6 +267,7 @@ export function createPublisher(
       return [...restorations.open].flatMap((key) => desired?.get(key) ?? []);
     },
     stop: async () => {
+      looks.stop();
       restorations.stop();
       unwanted.stop();
       unshown.stop();

@@ -1,6 +1,6 @@
 /** How a ConfigMap in the cluster differs from the record that is to be there. */
 import type { ConfigMap } from "../api/kubernetes.ts";
-import type { DesiredObject } from "../model/output.ts";
+import type { DesiredObject, DesiredRecord } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import { recordRevision } from "../reconcilers/outputs.ts";
 
@@ -37,10 +37,9 @@ export function differenceOf(wanted: DesiredObject, observed: ConfigMap): Differ
  * The object to write: what is wanted, with the files that it keeps as `last` has them, a record of the same name. One that
  * somebody has changed has nothing to keep.
  */
-export function withKept(
-  { keeps, ...wanted }: DesiredObject,
-  last: ConfigMap | DesiredObject | undefined,
-): DesiredObject {
+export function withKept(record: DesiredRecord, last: ConfigMap | DesiredObject | undefined): DesiredObject {
+  const wanted = record.object();
+  const { keeps } = record;
   if (keeps === undefined || last === undefined || !isRecord(last) || isTamperedWith(last)) return wanted;
   const kept = Object.entries(last.data ?? {}).filter(([file]) => keeps.includes(file));
   if (kept.length === 0) return wanted;

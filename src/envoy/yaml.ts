@@ -1,12 +1,11 @@
 /** YAML that Envoy reads as it was meant. */
-import { compare } from "../model/workload.ts";
 
 /** Keys that no YAML reader takes for anything but text, but for the words below. */
 const plainKey = /^[a-z][a-z0-9_]*$/;
 const words = new Set(["y", "n", "yes", "no", "on", "off", "true", "false", "null"]);
 
-/** The keys that say what an object is come first. */
-const rank = (key: string): number => (key === "@type" ? 0 : key === "name" ? 1 : 2);
+/** The keys that say what an object is. */
+const firstKeys: readonly string[] = ["@type", "name"];
 
 /**
  * Block YAML in which every string is quoted, since Envoy's reader takes a bare `no`, `on` or `1_000` for something else
@@ -22,29 +21,33 @@ export function envoyYAML(value: unknown): string {
 
 /** The value without padding before its first line; further lines begin with `padding`. */
 function block(value: unknown, padding: string): string {
-  const deeper = `${padding}  `;
-  if (Array.isArray(value)) {
-    return value.length === 0 ? "[]" : value.map((item) => `- ${block(item, deeper)}`).join(`\n${padding}`);
-  }
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const entries = fields(value);
-  if (entries.length === 0) return "{}";
-  return entries
-    .map(([key, field]) => {
-      const name = plainKey.test(key) && !words.has(key) ? key : JSON.stringify(key);
-      return isBlock(field) ? `${name}:\n${deeper}${block(field, deeper)}` : `${name}: ${block(field, deeper)}`;
-    })
-    .join(`\n${padding}`);
+  const deeper = `${padding}  `;
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const item of value) text += `${text === "" ? "" : `\n${padding}`}- ${block(item, deeper)}`;
+    return text === "" ? "[]" : text;
+  }
+  const record = value as Readonly<Record<string, unknown>>;
+  for (const key of keysOf(record)) {
+    const field = record[key];
+    if (field === undefined) continue;
+    const name = plainKey.test(key) && !words.has(key) ? key : JSON.stringify(key);
+    const separator = isBlock(field) ? `\n${deeper}` : " ";
+    text += `${text === "" ? "" : `\n${padding}`}${name}:${separator}${block(field, deeper)}`;
+  }
+  return text === "" ? "{}" : text;
 }
 
-function fields(value: object): [string, unknown][] {
-  return Object.entries(value)
-    .filter(([, field]) => field !== undefined)
-    .sort(([a], [b]) => rank(a) - rank(b) || compare(a, b));
+/** In the order of UTF-16 code units, but for those that come first. */
+function keysOf(record: Readonly<Record<string, unknown>>): readonly string[] {
+  const keys = Object.keys(record).sort();
+  const first = firstKeys.filter((key) => Object.hasOwn(record, key));
+  return first.length === 0 ? keys : [...first, ...keys.filter((key) => !firstKeys.includes(key))];
 }
 
 /** Whether a value takes lines of its own below its key. */
 function isBlock(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
-  return typeof value === "object" && value !== null && fields(value).length > 0;
+  return typeof value === "object" && value !== null && Object.values(value).some((field) => field !== undefined);
 }

@@ -9,6 +9,17 @@ export interface DesiredObject {
     readonly annotations: Readonly<Record<string, string>>;
   };
   readonly data: Readonly<Record<string, string>>;
-  /** Not of the object: files that cannot be recorded as they should be. What there is of them in the cluster stays. */
+}
+
+/**
+ * An object that is to exist, before it is put into words: there are thousands, their texts are large, and few are needed
+ * at a time.
+ */
+export interface DesiredRecord extends Omit<DesiredObject, "data"> {
+  /** What the text of each file is of: what is of the same has the same text. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Files that cannot be recorded as they should be. What there is of them in the cluster stays. */
   readonly keeps?: readonly string[];
+  /** Puts it into words: with its texts, and the annotation that is their hash. */
+  object(): DesiredObject;
 }

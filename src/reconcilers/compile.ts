@@ -8,7 +8,7 @@ import type { StatusDecision } from "../model/finding.ts";
 import type { IdentityPlan } from "../model/identity.ts";
 import type { Mesh, WorkloadIdentity } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
-import type { DesiredObject } from "../model/output.ts";
+import type { DesiredRecord } from "../model/output.ts";
 import type { MeshSettings, ModeHolds, Snapshot } from "../model/snapshot.ts";
 import { warnOfAuthorization } from "./authorization-warnings.ts";
 import type { CompileCache } from "./cache.ts";
@@ -30,7 +30,7 @@ export interface Compilation {
    * proxies are served before anything is written down; one that has not changed since a compile before this one was asked
    * for them is the same value.
    */
-  readonly outputs: readonly DesiredObject[];
+  readonly outputs: readonly DesiredRecord[];
   /** Services for which a reach's ConfigMap has no room; found when they are first asked for. */
   readonly unrecorded: ReadonlySet<ObjectKey>;
   readonly identities: readonly WorkloadIdentity[];

@@ -9,10 +9,10 @@ import { bootstrapFiles } from "../envoy/bootstrap.ts";
 import { envoyYAML } from "../envoy/yaml.ts";
 import type { ObjectReference, WorkloadClass } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/object-key.ts";
-import type { DesiredObject } from "../model/output.ts";
+import type { DesiredObject, DesiredRecord } from "../model/output.ts";
 import { configMapOfClass, configMapOfReach, keys, manager } from "../model/sidecar.ts";
 import type { MeshSettings } from "../model/snapshot.ts";
-import { compare, mountedClass, shortHash } from "../model/workload.ts";
+import { compare, mountedClass, shortHash, sortedEntries } from "../model/workload.ts";
 import { contentHash } from "./content-hash.ts";
 import type { Derivation, Table } from "./derivation.ts";
 import { sameJSON } from "./derivation.ts";
@@ -20,8 +20,8 @@ import type { EncodedUnit, Encoding } from "./encoding.ts";
 import { namespaceOf } from "./objects.ts";
 import type { Reaches } from "./reach.ts";
 import type { ReachRecords } from "./reach-records.ts";
-import type { RecordContent, RecordText } from "./record-text.ts";
-import { measured, recordLimit, recordOf, render } from "./record-text.ts";
+import type { RecordContent, RecordFile } from "./record-text.ts";
+import { fitsRecord, keyOfText, recordOf } from "./record-text.ts";
 import type { Workloads } from "./workloads.ts";
 
 /** Value of the annotation `heddle.dev/recorded` of a class whose inbound side has no room: what there is of it is older. */
@@ -41,7 +41,7 @@ export interface RecordInputs {
 }
 
 /** All ConfigMaps that are to exist, by namespace and name; the same list until something changes. */
-export function deriveRecords(tables: Derivation, inputs: RecordInputs): () => readonly DesiredObject[] {
+export function deriveRecords(tables: Derivation, inputs: RecordInputs): () => readonly DesiredRecord[] {
   const { reachRecords, classes, encoding, workloads, reaches, settings } = inputs;
   const startOf = tables.query(() => startFiles(settings));
   const start = () => startOf.get("") ?? {};
@@ -63,8 +63,8 @@ export function deriveRecords(tables: Derivation, inputs: RecordInputs): () => r
     },
     sameOutput,
   );
-  const reachOutputs = tables.query((_key, before: ReadonlyMap<ObjectKey, DesiredObject> | undefined) => {
-    const found = new Map<ObjectKey, DesiredObject>();
+  const reachOutputs = tables.query((_key, before: ReadonlyMap<ObjectKey, DesiredRecord> | undefined) => {
+    const found = new Map<ObjectKey, DesiredRecord>();
     for (const [namespace, id] of reaches().ofNamespace) {
       const record = reachRecords.all().get(id);
       if (record === undefined) continue;
@@ -76,7 +76,7 @@ export function deriveRecords(tables: Derivation, inputs: RecordInputs): () => r
     return found;
   });
   const outputs = tables.query(() => {
-    const found = new Map<ObjectKey, DesiredObject>();
+    const found = new Map<ObjectKey, DesiredRecord>();
     for (const output of ofClasses.all().values()) found.set(objectKey(output), output);
     for (const some of [reachOutputs.get(""), ofMounts.all()]) {
       for (const [key, output] of some ?? []) if (!found.has(key)) found.set(key, output);
@@ -91,31 +91,47 @@ export function deriveRecords(tables: Derivation, inputs: RecordInputs): () => r
 function classContent(
   workload: WorkloadClass,
   unit: EncodedUnit | undefined,
-  start: Readonly<Record<string, RecordText>>,
+  start: Readonly<Record<string, RecordFile>>,
 ): RecordContent {
-  const inbound = unit === undefined ? undefined : render(unit.resources);
-  return inbound !== undefined && inbound.bytes <= recordLimit
-    ? { files: { ...start, "inbound.yaml": recordOf([inbound]) }, origins: workload.origins }
+  return unit !== undefined && fitsRecord(unit.resources)
+    ? {
+        files: { ...start, "inbound.yaml": recordOf([unit.resources], keyOfText(unit.resources)) },
+        origins: workload.origins,
+      }
     : { files: start, origins: [], keeps: ["inbound.yaml"], annotations: { [keys.recorded]: recordedStart } };
 }
 
-function configMap(namespace: string, name: string, content: RecordContent): DesiredObject {
+function configMap(namespace: string, name: string, content: RecordContent): DesiredRecord {
   const files = Object.entries(content.files);
-  const annotations = {
-    [keys.revision]: revisionOf(files.map(([file, { hash }]) => [file, hash])),
-    [keys.origins]: originsText(content.origins),
-    ...content.annotations,
-  };
+  const annotations = { [keys.origins]: originsText(content.origins), ...content.annotations };
   const metadata = { name, namespace, labels: { [keys.managedBy]: manager }, annotations };
-  const data = Object.fromEntries(files.map(([file, { text }]) => [file, text]));
-  const { keeps } = content;
-  return { apiVersion: "v1", kind: "ConfigMap", metadata, data, ...(keeps === undefined ? {} : { keeps }) };
+  /** It is asked for several times while it is written, and not again. */
+  let made: WeakRef<DesiredObject> | undefined;
+  return {
+    ...head,
+    metadata,
+    files: Object.fromEntries(files.map(([file, { key }]) => [file, key])),
+    ...(content.keeps === undefined ? {} : { keeps: content.keeps }),
+    object: () => {
+      const known = made?.deref();
+      if (known !== undefined) return known;
+      const data = Object.fromEntries(files.map(([file, { text }]) => [file, text()]));
+      const object = {
+        ...head,
+        metadata: { ...metadata, annotations: { [keys.revision]: recordRevision(data), ...annotations } },
+        data,
+      };
+      made = new WeakRef(object);
+      return object;
+    },
+  };
 }
 
-/** Of one name; the revision stands for the data. */
-const sameOutput = (a: DesiredObject, b: DesiredObject): boolean =>
-  sameJSON([a.metadata, a.keeps, Object.keys(a.data)], [b.metadata, b.keeps, Object.keys(b.data)]) &&
-  Object.entries(a.data).every(([file, text]) => b.data[file] === text);
+const head = { apiVersion: "v1", kind: "ConfigMap" } as const;
+
+/** Of one name. */
+const sameOutput = (a: DesiredRecord, b: DesiredRecord): boolean =>
+  sameJSON([a.metadata, a.keeps, a.files], [b.metadata, b.keeps, b.files]);
 
 /** A JSON list of the objects behind a record, as many as fit. */
 function originsText(origins: readonly ObjectReference[]): string {
@@ -131,22 +147,20 @@ function originsText(origins: readonly ObjectReference[]): string {
 }
 
 /** The revision of a record with this data: what the annotation of one says unless somebody has changed it. */
-export function recordRevision(data: Readonly<Record<string, string>>): string {
-  return revisionOf(Object.entries(data).map(([file, text]) => [file, contentHash(text)]));
-}
-
-const revisionOf = (hashes: readonly (readonly [file: string, hash: string])[]): string =>
-  shortHash([...hashes].sort(([a], [b]) => compare(a, b)));
+export const recordRevision = (data: Readonly<Record<string, string>>): string =>
+  shortHash(sortedEntries(data).map(([file, text]) => [file, contentHash(text)]));
 
 /** The files that every sidecar starts from. */
-function startFiles(settings: MeshSettings): Readonly<Record<string, RecordText>> {
+function startFiles(settings: MeshSettings): Readonly<Record<string, RecordFile>> {
   const files = bootstrapFiles(settings);
   return {
-    "bootstrap.yaml": measured(envoyYAML(files.bootstrap)),
-    "certificate.yaml": measured(envoyYAML(files.certificate)),
-    "trust.yaml": measured(envoyYAML(files.trust)),
+    "bootstrap.yaml": fileOf(envoyYAML(files.bootstrap)),
+    "certificate.yaml": fileOf(envoyYAML(files.certificate)),
+    "trust.yaml": fileOf(envoyYAML(files.trust)),
   };
 }
+
+const fileOf = (text: string): RecordFile => ({ key: contentHash(text), text: () => text });
 
 /**
  * The ConfigMap of a class that a pod mounts although its labels may have changed since admission: a restarted sidecar

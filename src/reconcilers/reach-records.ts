@@ -1,14 +1,16 @@
 /** What is recorded of each reach: as many of its services as a ConfigMap has room for. */
+import type { EnvoyResource } from "../envoy/resource.ts";
 import type { MeshService, ObjectReference, Reach } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import { keys } from "../model/sidecar.ts";
+import { contentHash } from "./content-hash.ts";
 import type { Derivation, Table } from "./derivation.ts";
 import { sameJSON } from "./derivation.ts";
 import type { EncodedUnit, Encoding } from "./encoding.ts";
 import { distinctReferences } from "./objects.ts";
 import type { Reaches } from "./reach.ts";
-import type { RecordContent, RecordText } from "./record-text.ts";
-import { measured, recordedOf, recordLimit, recordOf, render } from "./record-text.ts";
+import type { RecordContent } from "./record-text.ts";
+import { keyOfText, recordLimit, recordOf, render } from "./record-text.ts";
 
 /** What is recorded of a reach. */
 export interface ReachRecord {
@@ -53,15 +55,18 @@ export function deriveReachRecords(
 interface ServiceText {
   /** What the text is of; equal keys mean equal texts. */
   readonly key: string;
-  readonly text: RecordText;
+  readonly resources: readonly EnvoyResource[];
+  /** Length of the text in UTF-8. */
+  readonly bytes: number;
 }
 
 function serviceText({ resources }: EncodedUnit, _key: ObjectKey, before: ServiceText | undefined): ServiceText {
-  const key = recordedOf(resources)
-    .map(({ type, name, version }) => `${type} ${name} ${version}`)
-    .join("\n");
-  return before?.key === key ? before : { key, text: render(resources) };
+  const key = keyOfText(resources);
+  return before?.key === key ? before : { key, resources, bytes: Buffer.byteLength(render(resources)) };
 }
+
+/** Of a service that could not be encoded. */
+const nothing: ServiceText = { key: "", resources: [], bytes: 0 };
 
 /** What is recorded of a reach: services in their order, each that still fits. */
 function recordReach(
@@ -69,22 +74,24 @@ function recordReach(
   known: ReadonlyMap<ObjectKey, ServiceText>,
   originsOf: ReadonlyMap<ObjectKey, readonly ObjectReference[]>,
 ): ReachRecord {
-  const texts: RecordText[] = [];
+  const texts: ServiceText[] = [];
   const origins: ObjectReference[] = [];
   const missing: ObjectKey[] = [];
   let bytes = 0;
   for (const key of services) {
-    const text = known.get(key)?.text;
-    if (text !== undefined && bytes + text.bytes > recordLimit) {
+    const text = known.get(key) ?? nothing;
+    if (bytes + text.bytes > recordLimit) {
       missing.push(key);
       continue;
     }
-    bytes += text?.bytes ?? 0;
-    texts.push(text ?? measured(""));
+    bytes += text.bytes;
+    texts.push(text);
     origins.push(...(originsOf.get(key) ?? []));
   }
+  const lists = texts.map(({ resources }) => resources);
+  const file = recordOf(lists, contentHash(texts.map((text) => text.key)));
   const content = {
-    files: { "outbound.yaml": recordOf(texts) },
+    files: { "outbound.yaml": file },
     origins: distinctReferences(origins),
     ...(missing.length === 0 ? {} : { annotations: { [keys.recorded]: `${texts.length}/${services.length}` } }),
   };

@@ -13,59 +13,48 @@ export const recordLimit = 1_000_000;
 /** Encoded bytes below which a text surely fits: measured, a text has 5 times the bytes of what it says; 25 are allowed. */
 const surelyFits = recordLimit / 25;
 
-/** A text of a record. */
-export interface RecordText {
-  readonly text: string;
-  /** Hash of the text. */
-  readonly hash: string;
-  /** Length in UTF-8. */
-  readonly bytes: number;
+/** A file of a record. */
+export interface RecordFile {
+  /** What the text is of; equal keys mean equal texts. */
+  readonly key: string;
+  text(): string;
 }
 
 /** What goes into one ConfigMap. */
 export interface RecordContent {
-  readonly files: Readonly<Record<string, RecordText>>;
+  readonly files: Readonly<Record<string, RecordFile>>;
   readonly origins: readonly ObjectReference[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly keeps?: readonly string[];
 }
 
-/** Resources never change, and are rendered for two questions: whether they fit, and what they say. */
-const rendered = new WeakMap<readonly EnvoyResource[], RecordText>();
-
 /** What is recorded of some resources: endpoints, and what is there for one, change too often. */
 export const recordedOf = (resources: readonly EnvoyResource[]): readonly EnvoyResource[] =>
   resources.filter(({ type, name }) => type !== "endpoint" && !(type === "listener" && isHeadlessListener(name)));
 
+/** What the text of resources is of. */
+export const keyOfText = (resources: readonly EnvoyResource[]): string =>
+  contentHash(recordedOf(resources).map(({ type, name, version }) => [type, name, version]));
+
 /** Entries of a YAML list with each resource that is recorded in Envoy's words. */
-export function render(resources: readonly EnvoyResource[]): RecordText {
-  const known = rendered.get(resources);
-  if (known !== undefined) return known;
+export function render(resources: readonly EnvoyResource[]): string {
   const order = (resource: EnvoyResource) => resourceTypes.indexOf(resource.type);
   const sorted = [...recordedOf(resources)].sort((a, b) => order(a) - order(b) || compare(a.name, b.name));
   const entries = sorted.map(({ type, config }) => ({ "@type": typeUrls[type], ...config }));
-  const text = measured(entries.length === 0 ? "" : envoyYAML(entries));
-  rendered.set(resources, text);
-  return text;
+  return entries.length === 0 ? "" : envoyYAML(entries);
 }
 
 /** Whether the resources fit into a record. Renders them only if that is in doubt. */
 export function fitsRecord(resources: readonly EnvoyResource[]): boolean {
   const encoded = resources.reduce((sum, { wire }) => sum + wire.length, 0);
-  return encoded < surelyFits || render(resources).bytes <= recordLimit;
+  return encoded < surelyFits || Buffer.byteLength(render(resources)) <= recordLimit;
 }
 
-const encoder = new TextEncoder();
-
-/** A text with what is asked of it again and again. */
-export const measured = (text: string): RecordText => ({
-  text,
-  hash: contentHash(text),
-  bytes: encoder.encode(text).length,
+/** A record of resources that are rendered in this order, one list after another. */
+export const recordOf = (lists: readonly (readonly EnvoyResource[])[], key: string): RecordFile => ({
+  key,
+  text: () => {
+    const body = lists.map(render).join("");
+    return body === "" ? "resources: []\n" : `resources:\n${body}`;
+  },
 });
-
-/** A record of entries. */
-export function recordOf(entries: readonly RecordText[]): RecordText {
-  const body = entries.map(({ text }) => text).join("");
-  return measured(body === "" ? "resources: []\n" : `resources:\n${body}`);
-}

@@ -6,12 +6,12 @@ import { createPublisher, type Publisher, recordRate } from "../../src/controlle
 import { createKubeClient } from "../../src/kube/client.ts";
 import { isApiError } from "../../src/kube/error.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
-import type { DesiredObject } from "../../src/model/output.ts";
+import type { DesiredRecord } from "../../src/model/output.ts";
 import { keys, manager } from "../../src/model/sidecar.ts";
 import { systemClock } from "../../src/ops/clock.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
-import { recordRevision } from "../../src/reconcilers/outputs.ts";
 import { apiServer } from "../support/api-server.ts";
+import { desiredRecord } from "../support/desired-record.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { eventually } from "./operator-world.ts";
 
@@ -26,12 +26,8 @@ afterAll(() => client.close());
 
 const configMap = (name: string): Promise<ConfigMap> => client.get(kinds.ConfigMap, { namespace, name });
 
-const record = (name: string, text: string, inside = namespace): DesiredObject => {
-  const data = { "bootstrap.yaml": text };
-  const annotations = { [keys.revision]: recordRevision(data) };
-  const metadata = { name, namespace: inside, labels: { [keys.managedBy]: manager }, annotations };
-  return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
-};
+const record = (name: string, text: string, inside = namespace): DesiredRecord =>
+  desiredRecord({ namespace: inside, name }, { "bootstrap.yaml": text });
 const publisherOver = (
   observed: ReadonlyMap<string, ConfigMap>,
   clock = systemClock,
@@ -106,7 +102,7 @@ const pictures: readonly (readonly [
     "strange",
     async (name) => {
       const old = await created({ ...record(name, "1"), data: { strange: "1" } } as ObjectToWrite);
-      await client.replace(kinds.ConfigMap, { ...old, data: record(name, "3").data } as ObjectToWrite);
+      await client.replace(kinds.ConfigMap, { ...old, data: record(name, "3").object().data } as ObjectToWrite);
       return old;
     },
     "3",
@@ -200,7 +196,7 @@ test(`a publisher writes 500 ConfigMaps at ${recordRate} a second at most, those
     onError: () => {},
     record: () => {},
   });
-  const reach = (name: string): DesiredObject => ({ ...record(name, "1", crowd), data: { "outbound.yaml": "1" } });
+  const reach = (name: string): DesiredRecord => desiredRecord({ namespace: crowd, name }, { "outbound.yaml": "1" });
   const begun = performance.now();
   publisher.setDesired([
     ...Array.from({ length: 250 }, (_, index) => reach(`reach-${index}`)),

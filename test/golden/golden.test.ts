@@ -9,6 +9,7 @@ import { envoyYAML } from "../../src/envoy/yaml.ts";
 import { configMapOfClass, configMapOfReach } from "../../src/model/sidecar.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
 import { withTransitionTimes } from "../../src/reconcilers/programmed.ts";
+import { objectsOf } from "../support/desired-record.ts";
 import {
   compileObjects,
   deleteOrphans,
@@ -50,13 +51,14 @@ test("there are no files but those of cases", () => {
 });
 
 test("the files that every sidecar starts from", () => {
-  const [first] = [...compilations.values()][0]?.outputs ?? [];
+  const [first] = [...compilations.values()].slice(0, 1).flatMap(objectsOf);
   const start = ["bootstrap.yaml", "certificate.yaml", "trust.yaml"]
     .map((file) => `# ${file}\n${first?.data[file]}`)
     .join("---\n");
   compareWith(goldenRoot, "start.yaml", start);
-  for (const { outputs, identityPlan } of compilations.values()) {
-    for (const { metadata, data } of outputs) {
+  for (const compilation of compilations.values()) {
+    const { identityPlan } = compilation;
+    for (const { metadata, data } of objectsOf(compilation)) {
       if (metadata.name.startsWith("heddle-reach-")) continue;
       // The operator's identity is of the case's trust domain; nothing else may differ.
       const text = data["bootstrap.yaml"]?.replaceAll(
@@ -131,7 +133,7 @@ function compareWith(folder: string, file: string, text: string): void {
 const nameOf = ({ kind, metadata }: GivenObject): string => `${kind} ${metadata.namespace}/${metadata.name}`;
 
 function recorded(compilation: Compilation, name: string, file: string): readonly unknown[] {
-  const output = compilation.outputs.find(({ metadata }) => metadata.name === name);
+  const output = objectsOf(compilation).find(({ metadata }) => metadata.name === name);
   const text = output?.data[file] ?? "";
   const { resources } = parse(text) as { resources: readonly Record<string, unknown>[] };
   // In the writing in which the real Envoy is given them below.

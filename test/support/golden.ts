@@ -9,6 +9,7 @@
  *
  * `UPDATE_GOLDEN=1` (`make golden`) writes them and deletes what no case has.
  */
+
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
@@ -20,6 +21,7 @@ import type { Compilation } from "../../src/reconcilers/compile.ts";
 import { compile, createCompileCache } from "../../src/reconcilers/compile.ts";
 import type { ObjectStatus } from "../../src/reconcilers/programmed.ts";
 import { objectStatus } from "../../src/reconcilers/programmed.ts";
+import { objectsOf } from "./desired-record.ts";
 import type { GivenObject } from "./objects.ts";
 import { clusterOf, testSettings } from "./objects.ts";
 import { syncedProxies } from "./proxies.ts";
@@ -101,7 +103,7 @@ export function renderCase(compilation: Compilation): GoldenFiles {
       ...(probed.size === 0 ? {} : { pods: grouped(probed) }),
     }),
     "objects.yaml": readable(
-      compilation.outputs.map(({ kind, metadata: { namespace, name, labels, annotations }, data }) => {
+      objectsOf(compilation).map(({ kind, metadata: { namespace, name, labels, annotations }, data }) => {
         const { [keys.revision]: _revision, ...others } = annotations;
         return { kind, name: `${namespace}/${name}`, labels, annotations: others, keys: Object.keys(data) };
       }),

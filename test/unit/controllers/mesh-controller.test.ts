@@ -4,7 +4,7 @@ import type { KubernetesObject } from "../../../src/api/kubernetes.ts";
 import { createMeshController } from "../../../src/controllers/mesh-controller.ts";
 import type { ProxyTarget } from "../../../src/envoy/resource.ts";
 import type { ProxyState } from "../../../src/model/acknowledgement.ts";
-import type { DesiredObject } from "../../../src/model/output.ts";
+import type { DesiredRecord } from "../../../src/model/output.ts";
 import type { MeshSettings } from "../../../src/model/snapshot.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
 import type { ObjectStatus } from "../../../src/reconcilers/programmed.ts";
@@ -57,7 +57,7 @@ function setUp(
     listeningSince: () => listeningSince,
     isManaged: () => true,
     publisher: {
-      setDesired: (outputs: readonly DesiredObject[]) => calls.push(`record ${outputs.length}`),
+      setDesired: (outputs: readonly DesiredRecord[]) => calls.push(`record ${outputs.length}`),
       observe() {},
       resync() {},
       restoring: [],

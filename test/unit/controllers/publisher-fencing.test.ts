@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ConfigMap } from "../../../src/api/kubernetes.ts";
-import { setUp, wanted } from "./publisher-world.ts";
+import { setUp, wanted, written } from "./publisher-world.ts";
 
 test.each([
   ["unseen", "not there", "newer"],
@@ -10,7 +10,7 @@ test.each([
 ] as const)("an older picture loses when it is woken within a write: %s", async (_what, before, after) => {
   const { clock, calls, publisher, store, see, stored } = setUp({ echo: false });
   const as = (text: string, how: string): ConfigMap => ({
-    ...wanted("heddle-cart", text),
+    ...written("heddle-cart", text),
     data: { "bootstrap.yaml": text, ...(how.endsWith("strange") ? { more: "x" } : {}) },
     ...(how.endsWith("immutable") ? { immutable: true } : {}),
   });
@@ -26,13 +26,13 @@ test.each([
   // Once the watch has caught up, what is known then decides.
   see("heddle-cart");
   await clock.advance(60_000);
-  expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "2"));
+  expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "2"));
 });
 
 test("what has lost our label is put back only by one who leads still", async () => {
   const { clock, calls, leading, publisher, store, stored } = setUp({ echo: false });
-  const { labels: _labels, ...metadata } = wanted("heddle-cart", "3").metadata;
-  const newer = store({ ...wanted("heddle-cart", "3"), metadata });
+  const { labels: _labels, ...metadata } = written("heddle-cart", "3").metadata;
+  const newer = store({ ...written("heddle-cart", "3"), metadata });
   leading.until = "create heddle-cart";
   publisher.setDesired([wanted("heddle-cart", "2")]);
   await clock.advance(10_000);

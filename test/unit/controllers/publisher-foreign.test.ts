@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ConfigMap } from "../../../src/api/kubernetes.ts";
 import { keys } from "../../../src/model/sidecar.ts";
-import { setUp, wanted } from "./publisher-world.ts";
+import { setUp, wanted, written } from "./publisher-world.ts";
 
 const evil = (object: ConfigMap): ConfigMap => ({ ...object, data: { "bootstrap.yaml": "evil" } });
 
@@ -59,12 +59,12 @@ describe("a foreign edit", () => {
     const before = calls.length;
     publisher.setDesired([wanted("heddle-cart", "2")]);
     await clock.advance(10);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "2"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "2"));
     expect([calls.length - before, publisher.restoring, restoring.at(-1)]).toEqual([1, [], ""]);
     // Nothing is left of the time that was waited for: the next write does not wait either.
     publisher.setDesired([wanted("heddle-cart", "3")]);
     await clock.advance(10);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "3"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "3"));
     // But one who edits on gains nothing by it.
     edit("heddle-cart", evil);
     await clock.advance(500);
@@ -81,14 +81,14 @@ describe("a foreign edit", () => {
       await clock.advance(10);
     }
     expect(publisher.restoring.length).toBe(1);
-    edit("heddle-cart", (object) => ({ ...object, data: wanted("heddle-cart", "1").data }));
+    edit("heddle-cart", (object) => ({ ...object, data: written("heddle-cart", "1").data }));
     await clock.advance(10);
     expect(publisher.restoring).toEqual([]);
     edit("heddle-cart", evil);
     await clock.advance(10);
     expect([publisher.restoring.length, events.length]).toEqual([1, 3]);
     await clock.advance(1_000);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "1"));
   });
 
   test.each([
@@ -145,7 +145,7 @@ describe("a foreign edit", () => {
     publisher.resync();
     await clock.advance(10);
     expect(calls.slice(1)).toEqual(["create heddle-cart", "replace heddle-cart 2"]);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "1"));
   });
 
   test("that leaves nothing of ours in it is put back all the same", async () => {
@@ -154,7 +154,7 @@ describe("a foreign edit", () => {
     await clock.advance(10);
     edit("heddle-cart", (object) => ({ ...evil(object), metadata: { name: "heddle-cart", namespace: "shop" } }));
     await clock.advance(10);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "1"));
     expect(events).toEqual(["ForeignEdit"]);
   });
 
@@ -180,7 +180,7 @@ describe("a foreign edit", () => {
     await clock.advance(10);
     expect(calls).toEqual(["create heddle-cart", "create heddle-cart"]);
     expect(events).toEqual(["ForeignEdit"]);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "1"));
     // The watch was away, and its next list is as the last one was.
     stored.delete("shop/heddle-cart");
     await clock.advance(29_000);
@@ -190,13 +190,13 @@ describe("a foreign edit", () => {
     see("heddle-cart");
     await clock.advance(60_000);
     expect(calls.length).toBe(3);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "1"));
   });
 
   test("from before the operator's start is one if the content is not what its revision says; an older revision is none", async () => {
     const { clock, events, publisher, store } = setUp();
-    store(evil(wanted("heddle-cart", "1")));
-    store(wanted("heddle-web", "0"));
+    store(evil(written("heddle-cart", "1")));
+    store(written("heddle-web", "0"));
     await clock.advance(1);
     publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
     await clock.advance(10);
@@ -242,7 +242,7 @@ describe("somebody else's object under a name that is wanted", () => {
       stored.delete("shop/heddle-cart");
       observed.delete("shop/heddle-cart");
       await clock.advance(31_000);
-      expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "2"));
+      expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "2"));
     },
   );
 

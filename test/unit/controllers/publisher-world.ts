@@ -3,19 +3,18 @@ import type { ConfigMap } from "../../../src/api/kubernetes.ts";
 import { createPublisher } from "../../../src/controllers/publisher.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
 import { ApiError } from "../../../src/kube/error.ts";
-import type { DesiredObject } from "../../../src/model/output.ts";
+import type { DesiredObject, DesiredRecord } from "../../../src/model/output.ts";
 import { keys, manager } from "../../../src/model/sidecar.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
-import { recordRevision } from "../../../src/reconcilers/outputs.ts";
+import { desiredRecord } from "../../support/desired-record.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
 /** What the compile wants. */
-export const wanted = (name: string, text: string, more: Readonly<Record<string, string>> = {}): DesiredObject => {
-  const data = { "bootstrap.yaml": text };
-  const annotations = { [keys.revision]: recordRevision(data), ...more };
-  const metadata = { name, namespace: "shop", labels: { [keys.managedBy]: manager }, annotations };
-  return { apiVersion: "v1", kind: "ConfigMap", metadata, data };
-};
+export const wanted = (name: string, text: string, annotations: Readonly<Record<string, string>> = {}): DesiredRecord =>
+  desiredRecord({ name }, { "bootstrap.yaml": text }, { annotations });
+
+/** The same, in words. */
+export const written = (...of: Parameters<typeof wanted>): DesiredObject => wanted(...of).object();
 
 /** A publisher over a small API server: what is written is stored at once, and seen when the test says so. */
 export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; readonly early?: number } = {}) {

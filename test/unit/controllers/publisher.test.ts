@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { keys } from "../../../src/model/sidecar.ts";
 import { recordRevision } from "../../../src/reconcilers/outputs.ts";
-import { setUp, wanted } from "./publisher-world.ts";
+import { desiredRecord } from "../../support/desired-record.ts";
+import { setUp, wanted, written } from "./publisher-world.ts";
 
 describe("collection", () => {
   test("before anything was compiled nothing is collected, however long that takes", async () => {
     const { clock, calls, publisher, store } = setUp();
-    store(wanted("heddle-cart", "1"));
+    store(written("heddle-cart", "1"));
     publisher.resync();
     await clock.advance(3_600_000);
     expect(calls).toEqual([]);
@@ -14,7 +15,7 @@ describe("collection", () => {
 
   test("an object whose reason went is deleted a minute later, unless the reason comes back", async () => {
     const { clock, calls, publisher, store } = setUp();
-    for (const name of ["heddle-cart", "heddle-web"]) store(wanted(name, "1"));
+    for (const name of ["heddle-cart", "heddle-web"]) store(written(name, "1"));
     await clock.advance(1);
     publisher.setDesired([]);
     await clock.advance(30_000);
@@ -29,7 +30,7 @@ describe("collection", () => {
 
   test("a timer that fires a little early does not make it stay", async () => {
     const { clock, calls, publisher, store } = setUp({ early: 0.5 });
-    store(wanted("heddle-cart", "1"));
+    store(written("heddle-cart", "1"));
     await clock.advance(1);
     publisher.setDesired([]);
     await clock.advance(59_999);
@@ -40,8 +41,8 @@ describe("collection", () => {
 
   test("objects that only carry our label are left alone, and so is all of a namespace that is being deleted", async () => {
     const { clock, calls, events, leaving, publisher, store } = setUp();
-    const { [keys.revision]: _revision, ...annotations } = wanted("foreign", "1").metadata.annotations;
-    store({ ...wanted("foreign", "1"), metadata: { ...wanted("foreign", "1").metadata, annotations } });
+    const { [keys.revision]: _revision, ...annotations } = written("foreign", "1").metadata.annotations;
+    store({ ...written("foreign", "1"), metadata: { ...written("foreign", "1").metadata, annotations } });
     await clock.advance(1);
     leaving.add("shop");
     publisher.setDesired([wanted("heddle-cart", "1")]);
@@ -53,7 +54,7 @@ describe("collection", () => {
 describe("writes", () => {
   test("what is the same is not written; a new one is created, a changed one applied to the version that was seen", async () => {
     const { clock, calls, events, publisher, store } = setUp();
-    store(wanted("heddle-cart", "1"));
+    store(written("heddle-cart", "1"));
     await clock.advance(1);
     publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
     await clock.advance(10);
@@ -66,7 +67,7 @@ describe("writes", () => {
 
   test("while a write is on its way back nothing is written again, and what was wanted before is no foreign edit", async () => {
     const { clock, calls, events, publisher, store, see } = setUp({ echo: false });
-    store(wanted("heddle-cart", "1"));
+    store(written("heddle-cart", "1"));
     see("heddle-cart");
     publisher.setDesired([wanted("heddle-cart", "2")]);
     await clock.advance(10);
@@ -82,9 +83,9 @@ describe("writes", () => {
 
   test("an older picture loses: what was changed meanwhile is not overwritten, what exists unseen neither", async () => {
     const { clock, calls, publisher, store, see, stored } = setUp({ echo: false });
-    store(wanted("heddle-cart", "1"));
+    store(written("heddle-cart", "1"));
     see("heddle-cart");
-    store(wanted("heddle-cart", "3"));
+    store(written("heddle-cart", "3"));
     publisher.setDesired([wanted("heddle-cart", "2")]);
     await clock.advance(60);
     expect(calls.slice(0, 1)).toEqual(["apply heddle-cart uid-1 1"]);
@@ -100,13 +101,17 @@ describe("writes", () => {
 });
 
 describe("a record that has no room for a file", () => {
-  const unfit = { ...wanted("heddle-cart", "2", { [keys.recorded]: "bootstrap" }), keeps: ["inbound.yaml"] };
-  const whole = (text: string): typeof unfit => {
-    const { metadata, data: start, ...rest } = wanted("heddle-cart", text);
-    const data = { ...start, "inbound.yaml": `inbound ${text}` };
-    const annotations = { [keys.revision]: recordRevision(data), [keys.origins]: "[]" };
-    return { ...rest, metadata: { ...metadata, annotations }, data, keeps: [] };
-  };
+  const unfit = desiredRecord(
+    { name: "heddle-cart" },
+    { "bootstrap.yaml": "2" },
+    { annotations: { [keys.recorded]: "bootstrap" }, keeps: ["inbound.yaml"] },
+  );
+  const whole = (text: string): typeof unfit =>
+    desiredRecord(
+      { name: "heddle-cart" },
+      { "bootstrap.yaml": text, "inbound.yaml": `inbound ${text}` },
+      { annotations: { [keys.origins]: "[]" } },
+    );
 
   test("keeps the last one, once, and through foreign edits; it is told of", async () => {
     const { clock, calls, events, publisher, edit, stored } = setUp();
@@ -141,7 +146,7 @@ describe("a record that has no room for a file", () => {
     publisher.setDesired([unfit]);
     await clock.advance(10);
     expect(stored.get("shop/heddle-cart")?.data).toEqual({ "bootstrap.yaml": "2" });
-    const { keeps: _keeps, ...tampered } = whole("1");
+    const tampered = whole("1").object();
     store({ ...tampered, data: { ...tampered.data, "inbound.yaml": "evil" } });
     await clock.advance(1);
     publisher.resync();
@@ -158,8 +163,8 @@ describe("a record that the API server refuses", () => {
     refused.add("too large");
     publisher.setDesired([wanted("heddle-cart", "too large"), wanted("heddle-web", "2")]);
     await clock.advance(10);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "1"));
-    expect(stored.get("shop/heddle-web")).toMatchObject(wanted("heddle-web", "2"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "1"));
+    expect(stored.get("shop/heddle-web")).toMatchObject(written("heddle-web", "2"));
     expect(events).toEqual(["WriteFailed"]);
     expect(notes).toEqual(["heddle-cart: Invalid"]);
     // It is never taken for a foreign edit, and is not given up.
@@ -169,7 +174,7 @@ describe("a record that the API server refuses", () => {
     expect(publisher.restoring).toEqual([]);
     publisher.setDesired([wanted("heddle-cart", "3"), wanted("heddle-web", "2")]);
     await clock.advance(60_000);
-    expect(stored.get("shop/heddle-cart")).toMatchObject(wanted("heddle-cart", "3"));
+    expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "3"));
     const before = events.length;
     await clock.advance(60_000);
     expect(events.length).toBe(before);

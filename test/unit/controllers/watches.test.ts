@@ -6,6 +6,7 @@ import { isCompiledChange, watches } from "../../../src/controllers/watches.ts";
 import { recordVariable } from "../../../src/model/injection-record.ts";
 import type { Snapshot } from "../../../src/model/snapshot.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
+import { objectsOf } from "../../support/desired-record.ts";
 import { goldenCases } from "../../support/golden.ts";
 import { clusterOf, pod, testSettings } from "../../support/objects.ts";
 import { clusters } from "../../support/random-cluster.ts";
@@ -33,14 +34,15 @@ function kept(snapshot: Snapshot): Snapshot {
 }
 
 function compiled(snapshot: Snapshot) {
-  const { mesh, outputs, identities, decisions, targets } = compile(snapshot, testSettings);
+  const compilation = compile(snapshot, testSettings);
+  const { mesh, identities, decisions, targets } = compilation;
   const versions = [...targets].map(([key, { groups, addresses, podUid }]) => [
     key,
     addresses,
     podUid,
     groups.map(({ hash }) => hash),
   ]);
-  return { mesh, outputs, identities, decisions, versions };
+  return { mesh, objects: objectsOf(compilation), identities, decisions, versions };
 }
 
 describe("what is kept of an object", () => {

@@ -4,6 +4,8 @@ import type { ProxyState, ResourceState } from "../../../src/model/acknowledgeme
 import type { Compilation } from "../../../src/reconcilers/compile.ts";
 import { compile, createCompileCache } from "../../../src/reconcilers/compile.ts";
 import { objectStatus } from "../../../src/reconcilers/programmed.ts";
+import { textOf } from "../../support/compilation-text.ts";
+import { objectsOf } from "../../support/desired-record.ts";
 import type { GivenObject } from "../../support/objects.ts";
 import {
   authorizationPolicy,
@@ -19,15 +21,6 @@ import { clusters, policySpecs, tlsSpecs } from "../../support/random-cluster.ts
 import { brokenInvariants } from "../../support/status-invariants.ts";
 
 const compileObjects = (objects: readonly GivenObject[]) => compile(clusterOf(objects), testSettings);
-
-/** Everything that a compilation says, with orders kept, as text. */
-function textOf(compilation: Compilation): string {
-  return JSON.stringify(compilation, (_key, value: unknown) => {
-    if (value instanceof Map) return [...value];
-    if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-    return value;
-  });
-}
 
 /** The next of a stream without an end. */
 function nextOf<T>(stream: Iterator<T>): T {
@@ -127,8 +120,8 @@ describe("compile", () => {
         for (const [key, known] of before.mesh.services) {
           if (known.namespace !== "store") expect(after.mesh.services.get(key)).toEqual(known);
         }
-        const inOthers = ({ outputs }: Compilation) =>
-          outputs.filter(
+        const inOthers = (compilation: Compilation) =>
+          objectsOf(compilation).filter(
             ({ metadata }) => metadata.namespace !== "store" && !metadata.name.startsWith("heddle-reach-"),
           );
         expect(inOthers(after)).toEqual(inOthers(before));

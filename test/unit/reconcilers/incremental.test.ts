@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ProxyState } from "../../../src/model/acknowledgement.ts";
-import { type Compilation, compile, createCompileCache } from "../../../src/reconcilers/compile.ts";
+import { compile, createCompileCache } from "../../../src/reconcilers/compile.ts";
 import { objectStatus } from "../../../src/reconcilers/programmed.ts";
 import { createStatuses } from "../../../src/reconcilers/statuses.ts";
+import { textOf } from "../../support/compilation-text.ts";
 import { FollowedCluster, listedKinds } from "../../support/followed-cluster.ts";
 import { testSettings } from "../../support/objects.ts";
 import { syncedProxies } from "../../support/proxies.ts";
@@ -12,16 +13,6 @@ import { clusters } from "../../support/random-cluster.ts";
 
 /** Many more by `make soak`. */
 const scale = process.env["HEDDLE_SOAK"] === "1" ? 50 : 1;
-
-/** Everything that a compilation says, with orders kept, as text. */
-function textOf(compilation: Compilation): string {
-  return JSON.stringify(compilation, (_key, value: unknown) => {
-    if (value instanceof Map) return [...value];
-    if (value instanceof Set) return [...value];
-    if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-    return value;
-  });
-}
 
 const fromNothing = (cluster: FollowedCluster): string => textOf(compile(cluster.snapshot, testSettings));
 

@@ -3,6 +3,7 @@ import { parse } from "yaml";
 import type { DesiredObject } from "../../../src/model/output.ts";
 import { keys } from "../../../src/model/sidecar.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
+import { objectsOf } from "../../support/desired-record.ts";
 import type { GivenObject } from "../../support/objects.ts";
 import {
   authorizationPolicy,
@@ -17,7 +18,7 @@ import {
 const cart = pod("shop/cart-1", { labels: { app: "cart" }, serviceAccount: "cart", addresses: ["10.1.0.1"] });
 const cartService = service("shop/cart", { selector: { app: "cart" } });
 
-const outputsOf = (...objects: readonly GivenObject[]) => compile(clusterOf(objects), testSettings).outputs;
+const outputsOf = (...objects: readonly GivenObject[]) => objectsOf(compile(clusterOf(objects), testSettings));
 
 function named(outputs: readonly DesiredObject[], prefix: string): DesiredObject {
   const found = outputs.filter(({ metadata }) => metadata.name.startsWith(prefix));

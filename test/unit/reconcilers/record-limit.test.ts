@@ -5,6 +5,7 @@ import { keys } from "../../../src/model/sidecar.ts";
 import { compile } from "../../../src/reconcilers/compile.ts";
 import { objectStatus } from "../../../src/reconcilers/programmed.ts";
 import { recordLimit, render } from "../../../src/reconcilers/record-text.ts";
+import { objectsOf } from "../../support/desired-record.ts";
 import { anyWorkload } from "../../support/mesh-arbitraries.ts";
 import { authorizationPolicy, clusterOf, pod, service, testSettings, trafficSplit } from "../../support/objects.ts";
 
@@ -36,14 +37,14 @@ describe("an inbound side that does not fit into a ConfigMap", () => {
   });
 
   test("denies what the policy selects, and is recorded whole", () => {
-    const [record] = compilation.outputs.filter(({ data }) => "inbound.yaml" in data);
+    const [record] = objectsOf(compilation).filter(({ data }) => "inbound.yaml" in data);
     const text = record?.data["inbound.yaml"] ?? "";
     expect(Buffer.byteLength(text)).toBeLessThan(recordLimit);
     expect(text).toContain("medium-899");
     expect(text).not.toContain("large-0");
     expect(text).toContain("shop/large");
     const resources = [...compilation.classResources.values()].flat();
-    expect(render(resources).text).toBe(text.slice("resources:\n".length));
+    expect(render(resources)).toBe(text.slice("resources:\n".length));
   });
 
   test("does not depend on which object came first", () => {
@@ -54,7 +55,7 @@ describe("an inbound side that does not fit into a ConfigMap", () => {
       cartService,
       cart,
     ]);
-    expect(compile(reversed, testSettings).outputs).toEqual(compilation.outputs);
+    expect(objectsOf(compile(reversed, testSettings))).toEqual(objectsOf(compilation));
   });
 });
 
@@ -135,7 +136,7 @@ test("a Service for which a reach's record has no room leaves the others in it, 
     trafficSplit(`shop/${name}`, { service: name, backends: [{ service: name, weight: 1 }] });
   const compilation = compile(clusterOf([cart, giant, later, split("giant"), split("later")]), testSettings);
   expect([...compilation.unrecorded]).toEqual(["shop/giant"]);
-  const reach = compilation.outputs.find(({ data }) => "outbound.yaml" in data);
+  const reach = objectsOf(compilation).find(({ data }) => "outbound.yaml" in data);
   expect(reach?.metadata.annotations[keys.recorded]).toBe("1/2");
   expect(reach?.data["outbound.yaml"]).toContain("outbound/shop/later/80");
   const findings = compilation.decisions.map((decision) => objectStatus(decision, compilation, new Map(), 0).findings);
@@ -162,13 +163,13 @@ test("of a workload whose ports alone do not fit what sidecars start from is rec
   const ports = Array.from({ length: 100 }, (_, index) => ({ name: `http-${index}`, port: 1000 + index }));
   const many = service("shop/cart", { selector: { app: "cart" }, ports });
   const outputsWith = (of: typeof many) => compile(clusterOf([cart, of]), testSettings).outputs;
-  const [record] = outputsWith(many).filter(({ data }) => "bootstrap.yaml" in data);
-  const [whole] = outputsWith(cartService).filter(({ data }) => "bootstrap.yaml" in data);
+  const [record] = outputsWith(many).filter(({ files }) => "bootstrap.yaml" in files);
+  const [whole] = outputsWith(cartService).filter(({ files }) => "bootstrap.yaml" in files);
   expect(record?.keeps).toEqual(["inbound.yaml"]);
   expect(record?.metadata.annotations[keys.recorded]).toBe("bootstrap");
-  const { "inbound.yaml": inbound, ...start } = whole?.data ?? {};
+  const { "inbound.yaml": inbound, ...start } = whole?.object().data ?? {};
   expect(inbound).toBeDefined();
-  expect(record?.data).toEqual(start);
+  expect(record?.object().data).toEqual(start);
 });
 
 test("the objects behind a record are listed as far as an annotation holds them", () => {
@@ -193,7 +194,7 @@ test("what is taken to fit without being rendered does fit", () => {
       const resources = classResources(workload);
       const encoded = resources.reduce((sum, { wire }) => sum + wire.length, 0);
       // Half of what fitsRecord relies on.
-      expect(render(resources).bytes).toBeLessThan(12.5 * encoded);
+      expect(Buffer.byteLength(render(resources))).toBeLessThan(12.5 * encoded);
     }),
     { numRuns: 50 },
   );
