@@ -1,6 +1,6 @@
 /** Counts proxies: which of those that an object concerns are live with it. */
 import type { EnvoyResource } from "../envoy/resource.ts";
-import type { ProxyState, ProxyStates } from "../model/acknowledgement.ts";
+import type { ProxyState, ProxyStates, ResourceState } from "../model/acknowledgement.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import type { Compilation } from "./compile.ts";
@@ -63,9 +63,15 @@ export function proxyJudge(
     }
     if (state === undefined || !compilation.targets.has(pod) || interim.has(pod)) return { kind: "pending", isTimed };
     const needed = neededOf(pod);
-    const message = refusalOf(needed.own, state);
-    if (message !== undefined) return { kind: "rejected", message, isTimed };
-    if (isMet(needed, state)) return { kind: "synced", isTimed };
+    // Of objects times proxies: what they say is asked for once.
+    let isOwnLive = true;
+    for (const resource of needed.own) {
+      const said = state.resource(resource.type, resource.name);
+      if (said?.rejected?.version === resource.version)
+        return { kind: "rejected", message: said.rejected.message, isTimed };
+      isOwnLive &&= isLive(resource, said);
+    }
+    if (isOwnLive && isBesideMet(needed, state)) return isTimed ? { kind: "synced", isTimed } : synced;
     const other = refusalOf([...needed.through, ...needed.beside], state);
     return { kind: "pending", isTimed, ...(other === undefined ? {} : { message: other }) };
   };
@@ -101,20 +107,30 @@ export function countVerdicts(
   };
 }
 
-function isMet({ own, through, beside }: Need, state: ProxyState): boolean {
+const synced: ProxyVerdict = { kind: "synced", isTimed: false };
+
+const isMet = (need: Need, state: ProxyState): boolean =>
+  need.own.every((resource) => isLive(resource, state.resource(resource.type, resource.name))) &&
+  isBesideMet(need, state);
+
+/** Whether all is met but what the object itself is in. */
+function isBesideMet({ through, beside }: Need, state: ProxyState): boolean {
   const isAnswered = ({ type, name, version }: EnvoyResource) => {
     const said = state.resource(type, name);
     return said?.acknowledged !== undefined || said?.rejected?.version === version;
   };
-  return [...own, ...through].every((resource) => isLive(resource, state)) && beside.every(isAnswered);
+  return (
+    through.every((resource) => isLive(resource, state.resource(resource.type, resource.name))) &&
+    beside.every(isAnswered)
+  );
 }
 
 /**
  * Endpoints come and go with pods, which changes nothing of an object; that a proxy has some is what its cluster and its
  * routes waited for.
  */
-function isLive({ type, name, version }: EnvoyResource, state: ProxyState): boolean {
-  const acknowledged = state.resource(type, name)?.acknowledged;
+function isLive({ type, version }: EnvoyResource, said: ResourceState | undefined): boolean {
+  const acknowledged = said?.acknowledged;
   return type === "endpoint" ? acknowledged !== undefined : acknowledged === version;
 }
 

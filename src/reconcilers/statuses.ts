@@ -37,6 +37,10 @@ export interface Statuses {
   readonly deadline: number | undefined;
 }
 
+interface Inputs extends StatusInputs {
+  readonly lists: PodLists;
+}
+
 interface Known {
   readonly decision: StatusDecision;
   /** What its proxies are judged by was made of these, and is this. */
@@ -57,10 +61,12 @@ export function createStatuses(): Statuses {
   let known = new Map<string, Known>();
   let last: Compilation | undefined;
   let deadline: number | undefined;
+  const lists = createPodLists();
   return {
-    of: (inputs) => {
+    of: (given) => {
       const next = new Map<string, Known>();
       deadline = undefined;
+      const inputs: Inputs = { ...given, changed: withMoved(given.changed, last, given.compilation), lists };
       const entries = inputs.compilation.decisions.map((decision) => {
         const key = keyOfReference(decision.object);
         const found = follow(decision, known.get(key), last, inputs);
@@ -82,13 +88,16 @@ function follow(
   decision: StatusDecision,
   before: Known | undefined,
   last: Compilation | undefined,
-  inputs: StatusInputs,
+  inputs: Inputs,
 ): Known {
   const { compilation } = inputs;
   const { made, need } = needOf(decision, before, last, compilation);
   const isSame = before !== undefined && before.decision === decision && before.need === need;
-  const verdicts = isSame ? before.verdicts : new Map<ObjectKey, ProxyVerdict>();
-  const isJudged = hasEffect(decision) && judgeAgain(decision, verdicts, inputs, isSame);
+  /** By which verdicts still hold of pods that are in both. */
+  const judged =
+    before?.need === need && hasEffect(before.decision) && hasEffect(decision) ? before.decision : undefined;
+  const verdicts = judged === undefined ? new Map<ObjectKey, ProxyVerdict>() : (before?.verdicts ?? new Map());
+  const isJudged = hasEffect(decision) && judgeAgain(decision, verdicts, inputs, judged);
   const draining = inputs.draining(decision.object) ?? none;
   const isRecorded = decision.need.kind !== "service" || !compilation.unrecorded.has(decision.need.service);
   const rest = [draining, inputs.restoring(decision.object), isRecorded];
@@ -101,40 +110,87 @@ function follow(
 }
 
 /**
- * Whether a proxy was judged anew. `isSame`: only those can be another that said something, and those that time can make
- * another.
+ * Whether a proxy was judged anew. `judged` is what verdicts are of: of the pods that are in both, only those can be another
+ * that said something, and those that time or a step can make another.
  */
 function judgeAgain(
   decision: StatusDecision,
   verdicts: Map<ObjectKey, ProxyVerdict>,
-  inputs: StatusInputs,
-  isSame: boolean,
+  inputs: Inputs,
+  judged: StatusDecision | undefined,
 ): boolean {
-  const { changed } = inputs;
-  if (isSame && changed?.size === 0 && verdicts.size === 0) return false;
+  const { changed, lists } = inputs;
+  if (judged === decision && changed?.size === 0 && verdicts.size === 0) return false;
   const judge = proxyJudge(decision, inputs);
   const again = (pod: ObjectKey): void => {
     const verdict = judge(pod);
     if (verdict.kind === "synced" && !verdict.isTimed) verdicts.delete(pod);
     else verdicts.set(pod, verdict);
   };
-  if (!isSame || changed === undefined) {
+  if (judged === undefined || changed === undefined) {
+    verdicts.clear();
     for (const pod of decision.pods) again(pod);
     return true;
   }
+  const { come, gone } = lists.difference(judged.pods, decision.pods);
+  for (const pod of gone) verdicts.delete(pod);
+  const stepping = judged === decision ? [] : [...(judged.interim ?? []), ...(decision.interim ?? [])];
   const timed = [...verdicts].filter(([, { isTimed }]) => isTimed).map(([pod]) => pod);
-  const concerned = changed.size === 0 ? [] : [...changed].filter((pod) => podsOf(decision).has(pod));
-  for (const pod of new Set([...timed, ...concerned])) again(pod);
-  return timed.length + concerned.length > 0;
+  const concerned = [...changed, ...stepping].filter((pod) => lists.has(decision.pods, pod));
+  const all = new Set([...come, ...timed, ...concerned]);
+  for (const pod of all) again(pod);
+  return all.size + gone.length > 0;
 }
 
-/** Many objects concern the same pods, by one list. */
-const setOf = new WeakMap<readonly ObjectKey[], ReadonlySet<ObjectKey>>();
+/** Questions about lists of pods. Many objects concern the same pods, by one list. */
+interface PodLists {
+  has(pods: readonly ObjectKey[], pod: ObjectKey): boolean;
+  difference(before: readonly ObjectKey[], after: readonly ObjectKey[]): PodDifference;
+}
 
-function podsOf({ pods }: StatusDecision): ReadonlySet<ObjectKey> {
-  const found = setOf.get(pods) ?? new Set(pods);
-  setOf.set(pods, found);
-  return found;
+/** The pods that are in one of two lists only. */
+interface PodDifference {
+  readonly come: readonly ObjectKey[];
+  readonly gone: readonly ObjectKey[];
+}
+
+function createPodLists(): PodLists {
+  const sets = new WeakMap<readonly ObjectKey[], ReadonlySet<ObjectKey>>();
+  const differences = new WeakMap<
+    readonly ObjectKey[],
+    { readonly before: readonly ObjectKey[]; readonly difference: PodDifference }
+  >();
+  const setOf = (pods: readonly ObjectKey[]): ReadonlySet<ObjectKey> => {
+    const found = sets.get(pods) ?? new Set(pods);
+    sets.set(pods, found);
+    return found;
+  };
+  return {
+    has: (pods, pod) => setOf(pods).has(pod),
+    difference: (before, after) => {
+      if (before === after) return { come: [], gone: [] };
+      const known = differences.get(after);
+      if (known?.before === before) return known.difference;
+      const [former, next] = [setOf(before), setOf(after)];
+      const come = after.filter((pod) => !former.has(pod));
+      const gone = before.filter((pod) => !next.has(pod));
+      const difference = { come, gone };
+      differences.set(after, { before, difference });
+      return difference;
+    },
+  };
+}
+
+/** With the pods that have become another class: they are judged by something else, whatever they have said. */
+function withMoved(
+  changed: ReadonlySet<ObjectKey> | undefined,
+  last: Compilation | undefined,
+  { mesh: { classOfPod } }: Compilation,
+): ReadonlySet<ObjectKey> | undefined {
+  const before = last?.mesh.classOfPod;
+  if (changed === undefined || before === undefined || before === classOfPod) return changed;
+  const moved = [...classOfPod].filter(([pod, id]) => before.get(pod) !== id).map(([pod]) => pod);
+  return moved.length === 0 ? changed : new Set([...changed, ...moved]);
 }
 
 /** What the proxies that an object concerns are judged by; the same value as before if it is the same. */
@@ -144,14 +200,14 @@ function needOf(
   last: Compilation | undefined,
   compilation: Compilation,
 ): Pick<Known, "made" | "need"> {
-  const isKnown = before !== undefined && before.decision === decision;
-  if (isKnown && last !== undefined && sameTables(decision, last, compilation)) return before;
+  const isSame = before !== undefined && before.decision === decision;
+  if (isSame && last !== undefined && sameTables(decision, last, compilation)) return before;
   const made =
     decision.need.kind === "class" ? partsOfClasses(decision, compilation) : partsOfSplit(decision, compilation);
-  if (isKnown && sameElements(made, before.made)) return before;
+  if (before !== undefined && sameElements(made, before.made)) return before;
   // Of a split most changes are of endpoints, which change nothing of what is needed.
   const need = decision.need.kind === "class" ? made : [made[0], textOfNeed(decision, compilation)];
-  return { made, need: isKnown && sameElements(need, before.need) ? before.need : need };
+  return { made, need: before !== undefined && sameElements(need, before.need) ? before.need : need };
 }
 
 /** Whether nothing at all has changed of what such a need is looked up in. */
