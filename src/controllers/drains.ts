@@ -13,6 +13,7 @@ import type { AuthorizationRule, MeshPolicy, ObjectReference, WorkloadClass } fr
 import type { ObjectKey } from "../model/object-key.ts";
 import { concernsScope } from "../model/port-scope.ts";
 import type { Compilation } from "../reconcilers/compile.ts";
+import { changedKeys } from "../reconcilers/derivation.ts";
 
 /** Between the last answer and the moment at which Envoy's workers have the new chains, in milliseconds. */
 export const drainMargin = 1_000;
@@ -38,14 +39,15 @@ const objectOf = ({ kind, uid }: ObjectReference): string => `${kind} ${uid}`;
 export function nextDrains(drains: Drains, before: Compilation | undefined, after: Compilation): Drains {
   if (before === undefined) return drains;
   const next = carriedOver(drains, after);
-  const isSame = before.classResources === after.classResources && before.mesh.classOfPod === after.mesh.classOfPod;
-  if (isSame && before.mesh.classes === after.mesh.classes) return next;
+  const isSamePods = before.mesh.classOfPod === after.mesh.classOfPod;
+  const changed = changedKeys(before.classResources, after.classResources);
   const own = new Map<string, Map<ObjectKey, Due>>();
   const known = new Map<string, readonly string[]>();
   for (const [pod, id] of after.mesh.classOfPod) {
+    // Unchanged resources are the same value. Most classes, most of the time.
+    if (isSamePods && !changed.has(id)) continue;
     const earlierId = before.mesh.classOfPod.get(pod);
     if (earlierId === undefined) continue;
-    // Unchanged resources are the same value. Most classes, most of the time.
     const resources = after.classResources.get(id);
     if (resources !== undefined && resources === before.classResources.get(earlierId)) continue;
     const [earlier, later] = [before.mesh.classes.get(earlierId), after.mesh.classes.get(id)];

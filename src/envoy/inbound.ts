@@ -11,7 +11,7 @@
  * changes over (docs/adr/0012).
  * Whatever is served goes through the class's policies to the address that it was for.
  */
-import type { InboundPort, SpiffeID, TLSMode, WorkloadClass } from "../model/mesh.ts";
+import type { DryRun, InboundPort, SpiffeID, TLSMode, WorkloadClass } from "../model/mesh.ts";
 import type { PortScope } from "../model/port-scope.ts";
 import { alpn, ports as sidecarPorts } from "../model/sidecar.ts";
 import type { AccessLogSetting } from "../model/snapshot.ts";
@@ -48,10 +48,18 @@ const statPrefix = "inbound";
 /** Ports of the sidecar itself, which no container can have. */
 const guardedPorts: readonly number[] = [sidecarPorts.outbound, sidecarPorts.inbound];
 
+/** Makes resources, unless they are at hand: made of the same input before. */
+export type Remember = (input: unknown, make: () => readonly EnvoyResource[]) => readonly EnvoyResource[];
+
 /** All resources of a workload class. */
-export function classResources(workload: WorkloadClass, logged: AccessLogSetting = "errors"): readonly EnvoyResource[] {
+export function classResources(
+  workload: WorkloadClass,
+  logged: AccessLogSetting = "errors",
+  remember: Remember = (_input, make) => make(),
+): readonly EnvoyResource[] {
+  const input = listenerInput(workload, logged);
   return [
-    encodeResource("listener", listenerNames.inbound, inboundListener(workload, logged)),
+    ...remember(["listener", input], () => [encodeResource("listener", listenerNames.inbound, inboundListener(input))]),
     ...forwardClusters(workload.probes ?? [], workload.families),
     ...authorizationResources(
       workload,
@@ -64,17 +72,58 @@ function declaredPorts(workload: WorkloadClass): readonly InboundPort[] {
   return workload.ports.filter(({ port }) => !guardedPorts.includes(port));
 }
 
-function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): ListenerJson {
+/**
+ * All that the inbound listener is made of. It is most of what there is of a class, and what policies say of requests is no
+ * part of it.
+ */
+interface ListenerInput
+  extends Pick<WorkloadClass, "namespace" | "serviceAccount" | "identity" | "mode" | "tls" | "families"> {
+  readonly logged: AccessLogSetting;
+  readonly dryRuns: readonly Pick<DryRun, "name">[];
+  readonly declared: readonly (InboundPort & {
+    /** Whom the handshake lets in, where it judges. */
+    readonly callers: readonly SpiffeID[] | undefined;
+    readonly judges: Judges;
+  })[];
+  /** Of all other ports. */
+  readonly judges: Judges;
+}
+
+/** The filters that judge connections, by whether a certificate says who calls. */
+interface Judges {
+  readonly identified: readonly FilterJson[];
+  readonly unidentified: readonly FilterJson[];
+}
+
+function listenerInput(workload: WorkloadClass, logged: AccessLogSetting): ListenerInput {
+  const { namespace, serviceAccount, identity, mode, tls, families, dryRuns = [] } = workload;
+  const judgesOf = (scope: PortScope): Judges => ({
+    identified: connectionFilters(workload, scope, "identified"),
+    unidentified: connectionFilters(workload, scope, "unidentified"),
+  });
+  const declared = declaredPorts(workload).map((port) => ({
+    ...port,
+    callers: port.serverFirst === true ? serverFirstCallers(workload, port.port) : undefined,
+    judges: judgesOf(port.port),
+  }));
+  return {
+    ...{ namespace, serviceAccount, identity, mode, tls, families, logged, declared },
+    dryRuns: dryRuns.map(({ name }) => ({ name })),
+    judges: judgesOf({ otherThan: new Set(declared.map(({ port }) => port)) }),
+  };
+}
+
+function inboundListener(workload: ListenerInput): ListenerJson {
+  const { logged, declared } = workload;
   const [address, ...additional] = wildcardAddresses(workload.families).map((wildcard) =>
     socketAddress(wildcard, sidecarPorts.inbound),
   );
   if (address === undefined) {
     throw new Error("there is no address family to listen on");
   }
-  const declared = declaredPorts(workload);
-  const http = httpFilters(workload, logged);
+  const http = httpFilters(workload);
   const socket = serverSocket(trustDomainOf(workload.identity), workload.tls);
-  const others = carriers(workload, { otherThan: new Set(declared.map(({ port }) => port)) }, logged);
+  const others = carriers(workload, workload.judges);
   return {
     name: listenerNames.inbound,
     address,
@@ -88,10 +137,9 @@ function inboundListener(workload: WorkloadClass, logged: AccessLogSetting): Lis
     ...inspectionTimeout,
     filterChains: [
       ...guardedPorts.map(guardChain),
-      ...declared.flatMap(({ port, protocol, mode, serverFirst }) => {
-        const callers = serverFirst === true ? serverFirstCallers(workload, port) : undefined;
-        if (callers !== undefined) return [identifiedChain(workload, port, callers, logged)];
-        const carried = carriers(workload, port, logged);
+      ...declared.flatMap(({ port, protocol, mode, callers, judges }) => {
+        if (callers !== undefined) return [identifiedChain(workload, port, callers)];
+        const carried = carriers(workload, judges);
         const served = isHTTP(protocol) ? { mutualTLS: http, plaintext: http } : carried;
         return chains(String(port), { destinationPort: port }, mode, { served, carried: carried.plaintext, socket });
       }),
@@ -117,12 +165,7 @@ interface ChainParts {
  * The one chain of a port whose server speaks first, where policies apply. The handshake judges: a filter would wait for the
  * caller's first bytes, which come after the server's.
  */
-function identifiedChain(
-  workload: WorkloadClass,
-  port: number,
-  callers: readonly SpiffeID[],
-  logged: AccessLogSetting,
-): FilterChainJson {
+function identifiedChain(workload: ListenerInput, port: number, callers: readonly SpiffeID[]): FilterChainJson {
   return {
     name: `${port}/mutual-tls`,
     filterChainMatch: {
@@ -131,7 +174,7 @@ function identifiedChain(
       applicationProtocols: [alpn.http1, alpn.http2],
     },
     transportSocket: serverSocket(trustDomainOf(workload.identity), workload.tls, callers),
-    filters: carrier(workload, [], "ON_DOWNSTREAM_TLS_HANDSHAKE", logged),
+    filters: carrier(workload, [], "ON_DOWNSTREAM_TLS_HANDSHAKE"),
   };
 }
 
@@ -153,10 +196,10 @@ function chains(name: string, match: FilterChainMatchJson, mode: TLSMode, parts:
   ];
 }
 
-const httpFilters = (workload: WorkloadClass, logged: AccessLogSetting): FilterJson[] => [
+const httpFilters = (workload: ListenerInput): FilterJson[] => [
   connectionManager({
     statPrefix,
-    accessLog: [...accessLog(logged, "http", "inbound"), inboundStatistics("http", workload)],
+    accessLog: [...accessLog(workload.logged, "http", "inbound"), inboundStatistics("http", workload)],
     routeConfig: inboundRoutes(),
     httpFilters: [...requestFilters(workload)],
     // Hosts are compared without a port and without a trailing dot, and forwarded so: `secret.local.:80` is `secret.local`.
@@ -219,24 +262,21 @@ function inboundRoutes(): RouteConfigurationJson {
  * caller who stays silent could read a server's greeting. Elsewhere servers that speak first are heard at once, after the
  * handshake if there is one: a caller whose certificate is refused must not connect to the application either.
  */
-function carriers(workload: WorkloadClass, scope: PortScope, logged: AccessLogSetting): Filters {
-  const carried = (callers: "identified" | "unidentified", unjudged: ConnectMode | undefined) => {
-    const judges = connectionFilters(workload, scope, callers);
-    return carrier(workload, judges, judges.length > 0 ? "ON_DOWNSTREAM_DATA" : unjudged, logged);
-  };
+function carriers(workload: ListenerInput, { identified, unidentified }: Judges): Filters {
+  const carried = (judges: readonly FilterJson[], unjudged: ConnectMode | undefined) =>
+    carrier(workload, judges, judges.length > 0 ? "ON_DOWNSTREAM_DATA" : unjudged);
   return {
-    mutualTLS: carried("identified", "ON_DOWNSTREAM_TLS_HANDSHAKE"),
-    plaintext: carried("unidentified", undefined),
+    mutualTLS: carried(identified, "ON_DOWNSTREAM_TLS_HANDSHAKE"),
+    plaintext: carried(unidentified, undefined),
   };
 }
 
 type ConnectMode = Exclude<UpstreamConnectModeJson, "IMMEDIATE">;
 
 function carrier(
-  workload: WorkloadClass,
+  workload: ListenerInput,
   judges: readonly FilterJson[],
   dialed: ConnectMode | undefined,
-  logged: AccessLogSetting,
 ): FilterJson[] {
   return [
     // Dry runs judge nothing, and the rules of each are in a resource of its own: to edit one ends no connection. To begin or
@@ -245,7 +285,7 @@ function carrier(
     ...judges,
     tcpProxy({
       statPrefix,
-      accessLog: [...accessLog(logged, "tcp", "inbound"), inboundStatistics("tcp", workload)],
+      accessLog: [...accessLog(workload.logged, "tcp", "inbound"), inboundStatistics("tcp", workload)],
       cluster: clusterNames.inbound,
       ...(dialed === undefined ? {} : { upstreamConnectMode: dialed, maxEarlyDataBytes: 65_536 }),
     }),

@@ -17,7 +17,7 @@ import type { RBACLayer } from "./rbac-rules.ts";
 import { rules } from "./rbac-rules.ts";
 
 /** Name of the filter and of the resource that configures it: by the policy's identity, so that one leaves the others alone. */
-export const dryRunName = (layer: RBACLayer, { name }: DryRun): string => `dry-run-${layer}/${name}`;
+export const dryRunName = (layer: RBACLayer, { name }: Pick<DryRun, "name">): string => `dry-run-${layer}/${name}`;
 
 /** Envoy makes a label of what stands before the first dot, so dots of the name are written as `_`, which no name has. */
 const statPrefix = ({ name }: DryRun): string => `dry-run/${name.replaceAll(".", "_")}.`;

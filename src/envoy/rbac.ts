@@ -2,7 +2,7 @@
  * Authorization of requests: a class's policies as two filters. A request passes if the deny filter matches nothing and the
  * allow filter has no rules at all or one that matches. Connections are judged by the filters of `rbac-connection.ts`.
  */
-import type { WorkloadClass } from "../model/mesh.ts";
+import type { DryRun, WorkloadClass } from "../model/mesh.ts";
 import { encodeResource } from "./encode.ts";
 import { packed, typeUrlOf } from "./extension.ts";
 import type { ExtensionConfigSourceJson } from "./generated/envoy/config/core/v3/config_source_pb.js";
@@ -64,8 +64,13 @@ export interface AuthorizationFilter {
   readonly configDiscovery: ExtensionConfigSourceJson;
 }
 
+/** A workload and the names of its dry runs. */
+interface CountingWorkload {
+  readonly dryRuns?: readonly Pick<DryRun, "name">[];
+}
+
 /** The filters of requests: those that only count see every call, and come before those that judge, in their order. */
-export function requestFilters(workload: Pick<WorkloadClass, "dryRuns">): readonly AuthorizationFilter[] {
+export function requestFilters(workload: CountingWorkload): readonly AuthorizationFilter[] {
   return [
     ...dryRunFilters("http", workload),
     ...(["DENY", "ALLOW"] as const).map((action) =>
@@ -75,10 +80,7 @@ export function requestFilters(workload: Pick<WorkloadClass, "dryRuns">): readon
 }
 
 /** The filters that only count, in a fixed order. */
-export function dryRunFilters(
-  layer: RBACLayer,
-  { dryRuns = [] }: Pick<WorkloadClass, "dryRuns">,
-): readonly AuthorizationFilter[] {
+export function dryRunFilters(layer: RBACLayer, { dryRuns = [] }: CountingWorkload): readonly AuthorizationFilter[] {
   return dryRuns.map((policy) => discoveredFilter(layer, dryRunName(layer, policy), dryRunConfig(layer)));
 }
 

@@ -86,6 +86,15 @@ export const sameJSON = (a: unknown, b: unknown): boolean => JSON.stringify(a) =
 export const sameElements = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((element, index) => element === b[index]);
 
+/** Keys whose values are not the same JavaScript values in both, those that are in one only included. */
+export function changedKeys(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): ReadonlySet<string> {
+  const changed = new Set<string>();
+  if (a === b) return changed;
+  for (const [key, value] of b) if (a.get(key) !== value) changed.add(key);
+  for (const key of a.keys()) if (!b.has(key)) changed.add(key);
+  return changed;
+}
+
 /** No key of an object is like it. */
 const everyKey = "\0";
 

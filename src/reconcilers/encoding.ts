@@ -5,6 +5,7 @@
  * routes are left out of the service, its policy denies everything, and its status says so.
  */
 import { resourceGroup } from "../envoy/encode.ts";
+import type { Remember } from "../envoy/inbound.ts";
 import { classResources } from "../envoy/inbound.ts";
 import type { EnvoyResource, ResourceGroup } from "../envoy/resource.ts";
 import { serviceResources } from "../envoy/service.ts";
@@ -220,7 +221,8 @@ function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, make:
     dryRuns,
     accessLog,
   };
-  return make(["class", input], () => classResources(workload, accessLog));
+  const remember: Remember = (part, resourcesOf) => make(part, resourcesOf).resources;
+  return make(["class", input], () => classResources(workload, accessLog, remember));
 }
 
 function withoutSplits(service: MeshService, faulty: ReadonlySet<ObjectReference>): MeshService {

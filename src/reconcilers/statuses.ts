@@ -7,7 +7,7 @@ import type { StatusDecision } from "../model/finding.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import type { Compilation } from "./compile.ts";
-import { sameElements, sameJSON } from "./derivation.ts";
+import { changedKeys, sameElements, sameJSON } from "./derivation.ts";
 import { destinationsOf, neededResources } from "./needs.ts";
 import { keyOfReference } from "./objects.ts";
 import { countsOf, hasEffect, type ObjectStatus, statusOf } from "./programmed.ts";
@@ -39,6 +39,18 @@ export interface Statuses {
 
 interface Inputs extends StatusInputs {
   readonly lists: PodLists;
+  /** Since the last time; undefined: perhaps everything. */
+  readonly changes: Changes | undefined;
+}
+
+/** What two compiles say otherwise. */
+interface Changes {
+  readonly classes: ReadonlySet<string>;
+  readonly services: ReadonlySet<ObjectKey>;
+  /** Whether every class could be encoded, both times. */
+  readonly isEncodable: boolean;
+  /** Pods that have come, gone, or become another class. */
+  readonly moved: ReadonlySet<ObjectKey>;
 }
 
 interface Known {
@@ -46,6 +58,8 @@ interface Known {
   /** What its proxies are judged by was made of these, and is this. */
   readonly made: readonly unknown[];
   readonly need: readonly unknown[];
+  /** The classes, or the services, that these are of. */
+  readonly keys: readonly string[];
   /** Of proxies that are not synced, or may be otherwise in a while. */
   readonly verdicts: Map<ObjectKey, ProxyVerdict>;
   /** What else went into the status. */
@@ -66,16 +80,20 @@ export function createStatuses(): Statuses {
     of: (given) => {
       const next = new Map<string, Known>();
       deadline = undefined;
-      const inputs: Inputs = { ...given, changed: withMoved(given.changed, last, given.compilation), lists };
-      const entries = inputs.compilation.decisions.map((decision) => {
+      const { compilation } = given;
+      const changes = last === undefined ? undefined : changesBetween(last, compilation);
+      // Who has become another class is judged by something else now, whatever he has said.
+      const changed = given.changed === undefined ? undefined : new Set([...given.changed, ...(changes?.moved ?? [])]);
+      const inputs: Inputs = { ...given, changed, changes, lists };
+      const entries = compilation.decisions.map((decision) => {
         const key = keyOfReference(decision.object);
-        const found = follow(decision, known.get(key), last, inputs);
+        const found = follow(decision, known.get(key), inputs);
         next.set(key, found);
         if (found.verdicts.size > 0) deadline = earlier(deadline, deadlineOf(found.verdicts, inputs));
         return found.entry;
       });
       known = next;
-      last = inputs.compilation;
+      last = compilation;
       return entries;
     },
     get deadline() {
@@ -84,14 +102,9 @@ export function createStatuses(): Statuses {
   };
 }
 
-function follow(
-  decision: StatusDecision,
-  before: Known | undefined,
-  last: Compilation | undefined,
-  inputs: Inputs,
-): Known {
+function follow(decision: StatusDecision, before: Known | undefined, inputs: Inputs): Known {
   const { compilation } = inputs;
-  const { made, need } = needOf(decision, before, last, compilation);
+  const { made, need, keys } = needOf(decision, before, inputs);
   const isSame = before !== undefined && before.decision === decision && before.need === need;
   /** By which verdicts still hold of pods that are in both. */
   const judged =
@@ -102,11 +115,11 @@ function follow(
   const isRecorded = decision.need.kind !== "service" || !compilation.unrecorded.has(decision.need.service);
   const rest = [draining, inputs.restoring(decision.object), isRecorded];
   const isSettled = isSame && sameElements(rest, before.rest);
-  if (isSettled && !isJudged) return before.made === made ? before : { ...before, made };
+  if (isSettled && !isJudged) return before.made === made ? before : { ...before, made, keys };
   const counts = countsOf(decision, verdicts, draining);
-  if (isSettled && sameJSON(counts, before.counts)) return { ...before, made };
+  if (isSettled && sameJSON(counts, before.counts)) return { ...before, made, keys };
   const status = statusOf(decision, compilation, counts, inputs.restoring(decision.object));
-  return { decision, made, need, verdicts, rest, counts, entry: { object: decision.object, status } };
+  return { decision, made, need, keys, verdicts, rest, counts, entry: { object: decision.object, status } };
 }
 
 /**
@@ -181,54 +194,61 @@ function createPodLists(): PodLists {
   };
 }
 
-/** With the pods that have become another class: they are judged by something else, whatever they have said. */
-function withMoved(
-  changed: ReadonlySet<ObjectKey> | undefined,
-  last: Compilation | undefined,
-  { mesh: { classOfPod } }: Compilation,
-): ReadonlySet<ObjectKey> | undefined {
-  const before = last?.mesh.classOfPod;
-  if (changed === undefined || before === undefined || before === classOfPod) return changed;
-  const moved = [...classOfPod].filter(([pod, id]) => before.get(pod) !== id).map(([pod]) => pod);
-  return moved.length === 0 ? changed : new Set([...changed, ...moved]);
-}
-
 /** What the proxies that an object concerns are judged by; the same value as before if it is the same. */
 function needOf(
   decision: StatusDecision,
   before: Known | undefined,
-  last: Compilation | undefined,
-  compilation: Compilation,
-): Pick<Known, "made" | "need"> {
-  const isSame = before !== undefined && before.decision === decision;
-  if (isSame && last !== undefined && sameTables(decision, last, compilation)) return before;
-  const made =
+  { compilation, changes, lists }: Inputs,
+): Pick<Known, "made" | "need" | "keys"> {
+  if (before?.decision === decision && changes !== undefined && !concerns(changes, decision, before, lists))
+    return before;
+  const { made, keys } =
     decision.need.kind === "class" ? partsOfClasses(decision, compilation) : partsOfSplit(decision, compilation);
-  if (before !== undefined && sameElements(made, before.made)) return before;
+  if (before !== undefined && sameElements(made, before.made)) return { made: before.made, need: before.need, keys };
   // Of a split most changes are of endpoints, which change nothing of what is needed.
   const need = decision.need.kind === "class" ? made : [made[0], textOfNeed(decision, compilation)];
-  return { made, need: before !== undefined && sameElements(need, before.need) ? before.need : need };
+  return { made, keys, need: before !== undefined && sameElements(need, before.need) ? before.need : need };
 }
 
-/** Whether nothing at all has changed of what such a need is looked up in. */
-function sameTables({ need }: StatusDecision, last: Compilation, next: Compilation): boolean {
-  if (last.classResources !== next.classResources || last.mesh.classes !== next.mesh.classes) return false;
-  return need.kind === "class"
-    ? last.mesh.classOfPod === next.mesh.classOfPod
-    : last.mesh.services === next.mesh.services && last.serviceResources === next.serviceResources;
+const changesBetween = (last: Compilation, next: Compilation): Changes => ({
+  classes: new Set([
+    ...changedKeys(last.mesh.classes, next.mesh.classes),
+    ...changedKeys(last.classResources, next.classResources),
+  ]),
+  services: new Set([
+    ...changedKeys(last.mesh.services, next.mesh.services),
+    ...changedKeys(last.serviceResources, next.serviceResources),
+  ]),
+  isEncodable: isEncodable(last) === isEncodable(next) && isEncodable(next),
+  moved: changedKeys(last.mesh.classOfPod, next.mesh.classOfPod),
+});
+
+const isEncodable = ({ mesh, classResources }: Compilation): boolean => classResources.size === mesh.classes.size;
+
+function concerns(changes: Changes, { need, pods }: StatusDecision, { keys }: Known, lists: PodLists): boolean {
+  const { classes, services, moved } = changes;
+  if (need.kind === "service") return !changes.isEncodable || keys.some((key) => services.has(key));
+  return keys.some((key) => classes.has(key)) || [...moved].some((pod) => lists.has(pods, pod));
 }
 
-function partsOfClasses({ pods }: StatusDecision, { mesh, classResources }: Compilation): readonly unknown[] {
-  const classes = new Set(pods.map((pod) => mesh.classOfPod.get(pod) ?? ""));
-  return [...classes].flatMap((id) => [mesh.classes.get(id), classResources.get(id)]);
+/** What a need is looked up in, and by which keys. */
+interface Parts {
+  readonly made: readonly unknown[];
+  readonly keys: readonly string[];
 }
 
-function partsOfSplit({ need }: StatusDecision, { mesh, classResources, serviceResources }: Compilation) {
+function partsOfClasses({ pods }: StatusDecision, { mesh, classResources }: Compilation): Parts {
+  const keys = [...new Set(pods.map((pod) => mesh.classOfPod.get(pod) ?? ""))];
+  return { keys, made: keys.flatMap((id) => [mesh.classes.get(id), classResources.get(id)]) };
+}
+
+function partsOfSplit({ need }: StatusDecision, compilation: Compilation): Parts {
+  const { mesh, classResources, serviceResources } = compilation;
   // Pods of a class that cannot be encoded have no target.
-  const encodable = classResources.size === mesh.classes.size ? "all" : classResources;
+  const encodable = isEncodable(compilation) ? "all" : classResources;
   const root = need.kind === "service" ? need.service : "";
-  const services = [root, ...destinationsOf(mesh.services.get(root))];
-  return [encodable, mesh.services.get(root), ...services.map((key) => serviceResources.get(key))];
+  const keys = [root, ...destinationsOf(mesh.services.get(root))];
+  return { keys, made: [encodable, mesh.services.get(root), ...keys.map((key) => serviceResources.get(key))] };
 }
 
 /** Every version that counts; of endpoints none does. */

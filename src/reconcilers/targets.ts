@@ -113,10 +113,15 @@ function groupsOf({ units, reaches }: Pick<Last, "units" | "reaches">, last: Las
 
 function assemble({ own, reaches, groups }: Omit<Last, "targets">, last: Last): Last["targets"] {
   const targets = new Map<ObjectKey, ProxyTarget>();
+  const isSameReach = reaches === last.reaches && groups === last.groups;
   for (const [pod, one] of own) {
+    const known = last.own.get(pod) === one ? last.targets.get(pod) : undefined;
+    if (isSameReach && known !== undefined) {
+      targets.set(pod, known);
+      continue;
+    }
     const reach = groups.get(reaches?.ofNamespace.get(one.namespace) ?? "");
     if (reach === undefined) continue;
-    const known = last.own.get(pod) === one ? last.targets.get(pod) : undefined;
     const isKnown = known?.groups.includes(reach) === true;
     targets.set(pod, isKnown ? known : withReach(one.target, reach));
   }

@@ -7,7 +7,7 @@ import { objectStatus } from "../../../src/reconcilers/programmed.ts";
 import { createStatuses } from "../../../src/reconcilers/statuses.ts";
 import { textOf } from "../../support/compilation-text.ts";
 import { FollowedCluster, listedKinds } from "../../support/followed-cluster.ts";
-import { testSettings } from "../../support/objects.ts";
+import { authorizationPolicy, clusterOf, pod, testSettings } from "../../support/objects.ts";
 import { syncedProxies } from "../../support/proxies.ts";
 import { clusters } from "../../support/random-cluster.ts";
 
@@ -134,5 +134,31 @@ describe("statuses that follow what proxies say", () => {
       }),
       { numRuns: 20 * scale },
     );
+  });
+
+  test("judge a pod that becomes another class by what it is to have now, before its proxy says anything", () => {
+    const podOf = (name: string, app: string) =>
+      pod(`shop/${name}`, { labels: { app, all: "yes" }, addresses: [`10.1.0.${name.length}`] });
+    const others = [podOf("a", "one"), podOf("bb", "two")];
+    const policy = (app: string, port: string) =>
+      authorizationPolicy(`shop/${app}`, {
+        selector: { matchLabels: { app } },
+        rules: [{ to: [{ operation: { ports: [port] } }] }],
+      });
+    const ofAll = authorizationPolicy("shop/all", { rules: [{}] });
+    const cluster = (app: string) => [...others, podOf("moving", app), policy("one", "81"), policy("two", "82"), ofAll];
+    const cache = createCompileCache();
+    const statuses = createStatuses();
+    const before = compile(clusterOf(cluster("one")), testSettings, cache);
+    const states = syncedProxies(before);
+    const inputs = { states, now: 0, listeningSince: 0, restoring: () => undefined, draining: () => undefined };
+    statuses.of({ ...inputs, compilation: before, changed: undefined });
+    const after = compile(clusterOf(cluster("two")), testSettings, cache);
+    const found = statuses.of({ ...inputs, compilation: after, changed: new Set() });
+    expect(found.map(({ object, status }) => [object.name, status.proxies?.summary])).toEqual([
+      ["all", "2/3"],
+      ["one", "1/1"],
+      ["two", "1/2"],
+    ]);
   });
 });
