@@ -49,8 +49,6 @@ interface Changes {
   readonly services: ReadonlySet<ObjectKey>;
   /** Whether every class could be encoded, both times. */
   readonly isEncodable: boolean;
-  /** Pods that have come, gone, or become another class. */
-  readonly moved: ReadonlySet<ObjectKey>;
 }
 
 interface Known {
@@ -82,9 +80,7 @@ export function createStatuses(): Statuses {
       deadline = undefined;
       const { compilation } = given;
       const changes = last === undefined ? undefined : changesBetween(last, compilation);
-      // Who has become another class is judged by something else now, whatever he has said.
-      const changed = given.changed === undefined ? undefined : new Set([...given.changed, ...(changes?.moved ?? [])]);
-      const inputs: Inputs = { ...given, changed, changes, lists };
+      const inputs: Inputs = { ...given, changes, lists };
       const entries = compilation.decisions.map((decision) => {
         const key = keyOfReference(decision.object);
         const found = follow(decision, known.get(key), inputs);
@@ -198,10 +194,9 @@ function createPodLists(): PodLists {
 function needOf(
   decision: StatusDecision,
   before: Known | undefined,
-  { compilation, changes, lists }: Inputs,
+  { compilation, changes }: Inputs,
 ): Pick<Known, "made" | "need" | "keys"> {
-  if (before?.decision === decision && changes !== undefined && !concerns(changes, decision, before, lists))
-    return before;
+  if (before?.decision === decision && changes !== undefined && !concerns(changes, decision, before)) return before;
   const { made, keys } =
     decision.need.kind === "class" ? partsOfClasses(decision, compilation) : partsOfSplit(decision, compilation);
   if (before !== undefined && sameElements(made, before.made)) return { made: before.made, need: before.need, keys };
@@ -220,15 +215,14 @@ const changesBetween = (last: Compilation, next: Compilation): Changes => ({
     ...changedKeys(last.serviceResources, next.serviceResources),
   ]),
   isEncodable: isEncodable(last) === isEncodable(next) && isEncodable(next),
-  moved: changedKeys(last.mesh.classOfPod, next.mesh.classOfPod),
 });
 
 const isEncodable = ({ mesh, classResources }: Compilation): boolean => classResources.size === mesh.classes.size;
 
-function concerns(changes: Changes, { need, pods }: StatusDecision, { keys }: Known, lists: PodLists): boolean {
-  const { classes, services, moved } = changes;
-  if (need.kind === "service") return !changes.isEncodable || keys.some((key) => services.has(key));
-  return keys.some((key) => classes.has(key)) || [...moved].some((pod) => lists.has(pods, pod));
+/** A class is another when its pods are. */
+function concerns(changes: Changes, { need }: StatusDecision, { keys }: Known): boolean {
+  if (need.kind === "class") return keys.some((key) => changes.classes.has(key));
+  return !changes.isEncodable || keys.some((key) => changes.services.has(key));
 }
 
 /** What a need is looked up in, and by which keys. */

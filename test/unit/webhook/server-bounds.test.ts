@@ -53,7 +53,7 @@ describe("bounds", () => {
     const body = review();
     const { port } = await startWithCertificate({ totalBodyBytes: Buffer.byteLength(body) + 10 }, handlers);
     const waiting = call(port, { body });
-    await vi.waitUntil(() => held.mock.calls.length === 1);
+    await vi.waitUntil(() => held.mock.calls.length === 1, { timeout: 30_000 });
     expect(await call(port, { body })).toMatchObject({ status: 503, headers: { "retry-after": "1" } });
     release();
     expect((await waiting).status).toBe(200);
@@ -116,7 +116,7 @@ describe("the certificate", () => {
     expect((await call(port, { body: review(), authority: second.authority })).status).toBe(200);
     const body = review();
     open.write(`POST /inject HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
-    await vi.waitUntil(() => text.startsWith("HTTP/1.1 200 OK"));
+    await vi.waitUntil(() => text.startsWith("HTTP/1.1 200 OK"), { timeout: 30_000 });
   });
 
   test("that does not fit its key is refused, and the old one stays", async () => {
@@ -165,7 +165,7 @@ test("closing waits for the answer that was begun", async () => {
   ]);
   const { port, server } = await startWithCertificate({}, handlers);
   const waiting = call(port, { body: review() });
-  await vi.waitUntil(() => begun.mock.calls.length === 1);
+  await vi.waitUntil(() => begun.mock.calls.length === 1, { timeout: 30_000 });
   const closed = server.close();
   release();
   expect((await waiting).status).toBe(200);

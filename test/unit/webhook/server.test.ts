@@ -31,7 +31,7 @@ describe("an admission review over HTTPS", () => {
     });
     for (let count = 1; count <= 3; count++) {
       socket.write(post);
-      await vi.waitUntil(() => text.split("HTTP/1.1 200 OK").length === count + 1);
+      await vi.waitUntil(() => text.split("HTTP/1.1 200 OK").length === count + 1, { timeout: 30_000 });
     }
   });
 

@@ -98,7 +98,7 @@ test("is ready once it has a certificate and all namespaces", async () => {
   await order("setSynced");
   expect(await readiness()).toBe("ok\n");
   expect(await admit()).toMatchObject({ allowed: true, patchType: "JSONPatch" });
-  await vi.waitUntil(() => operator.called.reviewed.length > 0);
+  await vi.waitUntil(() => operator.called.reviewed.length > 0, { timeout: 30_000 });
   expect(operator.called.reviewed).toEqual(["patched"]);
 });
 
@@ -145,7 +145,9 @@ describe("the author of a policy is told", () => {
 
   test("nothing by a defect, which is logged, and by what is too deep", async () => {
     expect(await applied(policy("defect"))).toBe(500);
-    await vi.waitUntil(() => operator.called.log.some((line) => String(line).includes("a defect of the compile")));
+    await vi.waitUntil(() => operator.called.log.some((line) => String(line).includes("a defect of the compile")), {
+      timeout: 30_000,
+    });
     const deep = policy("deep").replace('"spec":{}', `"spec":${"[".repeat(500_000)}${"]".repeat(500_000)}`);
     expect(await applied(deep)).toBe(500);
     expect(await applied(policy("cart"))).toMatchObject({ warnings: ["of cart"] });
@@ -172,7 +174,7 @@ test("while the main thread answers nobody, reviews are answered, it stays ready
   await release();
   expect(await health).toEqual(["ok\n", "ok\n", "all that is counted\n", "all that is counted\n"]);
   expect(await applied(policy("cart"))).toMatchObject({ warnings: ["of cart"] });
-  await vi.waitUntil(() => operator.called.reviewed.length === before + 41);
+  await vi.waitUntil(() => operator.called.reviewed.length === before + 41, { timeout: 30_000 });
 });
 
 test("its log comes in whole lines of JSON, without secrets", async () => {
@@ -180,7 +182,7 @@ test("its log comes in whole lines of JSON, without secrets", async () => {
   sockets.push(socket);
   await once(socket, "error");
   const failed = (line: unknown) => String(line).includes("TLS handshake of the webhook failed");
-  await vi.waitUntil(() => operator.called.log.some(failed));
+  await vi.waitUntil(() => operator.called.log.some(failed), { timeout: 30_000 });
   const lines = operator.called.log.filter((line) => line !== "blocked");
   for (const line of lines) expect(JSON.parse(String(line))).toMatchObject({ time: expect.any(String) });
 });
