@@ -236,6 +236,23 @@ describe("the operator", () => {
     expect(output).not.toMatch(/PRIVATE KEY|LS0tLS1|eyJ[\w-]{10,}\./);
   });
 
+  test("an annotation of a namespace bounds its pods from when the operator sees it until it is another", async () => {
+    const ca = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
+    const annotations = { "heddle.dev/proxy-memory-limit": "1Gi" };
+    const isTaken = async () => (await askWebhook({ port: ports.webhook, ca, annotations })).allowed;
+    const bound = (value: string) =>
+      client.apply(
+        kinds.Namespace,
+        { metadata: { name: "shop", annotations: { "heddle.dev/bound-proxy-memory-limit": value } } } as ObjectToWrite,
+        { fieldManager: "admin" },
+      );
+    expect(await isTaken()).toBe(true);
+    await bound("256Mi");
+    await until("the bound", async () => !(await isTaken()), { timeout: 60_000, interval: 20 });
+    await bound("2Gi");
+    await until("another bound", isTaken, { timeout: 60_000, interval: 20 });
+  });
+
   test("SIGTERM under load: not ready at once, every review is answered, the lease is released, the end is clean", async () => {
     expect((await operator.fetch("/readyz")).status).toBe(200);
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");

@@ -214,8 +214,10 @@ export async function askWebhook(options: {
   readonly ca: string;
   readonly agent?: Agent;
   readonly uid?: string;
+  /** Of the pod. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }): Promise<WebhookAnswer> {
-  const { port, ca, agent = new Agent(), uid = "1" } = options;
+  const { port, ca, agent = new Agent(), uid = "1", annotations = {} } = options;
   const body = {
     apiVersion: "admission.k8s.io/v1",
     kind: "AdmissionReview",
@@ -229,7 +231,7 @@ export async function askWebhook(options: {
       object: {
         apiVersion: "v1",
         kind: "Pod",
-        metadata: { name: "p" },
+        metadata: { name: "p", annotations },
         spec: { containers: [{ name: "a", image: "a" }] },
       },
     },
