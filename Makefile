@@ -39,6 +39,12 @@ bench-admission: node_modules ## How long the webhook takes to answer, while not
 bench-kind: build ## What Heddle costs on a kind cluster: changes, new pods, memory, latency, CPU
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts --suite=bench $(ROUNDS)
 
+bench-core: setup build ## The operator against its bars: compile, start, memory, admission; PODS=10000 for more pods
+	@$(RUN) node bench/core.ts $(PODS)
+
+bench-operator: setup build ## How fast the operator starts beside a real API server, and what memory it holds; PODS=10000 for more pods
+	@$(RUN) node bench/operator.ts $(PODS)
+
 bench-compile: node_modules ## What a change costs the operator on a mesh of 1,000 services; PODS=10000 for more pods
 	@$(RUN) node --expose-gc bench/compile.ts $(PODS) $(SERVICES)
 
@@ -77,4 +83,4 @@ node_modules: package.json package-lock.json
 root:
 	@test "$$(id -u)" = 0 || { echo "This needs root: pods get network namespaces and iptables rules, in namespaces that the run makes and ends." >&2; exit 1; }
 
-.PHONY: help demo test soak e2e e2e-gitops bench bench-admission bench-kind bench-compile check format golden generate build setup clean root
+.PHONY: help demo test soak e2e e2e-gitops bench bench-admission bench-kind bench-core bench-operator bench-compile check format golden generate build setup clean root

@@ -7,6 +7,15 @@ export interface Figures {
   readonly values: readonly number[];
 }
 
+/** One figure of a benchmark, and what it should be at most. */
+export interface Row {
+  readonly what: string;
+  readonly figure: number;
+  readonly unit: "ms" | "s" | "MB" | "";
+  /** Absent where nothing is demanded. */
+  readonly bar?: number;
+}
+
 /** The value that this share of them does not exceed. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -26,5 +35,28 @@ export function tableOf(title: string, rows: readonly Figures[]): string {
   return [`${title}`.padEnd(72) + head, ...body].join("\n");
 }
 
+/** A figure with as many digits as mean something. */
+export const short = (value: number): string => value.toFixed(value >= 100 || value === 0 ? 0 : value >= 10 ? 1 : 2);
+
+/** A table of rows against their bars. */
+export function barsOf(rows: readonly Row[]): string {
+  const line = (what: string, ...cells: readonly string[]): string =>
+    what.padEnd(72) + cells.map((cell) => cell.padStart(10)).join("");
+  const body = rows.map(({ what, figure, unit, bar }) =>
+    bar === undefined
+      ? line(what, "", `${short(figure)} ${unit}`)
+      : line(what, `${bar} ${unit}`, `${short(figure)} ${unit}`, figure <= bar ? "yes" : "no"),
+  );
+  return [line("", "bar", "figure", "met"), ...body].join("\n");
+}
+
 /** Where it was measured, for whoever repeats it. */
 export const machine = (): string => `${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}`;
+
+/** Hands figures to the process that runs all benchmarks, if one does; resolves once it has them. */
+export function handOver(rows: readonly Row[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (process.send === undefined) resolve();
+    else process.send(rows, (error: Error | null) => (error === null ? resolve() : reject(error)));
+  });
+}

@@ -13,10 +13,10 @@ import type { ProxyTarget } from "../src/envoy/resource.ts";
 import { createStore } from "../src/kube/store.ts";
 import type { ProxyState } from "../src/model/acknowledgement.ts";
 import type { DesiredRecord } from "../src/model/output.ts";
-import type { MeshSettings } from "../src/model/snapshot.ts";
 import type { Clock } from "../src/ops/clock.ts";
 import { createLogger } from "../src/ops/logger.ts";
 import { createMetrics } from "../src/ops/metrics.ts";
+import { parseSettings } from "../src/ops/settings.ts";
 import { lookup } from "../src/xds/ordering.ts";
 import { createXdsServer } from "../src/xds/server.ts";
 
@@ -39,14 +39,7 @@ export interface MeshWorld {
   change(objects: readonly KubernetesObject[]): Promise<Outcome>;
 }
 
-const settings: MeshSettings = {
-  rootNamespace: "heddle-system",
-  trustDomain: "cluster.local",
-  clusterDomain: "cluster.local",
-  xdsAddress: { host: "heddle.heddle-system.svc", port: 15010 },
-  operatorServiceAccount: "heddle",
-  accessLog: "errors",
-};
+const settings = parseSettings([], {}).mesh;
 
 /** Time passes while somebody computes, and nobody waits for a timer. */
 function createBusyClock(): Clock & { readonly run: () => Promise<void> } {

@@ -1,5 +1,5 @@
 /** A real API server with the CRDs, and replicas of the operator as processes: what tests of the operator share. */
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import type { KubernetesEvent } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
 import { until } from "../../tools/processes.ts";
 import { type BorrowedApiServer, borrowApiServer } from "../support/api-server.ts";
+import { type AuditedWrite, auditedSize, readWrites } from "../support/audit-log.ts";
 import {
   createInjectedPod,
   installDefinitions,
@@ -62,25 +63,12 @@ export interface OperatorWorld {
   readonly stop: () => Promise<void>;
 }
 
-/** A request to change something. */
-export interface AuditedWrite {
-  readonly verb: string;
-  readonly object: {
-    readonly resource: string;
-    readonly subresource?: string;
-    readonly namespace?: string;
-    readonly name?: string;
-  };
-  /** Status code of the answer. */
-  readonly code: number;
-}
-
 /** Starts the API server and serves the CRDs; no operator runs yet. */
 export async function startOperatorWorld(): Promise<OperatorWorld> {
   const logs = mkdtempSync(join(tmpdir(), "heddle-test-operator-"));
   const server = await borrowApiServer();
   const { auditLog } = server;
-  const auditedBefore = statSync(auditLog, { throwIfNoEntry: false })?.size ?? 0;
+  const auditedBefore = auditedSize(auditLog);
   const client = createKubeClient({ kubeconfig: server.kubeconfig });
   const replicas = new Set<Replica>();
   const portsOf = new Map<string, OperatorPorts>();
@@ -147,16 +135,6 @@ export async function startOperatorWorld(): Promise<OperatorWorld> {
       rmSync(logs, { recursive: true, force: true });
     },
   };
-}
-
-/** The entries of an audit log from there on whose user agent ends so. A request is in it before it is answered. */
-function readWrites(file: string, start: number, userAgent: string): readonly AuditedWrite[] {
-  const lines = readFileSync(file).subarray(start).toString().split("\n");
-  return lines
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line))
-    .filter((entry) => String(entry.userAgent).endsWith(userAgent))
-    .map(({ verb, objectRef, responseStatus }) => ({ verb, object: objectRef, code: responseStatus?.code ?? 0 }));
 }
 
 /** Kubernetes' own count of requests (`apiserver_request_total`). */

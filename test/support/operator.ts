@@ -42,12 +42,14 @@ export interface OperatorOptions {
   readonly ports: OperatorPorts;
   /** What it writes is added there. */
   readonly logFile: string;
+  /** The operator as one file; absent: the one that the run has made. */
+  readonly program?: string;
   /** By their names without dashes. */
   readonly flags?: Readonly<Record<string, string>>;
 }
 
 /** Starts an operator, which ends without draining unless `flags` say otherwise, and waits for nothing. */
-export function spawnOperator({ kubeconfig, ports, logFile, flags }: OperatorOptions): Operator {
+export function spawnOperator({ kubeconfig, ports, logFile, program, flags }: OperatorOptions): Operator {
   const all = {
     kubeconfig,
     "xds-port": ports.xds,
@@ -58,7 +60,7 @@ export function spawnOperator({ kubeconfig, ports, logFile, flags }: OperatorOpt
   };
   const args = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
   return {
-    process: startProcess("operator", process.execPath, [operatorProgram(), ...args], { logFile }),
+    process: startProcess("operator", process.execPath, [program ?? operatorProgram(), ...args], { logFile }),
     output: () => readFileSync(logFile, "utf8"),
     fetch: (path) => fetch(`http://127.0.0.1:${ports.health}${path}`),
   };

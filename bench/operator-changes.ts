@@ -1,0 +1,66 @@
+/**
+ * What one change costs the operator as a process: processor time of all threads, with encryption, writes and statuses, and
+ * the time from the API server's answer to the change until the last record of it is written, as a watch sees it.
+ */
+import { type KindName, kinds } from "../src/api/kinds.ts";
+import type { KubernetesObject } from "../src/api/kubernetes.ts";
+import type { KubeClient } from "../src/kube/client.ts";
+import { quantile, type Row } from "./figures.ts";
+import { written } from "./fill.ts";
+import { type MeshSize, placeOf, podsOf, policyOf, sliceOf } from "./mesh-objects.ts";
+import type { Started } from "./operator-process.ts";
+
+/** Longer than the hold-offs of records and of statuses together, in milliseconds. */
+const still = 1000;
+
+/** Changes the mesh of that size, whose operator rests. */
+export async function measureChanges(client: KubeClient, size: MeshSize, operator: Started): Promise<readonly Row[]> {
+  const { namespace, name } = placeOf(size, 7);
+  const ofService = podsOf(size, 7);
+  await operator.quiet(still);
+  const idle = await idleShare(operator);
+  const measure = async (what: string, rounds: number, change: (round: number) => KubernetesObject) => {
+    const spent: number[] = [];
+    const took: number[] = [];
+    const objects: number[] = [];
+    for (let round = 0; round <= rounds; round++) {
+      const object = change(round);
+      const before = operator.usage().cpu;
+      const start = performance.now();
+      await client.apply(kinds[object.kind as KindName], written(object), { fieldManager: "bench" });
+      const answered = Date.now();
+      const writes = await operator.quiet(still);
+      // The first one creates it.
+      if (round === 0) continue;
+      spent.push(operator.usage().cpu - before - idle * (performance.now() - start));
+      const records = writes.filter(({ object }) => object.resource === "configmaps");
+      objects.push(writes.length);
+      took.push(Math.max(...records.map(({ time }) => time - answered)));
+    }
+    const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const recorded = quantile(took, 0.5);
+    return [
+      { what: `${what}: processor time with all that is written`, figure: mean(spent), unit: "ms" as const },
+      { what: `${what}: objects written`, figure: quantile(objects, 0.5), unit: "" as const },
+      ...(Number.isFinite(recorded)
+        ? [{ what: `${what}: until the last record is written`, figure: recorded, unit: "ms" as const }]
+        : []),
+    ];
+  };
+  return [
+    ...(await measure("a policy of one workload", 10, (round) =>
+      policyOf(namespace, "one", name, [`${namespace}/app-${round}`]),
+    )),
+    ...(await measure("a policy of the mesh", 3, (round) =>
+      policyOf("heddle-system", "all", undefined, [`ns-0/app-${round}`]),
+    )),
+    ...(await measure("an endpoint", 10, (round) => sliceOf(size, 7, ofService.slice(round % 2)))),
+  ];
+}
+
+/** Milliseconds of processor time in each of time that the operator takes while nothing changes. */
+async function idleShare({ usage, quiet }: Started): Promise<number> {
+  const [before, start] = [usage().cpu, performance.now()];
+  await quiet(5000);
+  return (usage().cpu - before) / (performance.now() - start);
+}

@@ -1,0 +1,111 @@
+/** The operator as a process beside a real API server: when it is ready, serves, and has written everything; what it takes. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { LentApiServer } from "../test/support/api-server-pool.ts";
+import { type AuditedWrite, auditedSize, readWrites } from "../test/support/audit-log.ts";
+import { type Operator, type OperatorPorts, spawnOperator } from "../test/support/operator.ts";
+import { until } from "../tools/processes.ts";
+
+/** What a process takes of the machine, as Linux says it (proc_pid_stat(5), proc_pid_status(5)). */
+export interface Usage {
+  /** Processor time of all its threads since its start, in milliseconds; Linux counts in steps of 10. */
+  readonly cpu: number;
+  /** Resident memory with what is mapped of programs, in MB of 2^20. */
+  readonly resident: number;
+  /** The most of it so far. */
+  readonly peak: number;
+}
+
+/** Of a start: each time is from before the process was made, in milliseconds; each usage is of then. */
+export interface Start {
+  /** `/readyz` answers 200: pods are admitted. */
+  readonly ready: { readonly at: number } & Usage;
+  /** The port of ADS is open, which it is once everything was compiled: proxies are served. */
+  readonly serving: { readonly at: number } & Usage;
+  /** The last write of a record, a Secret or a status, after which there was none for {@link silence}. */
+  readonly written: { readonly at: number } & Usage;
+  /** Those writes, by `verb resource`. */
+  readonly writes: ReadonlyMap<string, number>;
+}
+
+/** An operator that was started, and is done. */
+export interface Started extends Start {
+  readonly operator: Operator;
+  usage(): Usage;
+  /** Resolves once it has written nothing for so long; gives the writes since the last call. Leases and events do not count. */
+  quiet(milliseconds: number): Promise<readonly AuditedWrite[]>;
+}
+
+/** So long nothing must be written for all to be written, in milliseconds: more than any hold-off or retry of a conflict. */
+const silence = 3000;
+/** The slowest mesh that anybody measures must be through by then. */
+const deadline = 300_000;
+const replica = "bench";
+const program = join(import.meta.dirname, "../dist/heddle.mjs");
+
+/** Starts the operator as the only replica, and waits until it has written everything. */
+export async function startMeasured(server: LentApiServer, ports: OperatorPorts, logFile: string): Promise<Started> {
+  const { kubeconfig, auditLog } = server;
+  const audited = auditedSize(auditLog);
+  const start = Date.now();
+  const operator = spawnOperator({ kubeconfig, ports, logFile, program, flags: { replica } });
+  const { pid = 0 } = operator.process;
+  const usage = (): Usage => usageOf(pid);
+  const now = () => ({ at: Date.now() - start, ...usage() });
+  const wait = { timeout: deadline, interval: 10, process: operator.process };
+  const readiness = until("the operator to be ready", async () => (await operator.fetch("/readyz")).ok && now(), wait);
+  const opening = until("proxies to be served", () => isServing(logFile, start) && now(), wait);
+  const [ready, serving] = await Promise.all([readiness, opening]);
+
+  let seen = 0;
+  const quiet = async (milliseconds: number): Promise<readonly AuditedWrite[]> => {
+    let since = Date.now();
+    let count = seen;
+    const isQuiet = (): boolean => {
+      const writes = writesOf(auditLog, audited).length;
+      if (writes !== count) since = Date.now();
+      count = writes;
+      return Date.now() - since >= milliseconds;
+    };
+    await until("the operator to have written all", isQuiet, { ...wait, interval: 500 });
+    const writes = writesOf(auditLog, audited).slice(seen);
+    seen += writes.length;
+    return writes;
+  };
+  const writes = await quiet(silence);
+  const last = writes.at(-1)?.time ?? start;
+  const written = { ...now(), at: Math.max(last - start, serving.at) };
+  return { ready, serving, written, writes: countOf(writes), operator, usage, quiet };
+}
+
+const writesOf = (auditLog: string, from: number): readonly AuditedWrite[] =>
+  readWrites(auditLog, from, `(${replica})`).filter(({ object }) => !["leases", "events"].includes(object.resource));
+
+function countOf(writes: readonly AuditedWrite[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { verb, object, code } of writes) {
+    const { resource, subresource } = object;
+    const what = `${verb} ${resource}${subresource === undefined ? "" : `/${subresource}`}${code < 300 ? "" : ` ${code}`}`;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Its log says so, with the time; earlier processes have written to the file as well. */
+function isServing(logFile: string, start: number): boolean {
+  return readFileSync(logFile, "utf8")
+    .split("\n")
+    .filter((line) => line.includes('"serving proxies"'))
+    .some((line) => Date.parse((JSON.parse(line) as { time: string }).time) >= start);
+}
+
+function usageOf(pid: number): Usage {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const megabytes = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // Behind the name, which may hold anything but this: fields 14 and 15 of them all.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const cpu = (Number(fields[11]) + Number(fields[12])) * 10;
+  return { cpu, resident: megabytes("VmRSS"), peak: megabytes("VmHWM") };
+}
