@@ -13,7 +13,7 @@ export interface Row {
   readonly figure: number;
   readonly unit: "ms" | "s" | "MB" | "";
   /** Absent where nothing is demanded. */
-  readonly bar?: number;
+  readonly bar?: number | undefined;
 }
 
 /** The value that this share of them does not exceed. */
@@ -36,12 +36,13 @@ export function tableOf(title: string, rows: readonly Figures[]): string {
 }
 
 /** A figure with as many digits as mean something. */
-export const short = (value: number): string => value.toFixed(value >= 100 || value === 0 ? 0 : value >= 10 ? 1 : 2);
+export const short = (value: number): string =>
+  value.toFixed(value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2);
 
 /** A table of rows against their bars. */
 export function barsOf(rows: readonly Row[]): string {
   const line = (what: string, ...cells: readonly string[]): string =>
-    what.padEnd(72) + cells.map((cell) => cell.padStart(10)).join("");
+    what.padEnd(100) + cells.map((cell) => cell.padStart(10)).join("");
   const body = rows.map(({ what, figure, unit, bar }) =>
     bar === undefined
       ? line(what, "", `${short(figure)} ${unit}`)

@@ -43,12 +43,22 @@ const deadline = 300_000;
 const replica = "bench";
 const program = join(import.meta.dirname, "../dist/heddle.mjs");
 
-/** Starts the operator as the only replica, and waits until it has written everything. */
-export async function startMeasured(server: LentApiServer, ports: OperatorPorts, logFile: string): Promise<Started> {
+/** Where and how an operator is started. */
+export interface StartOptions {
+  readonly server: LentApiServer;
+  readonly ports: OperatorPorts;
+  /** What it writes is added there. */
+  readonly logFile: string;
+  /** Flags of Node.js. */
+  readonly nodeFlags?: readonly string[];
+}
+
+/** Starts the operator as the only replica, and waits until it has written everything. Rejects when it ends before. */
+export async function startMeasured({ server, ports, logFile, nodeFlags = [] }: StartOptions): Promise<Started> {
   const { kubeconfig, auditLog } = server;
   const audited = auditedSize(auditLog);
   const start = Date.now();
-  const operator = spawnOperator({ kubeconfig, ports, logFile, program, flags: { replica } });
+  const operator = spawnOperator({ kubeconfig, ports, logFile, program, nodeFlags, flags: { replica } });
   const { pid = 0 } = operator.process;
   const usage = (): Usage => usageOf(pid);
   const now = () => ({ at: Date.now() - start, ...usage() });

@@ -5,9 +5,10 @@
  *
  *   make bench-operator [PODS=2000]
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { kinds } from "../src/api/kinds.ts";
 import { createKubeClient } from "../src/kube/client.ts";
 import { askPool, type LentApiServer, startApiServerPool } from "../test/support/api-server-pool.ts";
@@ -31,28 +32,33 @@ const ports = await operatorPorts();
 await installDefinitions(client);
 await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
 
-const start = () => startMeasured(server, ports, join(directory, "operator.log"));
+const logFile = join(directory, "operator.log");
+const start = (nodeFlags: readonly string[] = []) => startMeasured({ server, ports, logFile, nodeFlags });
 const rows: Row[] = [];
 
-function describe(what: string, bars: { readonly start?: number; readonly memory?: number }, started: Started): void {
+function describe(start: string, bars: { readonly start: number; readonly memory: number }, started: Started): void {
   const { ready, serving, written, writes } = started;
-  const bar = (value: number | undefined) => (value === undefined ? {} : { bar: value });
-  const of = (name: string, figure: number, unit: Row["unit"], limit?: number): Row => ({
-    ...{ what: `${what}: ${name}`, figure, unit },
-    ...bar(limit),
-  });
-  rows.push(
-    of("start to ready (admits pods)", ready.at / 1000, "s", bars.start),
-    of("start to all compiled (serves proxies)", serving.at / 1000, "s", bars.start),
-    of("start to all written", written.at / 1000, "s"),
-    of("processor time until it serves", serving.cpu / 1000, "s"),
-    of("processor time until all is written", written.cpu / 1000, "s"),
-    of("memory when it serves", serving.resident, "MB"),
-    of("memory when all is written", written.resident, "MB"),
-    of("memory at most", started.usage().peak, "MB", bars.memory),
-  );
+  const row = (what: string, figure: number, unit: Row["unit"], bar?: number): void => {
+    rows.push({ what: `${start}: ${what}`, figure, unit, bar });
+  };
+  row("start to ready (admits pods)", ready.at / 1000, "s", bars.start);
+  row("start to all compiled (serves proxies)", serving.at / 1000, "s", bars.start);
+  row("start to all written", written.at / 1000, "s");
+  row("processor time until it serves", serving.cpu / 1000, "s");
+  row("processor time until all is written", written.cpu / 1000, "s");
+  row("memory when it serves", serving.resident, "MB");
+  row("memory when all is written", written.resident, "MB");
+  row("memory at most", started.usage().peak, "MB", bars.memory);
   const counted = [...writes].map(([name, count]) => `${count} ${name}`).join(", ");
-  console.log(`${what}: wrote ${counted === "" ? "nothing" : counted}`);
+  console.log(`${start}: wrote ${counted === "" ? "nothing" : counted}`);
+}
+
+/** What Node.js takes for its heap at most in the chart's container, which is half of what that may have; in MB. */
+function heapOfContainer(): number {
+  const values = readFileSync(join(import.meta.dirname, "../charts/heddle/values.yaml"), "utf8");
+  const { resources } = parse(values) as { readonly resources: { readonly limits: { readonly memory: string } } };
+  const [, size = Number.NaN] = /^(\d+)Mi$/.exec(resources.limits.memory) ?? [];
+  return Number(size) / 2;
 }
 
 console.log(machine());
@@ -73,9 +79,18 @@ await again.quiet(settled);
 rows.push({ what: "mesh, restart: memory once it rests", figure: again.usage().resident, unit: "MB", bar: 350 });
 rows.push(...(await measureChanges(client, size, again)));
 rows.push({ what: "mesh, after these changes: memory at most", figure: again.usage().peak, unit: "MB", bar: 350 });
+await again.operator.process.stop("SIGTERM");
+const inContainer = `mesh, restart in a heap of ${heapOfContainer()} MB, as in the chart's container`;
+const bounded = await start([`--max-old-space-size=${heapOfContainer()}`]).catch((error: unknown) => {
+  console.log(`${inContainer}: ${error instanceof Error ? error.message.split("\n")[0] : String(error)}`);
+});
+rows.push({ what: `${inContainer}: ends for want of memory`, figure: bounded === undefined ? 1 : 0, unit: "", bar: 0 });
+if (bounded !== undefined) {
+  describe(inContainer, { start: 6, memory: 350 }, bounded);
+  await bounded.operator.process.stop();
+}
 console.log(`\n${barsOf(rows)}`);
 await handOver(rows);
-await again.operator.process.stop();
 await pool.stop();
 rmSync(directory, { recursive: true, force: true });
 process.exit(0);

@@ -44,12 +44,15 @@ export interface OperatorOptions {
   readonly logFile: string;
   /** The operator as one file; absent: the one that the run has made. */
   readonly program?: string;
+  /** Flags of Node.js. */
+  readonly nodeFlags?: readonly string[];
   /** By their names without dashes. */
   readonly flags?: Readonly<Record<string, string>>;
 }
 
 /** Starts an operator, which ends without draining unless `flags` say otherwise, and waits for nothing. */
-export function spawnOperator({ kubeconfig, ports, logFile, program, flags }: OperatorOptions): Operator {
+export function spawnOperator(options: OperatorOptions): Operator {
+  const { kubeconfig, ports, logFile, program = operatorProgram(), nodeFlags = [], flags } = options;
   const all = {
     kubeconfig,
     "xds-port": ports.xds,
@@ -60,7 +63,7 @@ export function spawnOperator({ kubeconfig, ports, logFile, program, flags }: Op
   };
   const args = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
   return {
-    process: startProcess("operator", process.execPath, [program ?? operatorProgram(), ...args], { logFile }),
+    process: startProcess("operator", process.execPath, [...nodeFlags, program, ...args], { logFile }),
     output: () => readFileSync(logFile, "utf8"),
     fetch: (path) => fetch(`http://127.0.0.1:${ports.health}${path}`),
   };
