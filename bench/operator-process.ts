@@ -16,24 +16,26 @@ export interface Usage {
   readonly peak: number;
 }
 
-/** Of a start: each time is from before the process was made, in milliseconds; each usage is of then. */
-export interface Start {
-  /** `/readyz` answers 200: pods are admitted. */
-  readonly ready: { readonly at: number } & Usage;
-  /** The port of ADS is open, which it is once everything was compiled: proxies are served. */
-  readonly serving: { readonly at: number } & Usage;
-  /** The last write of a record, a Secret or a status, after which there was none for {@link silence}. */
-  readonly written: { readonly at: number } & Usage;
-  /** Those writes, by `verb resource`. */
-  readonly writes: ReadonlyMap<string, number>;
-}
+/** A moment in milliseconds from before the process was made, and what the process had taken by then. */
+type Moment = { readonly at: number } & Usage;
 
 /** An operator that was started, and is done. */
-export interface Started extends Start {
+export interface Started {
+  /** `/readyz` answers 200: pods are admitted. */
+  readonly ready: Moment;
+  /** The port of ADS is open, which it is once everything was compiled: proxies are served. */
+  readonly serving: Moment;
+  /** The last write of a record, a Secret or a status, after which there was none for {@link silence}. */
+  readonly written: Moment;
+  /** Those writes, by `verb resource`. */
+  readonly writes: ReadonlyMap<string, number>;
   readonly operator: Operator;
   usage(): Usage;
-  /** Resolves once it has written nothing for so long; gives the writes since the last call. Leases and events do not count. */
-  quiet(milliseconds: number): Promise<readonly AuditedWrite[]>;
+  /**
+   * Resolves once it has written as much as this since the last call, and then nothing for so long; gives what it has
+   * written. Leases and events do not count.
+   */
+  quiet(milliseconds: number, least?: number): Promise<readonly AuditedWrite[]>;
 }
 
 /** So long nothing must be written for all to be written, in milliseconds: more than any hold-off or retry of a conflict. */
@@ -61,21 +63,21 @@ export async function startMeasured({ server, ports, logFile, nodeFlags = [] }: 
   const operator = spawnOperator({ kubeconfig, ports, logFile, program, nodeFlags, flags: { replica } });
   const { pid = 0 } = operator.process;
   const usage = (): Usage => usageOf(pid);
-  const now = () => ({ at: Date.now() - start, ...usage() });
+  const now = (): Moment => ({ at: Date.now() - start, ...usage() });
   const wait = { timeout: deadline, interval: 10, process: operator.process };
   const readiness = until("the operator to be ready", async () => (await operator.fetch("/readyz")).ok && now(), wait);
   const opening = until("proxies to be served", () => isServing(logFile, start) && now(), wait);
   const [ready, serving] = await Promise.all([readiness, opening]);
 
   let seen = 0;
-  const quiet = async (milliseconds: number): Promise<readonly AuditedWrite[]> => {
+  const quiet: Started["quiet"] = async (milliseconds, least = 0) => {
     let since = Date.now();
     let count = seen;
     const isQuiet = (): boolean => {
       const writes = writesOf(auditLog, audited).length;
       if (writes !== count) since = Date.now();
       count = writes;
-      return Date.now() - since >= milliseconds;
+      return count >= seen + least && Date.now() - since >= milliseconds;
     };
     await until("the operator to have written all", isQuiet, { ...wait, interval: 500 });
     const writes = writesOf(auditLog, audited).slice(seen);
