@@ -13,7 +13,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { cases } from "./admission-cases.ts";
 import type { ServerFigures } from "./admission-server.ts";
-import { handOver, machine, quantile, type Row } from "./figures.ts";
+import { barsOf, handOver, machine, quantile, type Row } from "./figures.ts";
 
 const rate = 50;
 const seconds = Number(process.argv[2] ?? 20);
@@ -104,6 +104,7 @@ for (const name of ["nothing", ...Object.keys(cases)]) {
     { what: `admission: the longest stall while ${of}`, figure: longestStall, unit: "ms", bar: bars.answer },
   );
 }
+console.log(`\n${barsOf(rows)}`);
 await handOver(rows);
 agent.destroy();
 server.stdin.end();
