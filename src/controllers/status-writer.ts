@@ -7,6 +7,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { isApiError } from "../kube/error.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/object-key.ts";
+import { sameElements } from "../reconcilers/derivation.ts";
 import { type ObjectStatus, type WrittenStatus, withTransitionTimes } from "../reconcilers/programmed.ts";
 import { createForeignEdits } from "./foreign-edits.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
@@ -39,6 +40,8 @@ export function createStatusWriter(
     readonly observed: (kind: ObjectReference["kind"]) => ReadonlyMap<ObjectKey, KubernetesObject>;
   },
 ): StatusWriter {
+  /** As they were given last. */
+  let given: Parameters<StatusWriter["setStatuses"]>[0] = [];
   let computed: ReadonlyMap<string, ComputedStatus & { readonly text: string }> = new Map();
   const edits = createForeignEdits({ ...options, retry: (key) => add(key), onChange: () => {} });
 
@@ -129,6 +132,8 @@ export function createStatusWriter(
   const keyOf = (kind: ObjectReference["kind"], key: ObjectKey): string => `${kind}/${key}`;
   return {
     setStatuses: (statuses) => {
+      if (sameElements(statuses, given)) return;
+      given = statuses;
       const next: typeof computed = new Map(
         statuses.map((entry) => {
           const key = keyOf(entry.object.kind, objectKey({ metadata: entry.object }));

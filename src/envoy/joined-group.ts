@@ -8,15 +8,21 @@ export interface JoinedGroup extends ResourceGroup {
 }
 
 /**
- * Puts groups together, in their order. `before` is what came of other groups: its resources of a type are used again if all
- * of that type are the same. Throws if two resources share a type and a name.
+ * Puts groups together, in their order. `before` is what came of other groups: of each type only what is another is put
+ * into its place. Throws if two resources share a type and a name.
  */
 export function joinGroups(parts: readonly ResourceGroup[], before: JoinedGroup | undefined): JoinedGroup {
   const hash = createHash("sha256").update(parts.map((part) => part.hash).join("\n"));
   const changed = before === undefined ? undefined : changedParts(parts, before.parts);
   const ofType = (type: ResourceType): ReadonlyMap<string, EnvoyResource> => {
-    const isSame = changed?.every(([part, other]) => haveSame(part.byType[type], other.byType[type])) === true;
-    return isSame && before !== undefined ? before.byType[type] : join(type, parts);
+    const differing = changed?.filter(([part, other]) => !haveSame(part.byType[type], other.byType[type]));
+    if (before === undefined || differing === undefined) return join(type, parts);
+    if (differing.length === 0) return before.byType[type];
+    if (!differing.every(([part, other]) => haveSameNames(part.byType[type], other.byType[type])))
+      return join(type, parts);
+    const all = new Map(before.byType[type]);
+    for (const [{ byType }] of differing) for (const [name, resource] of byType[type]) all.set(name, resource);
+    return all;
   };
   return {
     parts,
@@ -54,6 +60,13 @@ function join(type: ResourceType, parts: readonly ResourceGroup[]): ReadonlyMap<
     }
   }
   return all;
+}
+
+function haveSameNames(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean {
+  if (a.size !== b.size) return false;
+  const others = b.keys();
+  for (const name of a.keys()) if (others.next().value !== name) return false;
+  return true;
 }
 
 /** Whether they have equal resources in the same order. */

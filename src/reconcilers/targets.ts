@@ -27,6 +27,8 @@ interface ClassParts {
 interface OwnTarget {
   readonly namespace: string;
   readonly target: ProxyTarget;
+  /** With the reach that it was put together with last. */
+  whole?: { readonly reach: ResourceGroup; readonly target: ProxyTarget };
 }
 
 /** What the pass needs of those before it. */
@@ -86,7 +88,7 @@ export function deriveTargets(
     const isSameReach = now.units === last.units && now.reaches === last.reaches;
     if (isSameReach && now.own === last.own) return last.targets;
     const groups = isSameReach ? last.groups : groupsOf(now, last);
-    last = { ...now, groups, targets: assemble({ ...now, groups }, last) };
+    last = { ...now, groups, targets: assemble({ ...now, groups }) };
     return last.targets;
   };
 }
@@ -111,19 +113,13 @@ function groupsOf({ units, reaches }: Pick<Last, "units" | "reaches">, last: Las
   );
 }
 
-function assemble({ own, reaches, groups }: Omit<Last, "targets">, last: Last): Last["targets"] {
+function assemble({ own, reaches, groups }: Omit<Last, "targets">): Last["targets"] {
   const targets = new Map<ObjectKey, ProxyTarget>();
-  const isSameReach = reaches === last.reaches && groups === last.groups;
   for (const [pod, one] of own) {
-    const known = last.own.get(pod) === one ? last.targets.get(pod) : undefined;
-    if (isSameReach && known !== undefined) {
-      targets.set(pod, known);
-      continue;
-    }
     const reach = groups.get(reaches?.ofNamespace.get(one.namespace) ?? "");
     if (reach === undefined) continue;
-    const isKnown = known?.groups.includes(reach) === true;
-    targets.set(pod, isKnown ? known : withReach(one.target, reach));
+    if (one.whole?.reach !== reach) one.whole = { reach, target: withReach(one.target, reach) };
+    targets.set(pod, one.whole.target);
   }
   return targets;
 }
