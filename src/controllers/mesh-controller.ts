@@ -104,6 +104,15 @@ export function createMeshController(options: {
   /** Of the last compile. */
   let hasTaken: ModesTaken | undefined;
   let drains = noDrains;
+  const drainingSets = new WeakMap<ReadonlyMap<ObjectKey, unknown>, ReadonlySet<ObjectKey>>();
+  /** The pods with connections that an object's present version is to end. The same set as long as they are the same. */
+  const drainingOf = (object: ObjectReference): ReadonlySet<ObjectKey> | undefined => {
+    const pods = drains.size === 0 ? undefined : drains.get(versionOf(object));
+    if (pods === undefined) return undefined;
+    const known = drainingSets.get(pods) ?? new Set(pods.keys());
+    drainingSets.set(pods, known);
+    return known;
+  };
   let judged = createStatuses();
   /** Of these pods the proxies have said something since the last status pass; undefined: perhaps of all. */
   let said: Set<ObjectKey> | undefined;
@@ -181,7 +190,7 @@ export function createMeshController(options: {
           ...{ compilation: current, states, now, listeningSince: listening, changed },
           restoring: (object) =>
             restoring.get(keyOfReference(object)) ?? (isMeshWide(object, options.settings) ? identity : undefined),
-          draining: (object) => drainingOf(drains, object),
+          draining: drainingOf,
         }),
       );
     } catch (error) {
@@ -226,16 +235,6 @@ export function createMeshController(options: {
       await Promise.all([compiles.stop(), records.stop(), statuses.stop()]);
     },
   };
-}
-
-/** The pods with connections that an object's present version is to end. The same set as long as they are the same. */
-const drainingSets = new WeakMap<ReadonlyMap<ObjectKey, unknown>, ReadonlySet<ObjectKey>>();
-function drainingOf(drains: Drains, object: ObjectReference): ReadonlySet<ObjectKey> | undefined {
-  const pods = drains.size === 0 ? undefined : drains.get(versionOf(object));
-  if (pods === undefined) return undefined;
-  const known = drainingSets.get(pods) ?? new Set(pods.keys());
-  drainingSets.set(pods, known);
-  return known;
 }
 
 /** By the object that they record: one of these ConfigMaps, in words. */
