@@ -30,7 +30,7 @@ import { isMeshWide, planIdentities } from "../reconcilers/identity.ts";
 import { keyOfReference } from "../reconcilers/objects.ts";
 import { hasLiveListeners, type ModesTaken, modesTaken } from "../reconcilers/proxies.ts";
 import { createStatuses } from "../reconcilers/statuses.ts";
-import { advanceDrains, type Drains, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
+import { advanceDrains, nextDrained, nextDrains, noDrains, versionOf } from "./drains.ts";
 import { createHoldOff } from "./hold-off.ts";
 import type { IdentityController } from "./identity-controller.ts";
 import { knowledgeOf, type Seen } from "./knowledge.ts";
