@@ -250,6 +250,8 @@ describe("a reflector and its server", () => {
     await put("after", "1");
     await expect.poll(names, deadline).toEqual(["after"]);
     await expect.poll(() => reflector.state, deadline).toBe("watching");
-    expect(states.slice(0, 3)).toEqual(["listing", "watching", "retrying"]);
+    // Between the two it may have found the server in the midst of its end.
+    expect(states.slice(0, 2)).toEqual(["listing", "watching"]);
+    expect(states).toContain("retrying");
   });
 });

@@ -28,6 +28,8 @@ const configMap = (name: string): Promise<ConfigMap> => client.get(kinds.ConfigM
 
 const record = (name: string, text: string, inside = namespace): DesiredRecord =>
   desiredRecord({ namespace: inside, name }, { "bootstrap.yaml": text });
+/** The same, in words. */
+const written = (name: string, text: string) => record(name, text).object();
 const publisherOver = (
   observed: ReadonlyMap<string, ConfigMap>,
   clock = systemClock,
@@ -66,8 +68,8 @@ const pictures: readonly (readonly [
   [
     "changed",
     async (name) => {
-      const old = await created(record(name, "1"));
-      await client.apply(kinds.ConfigMap, record(name, "3"));
+      const old = await created(written(name, "1"));
+      await client.apply(kinds.ConfigMap, written(name, "3"));
       return old;
     },
     "3",
@@ -75,7 +77,7 @@ const pictures: readonly (readonly [
   [
     "deleted",
     async (name) => {
-      const old = await created(record(name, "1"));
+      const old = await created(written(name, "1"));
       await client.delete(kinds.ConfigMap, at(name));
       return old;
     },
@@ -84,8 +86,8 @@ const pictures: readonly (readonly [
   [
     "renewed",
     async (name) => {
-      const old = await created(record(name, "1"));
-      await createdAnew(record(name, "3"));
+      const old = await created(written(name, "1"));
+      await createdAnew(written(name, "3"));
       return old;
     },
     "3",
@@ -93,7 +95,7 @@ const pictures: readonly (readonly [
   [
     "unseen",
     async (name) => {
-      await created(record(name, "3"));
+      await created(written(name, "3"));
       return undefined;
     },
     "3",
@@ -101,8 +103,8 @@ const pictures: readonly (readonly [
   [
     "strange",
     async (name) => {
-      const old = await created({ ...record(name, "1"), data: { strange: "1" } } as ObjectToWrite);
-      await client.replace(kinds.ConfigMap, { ...old, data: record(name, "3").object().data } as ObjectToWrite);
+      const old = await created({ ...written(name, "1"), data: { strange: "1" } } as ObjectToWrite);
+      await client.replace(kinds.ConfigMap, { ...old, data: written(name, "3").data } as ObjectToWrite);
       return old;
     },
     "3",
@@ -110,8 +112,8 @@ const pictures: readonly (readonly [
   [
     "immutable",
     async (name) => {
-      const old = await created({ ...record(name, "1"), immutable: true } as ObjectToWrite);
-      await createdAnew({ ...record(name, "3"), immutable: true } as ObjectToWrite);
+      const old = await created({ ...written(name, "1"), immutable: true } as ObjectToWrite);
+      await createdAnew({ ...written(name, "3"), immutable: true } as ObjectToWrite);
       return old;
     },
     "3",
@@ -151,7 +153,7 @@ test("a publisher collects what has no reason any more a minute later, and only 
   const clock = createFakeClock();
   const observed = new Map<string, ConfigMap>();
   for (const name of ["gone", "taken"]) {
-    const wanted = record(name, "1");
+    const wanted = written(name, "1");
     const metadata = { ...wanted.metadata, labels: { [keys.managedBy]: manager, of: "test" } };
     observed.set(`${namespace}/${name}`, { ...wanted, metadata });
   }

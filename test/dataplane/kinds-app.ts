@@ -177,6 +177,8 @@ function callGrpc({ host, port }: Dial): Promise<string> {
       te: "trailers",
     };
     const stream = session.request(headers);
+    // A connection that ends without an error ends its streams without one.
+    stream.on("close", () => end("closed"));
     const answers: string[] = [];
     stream.on("error", () => end("closed"));
     // Trailers alone: refused.
