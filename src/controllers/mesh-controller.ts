@@ -11,7 +11,7 @@ import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.t
 import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { KindName } from "../api/kinds.ts";
-import type { ConfigMap, EndpointSlice, KubernetesObject, Namespace, Pod, Secret, Service } from "../api/kubernetes.ts";
+import type { EndpointSlice, KubernetesObject, Namespace, Pod, Secret, Service } from "../api/kubernetes.ts";
 import type { ProxyTarget } from "../envoy/resource.ts";
 import { readAuthorityRecord } from "../identity/authority-secret.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
@@ -36,6 +36,7 @@ import type { IdentityController } from "./identity-controller.ts";
 import { knowledgeOf, type Seen } from "./knowledge.ts";
 import { nextTransitions, noTransitions, sameHolds } from "./mode-transitions.ts";
 import type { Publisher } from "./publisher.ts";
+import type { SeenRecord } from "./record-difference.ts";
 import type { StatusWriter } from "./status-writer.ts";
 
 /** A view of the watched objects: a map per kind that stays as it was when it was taken. */
@@ -266,7 +267,7 @@ function takeSnapshot(observed: Observed): Snapshot {
 export const statusKinds: readonly ObjectReference["kind"][] = ["TrafficSplit", "AuthorizationPolicy", "MeshTLS"];
 
 /** Narrowed views for the writers. */
-export const configMapsOf = (observed: Observed) => observed("ConfigMap") as ReadonlyMap<ObjectKey, ConfigMap>;
+export const configMapsOf = (observed: Observed) => observed("ConfigMap") as ReadonlyMap<ObjectKey, SeenRecord>;
 /** See {@link configMapsOf}. */
 export const secretsOf = (observed: Observed) => observed("Secret") as ReadonlyMap<ObjectKey, Secret>;
 /** See {@link configMapsOf}. */

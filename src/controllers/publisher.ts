@@ -19,6 +19,7 @@ import type { DesiredObject, DesiredRecord } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
 import { sameElements } from "../reconcilers/derivation.ts";
 import { recordedStart } from "../reconcilers/outputs.ts";
+import type { SeenRecord } from "./record-difference.ts";
 import { differenceOf, isLeftOfRecord, isRecord, isTamperedWith, restored, withKept } from "./record-difference.ts";
 import { createRestorations } from "./restorations.ts";
 import { createSlices } from "./slices.ts";
@@ -63,7 +64,7 @@ const absent = "";
 export function createPublisher(
   options: WriterOptions & {
     readonly client: Pick<KubeClient, "apply" | "create" | "delete" | "get" | "replace">;
-    readonly observed: () => ReadonlyMap<ObjectKey, ConfigMap>;
+    readonly observed: () => ReadonlyMap<ObjectKey, SeenRecord>;
     /** Whether a namespace is being deleted: nothing can be created in it, and what is in it goes anyway. */
     readonly isLeaving: (namespace: string) => boolean;
     /** `restoring` has changed. */
@@ -86,10 +87,11 @@ export function createPublisher(
     add(key);
   });
   const restorations = createRestorations({ ...options, retry: (key) => add(key), onChange: options.onRestoring });
-  const versionOf = (observed: ConfigMap | undefined): string => observed?.metadata.resourceVersion ?? absent;
+  const versionOf = (observed: Pick<SeenRecord, "metadata"> | undefined): string =>
+    observed?.metadata.resourceVersion ?? absent;
 
   /** What to write, or to have: what is kept is as it was written or found before anybody could change it. */
-  const targetOf = (key: ObjectKey, wanted: DesiredRecord, observed: ConfigMap | undefined): DesiredObject => {
+  const targetOf = (key: ObjectKey, wanted: DesiredRecord, observed: SeenRecord | ConfigMap | undefined) => {
     if (wanted.keeps === undefined) return wanted.object();
     const last = known.get(key);
     if (last?.wanted === wanted && last.target !== undefined) return last.target;
@@ -123,13 +125,13 @@ export function createPublisher(
     return true;
   };
   /** Whether it was as it should be, or claims to be. */
-  const isForeignEdit = (key: ObjectKey, wanted: DesiredRecord, observed: ConfigMap | undefined): boolean => {
+  const isForeignEdit = (key: ObjectKey, wanted: DesiredRecord, observed: SeenRecord | undefined): boolean => {
     const last = known.get(key);
     if (last?.wanted === wanted) return true;
     return last === undefined && observed !== undefined && isRecord(observed) && isTamperedWith(observed);
   };
 
-  const collect = async (key: ObjectKey, { metadata }: ConfigMap): Promise<Outcome> => {
+  const collect = async (key: ObjectKey, { metadata }: SeenRecord): Promise<Outcome> => {
     if (!unwanted.isOver(key)) return "done";
     unwanted.end(key);
     const { name, namespace = "", uid = "", resourceVersion = "" } = metadata;
@@ -166,7 +168,7 @@ export function createPublisher(
     return client.create(kinds.ConfigMap, wanted);
   };
   /** What is observed is not the whole object: all of it, still the same version. */
-  const wholeOf = async ({ metadata }: ConfigMap): Promise<ConfigMap> => {
+  const wholeOf = async ({ metadata }: SeenRecord): Promise<ConfigMap> => {
     const { name, namespace = "" } = metadata;
     const live = await client.get(kinds.ConfigMap, { name, namespace });
     if (live.metadata.resourceVersion === metadata.resourceVersion) return live;
@@ -174,11 +176,13 @@ export function createPublisher(
     const message = `${object}: it has changed since it was looked at`;
     throw new ApiError({ status: 409, reason: "Conflict", message, object, class: "conflict" });
   };
-  const write = async (key: ObjectKey, wanted: DesiredRecord, observed: ConfigMap | undefined): Promise<Outcome> => {
-    const target = targetOf(key, wanted, observed);
+  const write = async (key: ObjectKey, wanted: DesiredRecord, observed: SeenRecord | undefined): Promise<Outcome> => {
     const shown = new Set<string>();
     shownMeanwhile.set(key, shown);
     const outcome = await retryConflicts(options, kinds.ConfigMap.kind, async () => {
+      // What it is to keep was recorded whole before, by an operator that is gone.
+      const isUnread = wanted.keeps !== undefined && !known.has(key) && observed !== undefined;
+      const target = targetOf(key, wanted, isUnread ? await wholeOf(observed) : undefined);
       let before = [versionOf(observed)];
       let now: ConfigMap;
       if (observed === undefined) now = await create(key, target);
@@ -234,8 +238,10 @@ export function createPublisher(
     return options.observed().has(key) ? 2 : 3;
   };
   const queue = createWorkQueue({ ...options, name: "configmaps", work, importance, concurrency: 4, rate: recordRate });
+  /** A standby does not ask: it would put everything into words. */
+  const isAmiss = (key: ObjectKey): boolean => desired !== undefined && options.isLeader() && !isSettled(key);
   const add = (key: ObjectKey): void => {
-    if (desired !== undefined && !isSettled(key)) queue.add(key);
+    if (isAmiss(key)) queue.add(key);
   };
   /** To look at one puts it into words. */
   const looks = createSlices(clock, add);
@@ -260,7 +266,7 @@ export function createPublisher(
     // Only what is seen waits for a restoration; something else that is wanted does not.
     observe: (key) => {
       shownMeanwhile.get(key)?.add(versionOf(options.observed().get(key)));
-      if (desired !== undefined && !isSettled(key) && !restorations.isWaiting(key)) queue.add(key);
+      if (isAmiss(key) && !restorations.isWaiting(key)) queue.add(key);
     },
     resync: addAll,
     get restoring() {

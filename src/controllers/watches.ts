@@ -19,6 +19,7 @@ import { drainArguments } from "../model/drain.ts";
 import { exemptingParts } from "../model/exemptions.ts";
 import { recordVariable } from "../model/injection-record.ts";
 import { containers, keys, manager, volumes } from "../model/sidecar.ts";
+import { seenRecord } from "./record-difference.ts";
 import { webhookConfiguration, webhookConfigurationKinds } from "./webhook-bundle.ts";
 
 /** One watched kind. */
@@ -59,9 +60,6 @@ function trimMeta(meta: ObjectMeta, keep: { labels?: boolean; annotations?: read
     ...(annotations !== undefined && Object.keys(annotations).length > 0 ? { annotations } : {}),
   };
 }
-
-const mapValues = <T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Readonly<Record<string, T>> =>
-  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 
 const identityOf = ({ metadata }: KubernetesObject): unknown => [
   metadata.uid,
@@ -171,16 +169,8 @@ export const watches: readonly Watch[] = [
     byNamespace: true,
     labelSelector: `${keys.managedBy}=${manager}`,
     trim: (object) => {
-      const { apiVersion, kind, metadata, data, binaryData, immutable } = object as ConfigMap;
-      return {
-        apiVersion,
-        kind,
-        metadata: trimMeta(metadata, { labels: true, annotations: "all" }),
-        data: data ?? {},
-        // That there is such data is all that is asked of it.
-        ...(binaryData === undefined ? {} : { binaryData: mapValues(binaryData, () => "") }),
-        ...(immutable === undefined ? {} : { immutable }),
-      } as ConfigMap;
+      const metadata = trimMeta(object.metadata, { labels: true, annotations: "all" });
+      return seenRecord({ ...(object as ConfigMap), metadata });
     },
   },
   {

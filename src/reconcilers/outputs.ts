@@ -146,9 +146,15 @@ function originsText(origins: readonly ObjectReference[]): string {
   return `[${texts.join(",")}]`;
 }
 
-/** The revision of a record with this data: what the annotation of one says unless somebody has changed it. */
+/**
+ * The revision of a record whose files have these hashes ({@link contentHash}): what the annotation of one says unless
+ * somebody has changed it.
+ */
+export const revisionOfHashes = (hashes: Readonly<Record<string, string>>): string => shortHash(sortedEntries(hashes));
+
+/** The same of the texts. */
 export const recordRevision = (data: Readonly<Record<string, string>>): string =>
-  shortHash(sortedEntries(data).map(([file, text]) => [file, contentHash(text)]));
+  revisionOfHashes(Object.fromEntries(Object.entries(data).map(([file, text]) => [file, contentHash(text)])));
 
 /** The files that every sidecar starts from. */
 function startFiles(settings: MeshSettings): Readonly<Record<string, RecordFile>> {

@@ -58,8 +58,9 @@ export function proxyJudge(
   return (pod) => {
     const state = states.get(pod);
     const isTimed = state?.connected !== true;
+    // Time changes nothing of it any more.
     if (isTimed && now - (state?.since ?? listeningSince) >= disconnectedAfter) {
-      return { kind: "disconnected", isTimed };
+      return { kind: "disconnected", isTimed: false };
     }
     if (state === undefined || !compilation.targets.has(pod) || interim.has(pod)) return { kind: "pending", isTimed };
     const needed = neededOf(pod);

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import type { ConfigMap } from "../../src/api/kubernetes.ts";
 import { createPublisher, type Publisher, recordRate } from "../../src/controllers/publisher.ts";
+import type { SeenRecord } from "../../src/controllers/record-difference.ts";
+import { seenRecord } from "../../src/controllers/record-difference.ts";
 import { createKubeClient } from "../../src/kube/client.ts";
 import { isApiError } from "../../src/kube/error.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
@@ -31,7 +33,7 @@ const record = (name: string, text: string, inside = namespace): DesiredRecord =
 /** The same, in words. */
 const written = (name: string, text: string) => record(name, text).object();
 const publisherOver = (
-  observed: ReadonlyMap<string, ConfigMap>,
+  observed: ReadonlyMap<string, SeenRecord>,
   clock = systemClock,
   metrics = createMetrics(),
 ): Publisher =>
@@ -132,7 +134,7 @@ test.each(pictures)(
     const there = await present();
     const metrics = createMetrics();
     const stale = publisherOver(
-      new Map(old === undefined ? [] : [[`${namespace}/${name}`, old]]),
+      new Map(old === undefined ? [] : [[`${namespace}/${name}`, seenRecord(old)]]),
       systemClock,
       metrics,
     );
@@ -151,13 +153,12 @@ test.each(pictures)(
 
 test("a publisher collects what has no reason any more a minute later, and only the version that it saw", async () => {
   const clock = createFakeClock();
-  const observed = new Map<string, ConfigMap>();
+  const observed = new Map<string, SeenRecord>();
   for (const name of ["gone", "taken"]) {
     const wanted = written(name, "1");
     const metadata = { ...wanted.metadata, labels: { [keys.managedBy]: manager, of: "test" } };
-    observed.set(`${namespace}/${name}`, { ...wanted, metadata });
+    observed.set(`${namespace}/${name}`, seenRecord(await client.create(kinds.ConfigMap, { ...wanted, metadata })));
   }
-  for (const [key, object] of observed) observed.set(key, await client.create(kinds.ConfigMap, object));
   await client.apply(
     kinds.ConfigMap,
     { metadata: { name: "taken", namespace, annotations: { by: "another" } } },

@@ -1,6 +1,8 @@
 /** What the tests of the publisher share. */
 import type { ConfigMap } from "../../../src/api/kubernetes.ts";
 import { createPublisher } from "../../../src/controllers/publisher.ts";
+import type { SeenRecord } from "../../../src/controllers/record-difference.ts";
+import { seenRecord } from "../../../src/controllers/record-difference.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
 import { ApiError } from "../../../src/kube/error.ts";
 import type { DesiredObject, DesiredRecord } from "../../../src/model/output.ts";
@@ -26,7 +28,7 @@ export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; rea
     fake.setTimeout(action, milliseconds > 1000 ? milliseconds - early : milliseconds);
   const clock = { ...fake, setTimeout };
   const stored = new Map<string, ConfigMap>();
-  const observed = new Map<string, ConfigMap>();
+  const observed = new Map<string, SeenRecord>();
   const calls: string[] = [];
   const events: string[] = [];
   const notes: string[] = [];
@@ -42,7 +44,7 @@ export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; rea
     const object = stored.get(`shop/${name}`);
     // The watch selects by the label.
     if (object?.metadata.labels?.[keys.managedBy] !== manager) observed.delete(`shop/${name}`);
-    else observed.set(`shop/${name}`, object);
+    else observed.set(`shop/${name}`, seenRecord(object));
     publisher.observe(`shop/${name}`);
   };
   const store = (object: ConfigMap): ConfigMap => {

@@ -141,6 +141,26 @@ describe("a record that has no room for a file", () => {
     expect(stored.get("shop/heddle-cart")?.metadata.annotations).not.toHaveProperty([keys.recorded]);
   });
 
+  test("keeps what an operator before this one has recorded, whole or in part", async () => {
+    const { clock, publisher, store, stored } = setUp();
+    store(whole("1").object());
+    await clock.advance(1);
+    publisher.setDesired([unfit]);
+    await clock.advance(10);
+    const good = { "bootstrap.yaml": "2", "inbound.yaml": "inbound 1" };
+    expect(stored.get("shop/heddle-cart")?.data).toEqual(good);
+    const next = setUp();
+    const before = stored.get("shop/heddle-cart");
+    if (before !== undefined) next.store(before);
+    await next.clock.advance(1);
+    next.publisher.setDesired([unfit]);
+    await next.clock.advance(10);
+    expect(next.calls).toEqual([]);
+    next.edit("heddle-cart", (object) => ({ ...object, data: { ...object.data, "inbound.yaml": "evil" } }));
+    await next.clock.advance(10);
+    expect(next.stored.get("shop/heddle-cart")?.data).toEqual(good);
+  });
+
   test("is made without it where there is none, or one that somebody has changed", async () => {
     const { clock, publisher, store, stored } = setUp();
     publisher.setDesired([unfit]);
