@@ -76,6 +76,7 @@ function reflect(options: Options, watch: Watch, store: Store<KubernetesObject>,
     kind: kinds[watch.kind],
     sink: namespace === undefined ? store : store.within(namespace),
     selection: { labelSelector, fieldSelector, ...where },
+    ...(watch.limit === undefined ? {} : { limit: watch.limit }),
     // The store holds what a compile reads; a trimmed object still is one of its kind.
     transform: (object) => watch.trim(object) as typeof object,
     ...(watch.custom ? { isLeaving: (signal) => isKindLeaving(options.client, kinds[watch.kind], signal) } : {}),

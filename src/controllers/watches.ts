@@ -33,6 +33,8 @@ export interface Watch {
   readonly custom?: boolean;
   /** Whether it runs only once somebody asks for it, since the kind may well not exist. */
   readonly onDemand?: boolean;
+  /** Objects per page of a list, where they are large; absent: as many as the client asks for by itself. */
+  readonly limit?: number;
   /** What is kept in memory. */
   readonly trim: (object: KubernetesObject) => KubernetesObject;
   /**
@@ -167,6 +169,8 @@ export const watches: readonly Watch[] = [
   {
     kind: "ConfigMap",
     byNamespace: true,
+    // A reach is recorded in up to 1 MiB, and a page is in memory several times while it is read.
+    limit: 50,
     labelSelector: `${keys.managedBy}=${manager}`,
     trim: (object) => {
       const metadata = trimMeta(object.metadata, { labels: true, annotations: "all" });

@@ -29,9 +29,11 @@ export interface Selection {
 }
 
 /** Options of a list. */
-export interface ListOptions extends Selection, CallOptions {
+export interface ListOptions<T = unknown> extends Selection, CallOptions {
   /** Objects per page. Pages that are too large are asked for again in smaller ones. */
   readonly limit?: number;
+  /** What to keep of each object, before the next page comes; of undefined nothing. */
+  readonly keep?: (object: T) => T | undefined;
 }
 
 /** All objects of a selection at one moment. */
@@ -80,7 +82,7 @@ export interface DeleteOptions extends CallOptions {
 export interface KubeClient {
   get<K extends Kind>(kind: K, name: ObjectName, options?: CallOptions): Promise<ObjectOf<K>>;
   /** All pages, of one moment, without managedFields. */
-  list<K extends Kind>(kind: K, options?: ListOptions): Promise<List<ObjectOf<K>>>;
+  list<K extends Kind>(kind: K, options?: ListOptions<ObjectOf<K>>): Promise<List<ObjectOf<K>>>;
   /**
    * Calls the handler with each event, in order. Resolves when the server has ended the watch or was silent for `idle`;
    * rejects when the signal aborts it or it fails. Objects are as in a list, without managedFields. What the handler
@@ -192,7 +194,7 @@ export function createClient(transport: Transport, clock: Clock): KubeClient {
   /** All pages of one moment. A limit of 0 asks for everything in one piece. */
   const listPages = async <K extends Kind>(
     kind: K,
-    options: ListOptions,
+    options: ListOptions<ObjectOf<K>>,
     limit: number,
   ): Promise<List<ObjectOf<K>>> => {
     const items: ObjectOf<K>[] = [];
@@ -205,7 +207,11 @@ export function createClient(transport: Transport, clock: Clock): KubeClient {
       };
       const path = pathOf(kind, { namespace: options.namespace }, "", query);
       const page = (await call("GET", "list", kind, options, path, options)) as RawList;
-      for (const item of page.items ?? []) items.push(completed(kind, item) as ObjectOf<K>);
+      for (const item of page.items ?? []) {
+        const object = completed(kind, item) as ObjectOf<K>;
+        const kept = options.keep === undefined ? object : options.keep(object);
+        if (kept !== undefined) items.push(kept);
+      }
       token = page.metadata?.continue ?? "";
       if (token === "") return { items, resourceVersion: page.metadata?.resourceVersion ?? "" };
     }

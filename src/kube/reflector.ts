@@ -143,6 +143,13 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
     const list = await client.list(kind, {
       ...selection,
       signal,
+      keep: (object) => {
+        let kept: ObjectOf<K> | undefined;
+        deliver(() => {
+          kept = transform(object);
+        });
+        return kept;
+      },
       ...(options.limit === undefined ? {} : { limit: options.limit }),
     });
     // After the list: a kind that does not leave now did not leave then.
@@ -150,9 +157,7 @@ export function createReflector<K extends Kind>(options: ReflectorOptions<K>): R
     if (signal.aborted) return;
     lastContact = clock.monotonic();
     if (leaving) throw kindIsLeaving(kind);
-    const objects: ObjectOf<K>[] = [];
-    for (const item of list.items) deliver(() => objects.push(transform(item)));
-    deliver(() => sink.reset(objects));
+    deliver(() => sink.reset(list.items));
     version = list.resourceVersion;
     sync.open(true);
   };

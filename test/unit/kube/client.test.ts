@@ -253,6 +253,27 @@ describe("lists", () => {
     expect(requests[1]?.url.searchParams.get("labelSelector")).toBe("a in (b,c)");
   });
 
+  test("hold of each object what is to be kept, page by page", async () => {
+    let answered = 0;
+    const { client } = await setUp((_request, response) => {
+      answered += 1;
+      const metadata = { resourceVersion: "9", ...(answered === 3 ? {} : { continue: "t" }) };
+      json(response, 200, { metadata, items: [item(`a${answered}`)] });
+    });
+    const pages: number[] = [];
+    const { items } = await client.list(kinds.ConfigMap, {
+      keep: (object) => {
+        pages.push(answered);
+        return object.metadata.name === "a2" ? undefined : { ...object, data: { kept: "yes" } };
+      },
+    });
+    expect(items.map(({ metadata, data }) => [metadata.name, data])).toEqual([
+      ["a1", { kept: "yes" }],
+      ["a3", { kept: "yes" }],
+    ]);
+    expect(pages).toEqual([1, 2, 3]);
+  });
+
   test("begin again when their moment is forgotten meanwhile, at last in one piece", async () => {
     const { client, requests } = await setUp((request, response) => {
       if (request.url?.includes("continue=")) json(response, 410, gone);

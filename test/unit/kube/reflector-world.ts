@@ -31,13 +31,14 @@ interface OpenWatch {
 /** A server that answers as the test says. */
 function createServer(clock: FakeClock) {
   const watches: OpenWatch[] = [];
-  const lists: { readonly options: ListOptions | undefined; readonly at: number }[] = [];
+  const lists: { readonly options: ListOptions<ConfigMap> | undefined; readonly at: number }[] = [];
   let answer: () => List<ConfigMap> = () => ({ items: [], resourceVersion: "1" });
   const client = {
-    list: async (_kind: unknown, options?: ListOptions) => {
+    list: async (_kind: unknown, options?: ListOptions<ConfigMap>) => {
       lists.push({ options, at: clock.monotonic() });
       await Promise.resolve();
-      return answer();
+      const { items, resourceVersion } = answer();
+      return { items: items.flatMap((item) => options?.keep?.(item) ?? []), resourceVersion };
     },
     watch: (_kind: unknown, options: WatchOptions, handler: (event: WatchEvent<ConfigMap>) => void) => {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
