@@ -37,18 +37,27 @@ export interface CertificateWatch {
   readonly start: (onSynced: () => void) => void;
 }
 
+type Fault = Omit<IdentityFault, "key">;
+
+/** What came of a write, and what is in the way after it. */
+interface Written {
+  readonly outcome: Outcome;
+  readonly fault?: Fault;
+}
+
 /** Writes Certificates and reads what came of them. */
 export interface CertificateIssuer {
   /**
-   * Sees to the Certificate of an identity; `secret` is the one that the watch sees under the same key, `operator` that of
-   * the operator's own identity. Resolves with what is in the way, if anything is.
+   * Looks at the Certificate of an identity; `secret` is the one that the watch sees under the same key, `operator` that of
+   * the operator's own identity. Gives what is in the way, if anything is, and the write that is needed, if one is: what is
+   * in the way is then what comes of it.
    */
-  ensure(
+  look(
     key: ObjectKey,
     wanted: { readonly uri: string; readonly life: number; readonly issuer: IssuerReference },
     secret: Secret | undefined,
     operator: Secret | undefined,
-  ): Promise<{ readonly outcome: Outcome; readonly fault?: Omit<IdentityFault, "key"> }>;
+  ): { readonly write?: () => Promise<Written>; readonly fault?: Fault };
   /** Deletes the Certificate that the watch sees under a key. */
   remove(key: ObjectKey): Promise<Outcome>;
 }
@@ -104,39 +113,45 @@ export function createCertificateIssuer(
     return { outcome, fault: { kind: "Certificate" as const, message: "it was just made." } };
   };
 
+  /** All of it: what somebody added to it would be in the certificate. */
+  const putBack = async (
+    key: ObjectKey,
+    desired: Certificate,
+    observed: Certificate & KubernetesObject,
+  ): Promise<Written> => {
+    const edit = edits.judge(key, JSON.stringify(desired));
+    if (edit === "later") return { outcome: "done" };
+    if (edit === "now") {
+      const note = "Somebody has changed this Certificate, by which an identity of the mesh is issued; it is put back.";
+      options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
+    }
+    const { uid, resourceVersion, labels, annotations } = observed.metadata;
+    const metadata = {
+      ...desired.metadata,
+      labels: { ...labels, ...desired.metadata.labels },
+      ...(annotations === undefined ? {} : { annotations }),
+      uid,
+      resourceVersion,
+    };
+    const body = { ...desired, metadata } as unknown as ObjectToWrite;
+    const outcome = await retryConflicts(options, "Certificate", () => client.replace(kinds.Certificate, body));
+    if (outcome === "done") edits.written(key, JSON.stringify(desired), [resourceVersion]);
+    return { outcome };
+  };
+
   return {
-    ensure: async (key, { uri, life, issuer }, secret, operator) => {
+    look: (key, { uri, life, issuer }, secret, operator) => {
       if (!watch.synced()) {
         const message = "cert-manager's kind Certificate is not there; install cert-manager.";
-        return { outcome: "done", fault: { kind: "Certificate", message } };
+        return { fault: { kind: "Certificate", message } };
       }
       const [namespace = "", name = ""] = key.split("/");
       const desired = certificateFor({ namespace, name }, uri, life, issuer);
       const observed = watch.observed().get(key);
-      if (observed === undefined) return options.isLeader() ? create(key, desired) : { outcome: "done" };
+      if (observed === undefined) return options.isLeader() ? { write: () => create(key, desired) } : {};
       if (!asksFor(observed, desired)) {
-        if (!options.isLeader()) return { outcome: "done" };
-        if (edits.isBehind(key, observed.metadata.resourceVersion)) return { outcome: "done" };
-        const edit = edits.judge(key, JSON.stringify(desired));
-        if (edit === "later") return { outcome: "done" };
-        if (edit === "now") {
-          const note =
-            "Somebody has changed this Certificate, by which an identity of the mesh is issued; it is put back.";
-          options.record(observed, { type: "Warning", reason: "ForeignEdit", action: "Restore", note });
-        }
-        // All of it: what somebody added to it would be in the certificate.
-        const { uid, resourceVersion, labels, annotations } = observed.metadata;
-        const metadata = {
-          ...desired.metadata,
-          labels: { ...labels, ...desired.metadata.labels },
-          ...(annotations === undefined ? {} : { annotations }),
-          uid,
-          resourceVersion,
-        };
-        const body = { ...desired, metadata } as unknown as ObjectToWrite;
-        const outcome = await retryConflicts(options, "Certificate", () => client.replace(kinds.Certificate, body));
-        if (outcome === "done") edits.written(key, JSON.stringify(desired), [resourceVersion]);
-        return { outcome };
+        if (!options.isLeader() || edits.isBehind(key, observed.metadata.resourceVersion)) return {};
+        return { write: () => putBack(key, desired, observed) };
       }
       edits.settled(key, JSON.stringify(desired));
       const waits = waitingFor(observed);
@@ -145,11 +160,11 @@ export function createCertificateIssuer(
       if (secret !== undefined && problem === undefined) {
         const end = endOfIdentity(secret);
         if (end !== undefined) options.timers.at(key, end);
-        return { outcome: "done" };
+        return {};
       }
-      if (waits !== undefined) return { outcome: "done", fault: { kind: "Certificate", message: waits } };
-      if (problem !== undefined) return { outcome: "done", fault: { kind: "Secret", message: problem } };
-      return { outcome: "done", fault: { kind: "Certificate", message: "its Secret is not there yet." } };
+      if (waits !== undefined) return { fault: { kind: "Certificate", message: waits } };
+      if (problem !== undefined) return { fault: { kind: "Secret", message: problem } };
+      return { fault: { kind: "Certificate", message: "its Secret is not there yet." } };
     },
     remove: async (key) => {
       const observed = watch.observed().get(key);

@@ -12,7 +12,7 @@
  */
 
 import type { Secret } from "../api/kubernetes.ts";
-import { type Authority, type KeyPair, openAuthority, type SubjectNames } from "../identity/authority.ts";
+import { type KeyPair, openAuthority, type SubjectNames } from "../identity/authority.ts";
 import {
   type AuthorityKeys,
   createAuthorityKeys,
@@ -23,32 +23,26 @@ import {
   recordAnnotations,
 } from "../identity/authority-secret.ts";
 import { problemOfIdentity } from "../identity/cert-manager.ts";
-import {
-  decideRenewal,
-  decode,
-  type ExpectedCertificate,
-  isRenewalRequested,
-  spreadRenewal,
-} from "../identity/renewal.ts";
+import { decideRenewal, decode, spreadRenewal } from "../identity/renewal.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { IdentityFault, IdentityPlan, IssuerReference } from "../model/identity.ts";
-import type { WorkloadIdentity } from "../model/mesh.ts";
+import type { SpiffeID, WorkloadIdentity } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import { secretOfServiceAccount } from "../model/sidecar.ts";
 import type { MeshSettings } from "../model/snapshot.ts";
 import { compare, spiffeId } from "../model/workload.ts";
 import { objectFields } from "../ops/logger.ts";
+import { sameElements } from "../reconcilers/derivation.ts";
 import { type CertificateWatch, createCertificateIssuer } from "./certificates.ts";
 import { createForeignEdits } from "./foreign-edits.ts";
-import { createSecretWriter, type SecretContent } from "./secret-writer.ts";
+import { createSecretIssuer, longestSlack, type OpenedAuthority } from "./issued-secrets.ts";
+import { createSecretWriter } from "./secret-writer.ts";
+import { createSlices } from "./slices.ts";
 import { createGrace, createKeyedTimers } from "./timers.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
 import type { WriterOptions } from "./writer.ts";
 
 const rootLife = 10 * 365 * 86_400_000;
-/** Clocks differ: a certificate is valid from a little before it was issued. */
-const longestSlack = 60_000;
-
 /** A certificate with the roots that peers are checked against, all PEM. */
 export interface Credentials extends KeyPair {
   readonly root: string;
@@ -69,17 +63,8 @@ export interface IdentityController {
   stop(): Promise<void>;
 }
 
-interface Wanted {
-  readonly names: SubjectNames;
-  readonly renewAfter: number;
-  readonly annotations?: Readonly<Record<string, string>>;
-}
-
-/** The authority as it was opened. It is used only while its Secret holds it. */
-interface Opened {
-  readonly authority: Authority;
-  readonly keys: AuthorityKeys;
-}
+/** What makes an object as it should be. */
+type Write = () => Promise<Outcome>;
 
 /** A controller over the Secrets that the watch sees. Writes only while this replica leads. */
 export function createIdentityController(
@@ -108,19 +93,23 @@ export function createIdentityController(
   const operatorKey = `${settings.rootNamespace}/${secretOfServiceAccount(settings.operatorServiceAccount)}`;
   const service = `heddle.${settings.rootNamespace}.svc`;
   const webhookNames: SubjectNames = { dns: [service, `${service}.${settings.clusterDomain}`] };
+  /** What others wait for: the authority, and what it serves by. Each has its turn in the queue, however it is. */
+  const ours: ReadonlySet<string> = new Set([authorityKey, ownKey, operatorKey, webhookKey]);
+  /** Who needs one, as it was given last. */
+  let given: readonly WorkloadIdentity[] = [];
   /** Undefined until something was compiled: till then nobody knows who needs one, and nothing is made or collected. */
-  let wanted: { readonly plan: IdentityPlan; readonly identities: ReadonlyMap<ObjectKey, Wanted> } | undefined;
-  let opened: Opened | undefined;
+  let wanted: { readonly plan: IdentityPlan; readonly identities: ReadonlyMap<ObjectKey, SpiffeID> } | undefined;
+  let opened: OpenedAuthority | undefined;
   /** Whether the authority's Secret holds what was opened: else nothing is issued. */
   let inForce = false;
   let own = { root: "", renewAt: 0, life: 0 };
   let ownText = "";
   let webhookText = "";
-  const unwanted = createGrace(clock, (key) => queue.add(key));
+  const unwanted = createGrace(clock, (key) => add(key));
   const faults = new Map<ObjectKey, IdentityFault>();
 
-  const timers = createKeyedTimers(clock, (key) => queue.add(key));
-  const edits = createForeignEdits({ ...options, retry: (key) => queue.add(key), onChange: options.onRestoring });
+  const timers = createKeyedTimers(clock, (key) => add(key));
+  const edits = createForeignEdits({ ...options, retry: (key) => add(key), onChange: options.onRestoring });
   const setFault = (key: ObjectKey, fault: Omit<IdentityFault, "key"> | undefined): void => {
     const before = faults.get(key);
     if (before?.message === fault?.message) return;
@@ -137,9 +126,8 @@ export function createIdentityController(
   const writer = createSecretWriter({ ...options, onForeign: setForeign });
   const issuer = createCertificateIssuer({ ...options, watch: options.certificates, edits, timers });
   const life = (): number => wanted?.plan.certificateTTL ?? options.certificateTTL;
-  const slack = (): number => Math.min(longestSlack, life() / 10);
   const validityOfRoot = () => ({ notBefore: clock.now() - longestSlack, notAfter: clock.now() + rootLife });
-  const validity = () => ({ notBefore: clock.now() - slack(), notAfter: clock.now() + life() });
+  const secrets = createSecretIssuer({ ...options, writer, edits, timers, life });
 
   /** Opens the authority that is there; the leader makes one only when nobody has trusted one. */
   const ensureAuthority = async (plan: IdentityPlan): Promise<Outcome> => {
@@ -170,7 +158,7 @@ export function createIdentityController(
       case "open":
         if (secret !== undefined && !hasRecord(secret, annotations) && options.isLeader())
           return writer.replace(secret, { ...decision.keys, annotations });
-        return open(secret, decision.keys);
+        return open(plan, secret, decision.keys);
     }
   };
 
@@ -186,26 +174,30 @@ export function createIdentityController(
     return "done";
   };
 
-  const open = async (secret: Secret | undefined, found: AuthorityKeys): Promise<Outcome> => {
+  const open = async (plan: IdentityPlan, secret: Secret | undefined, found: AuthorityKeys): Promise<Outcome> => {
     const isSame = opened !== undefined && JSON.stringify(opened.keys) === JSON.stringify(found);
     if (isSame && inForce) return "done";
-    if (!isSame) {
-      try {
-        opened = { authority: await openAuthority(found), keys: found };
-      } catch {
-        return refuse(secret, "its key is not one of ECDSA P-256 in PKCS #8; restore the Secret.");
-      }
-    }
+    const opening = isSame
+      ? opened
+      : await openAuthority(found).then(
+          (authority) => ({ authority, keys: found }),
+          () => undefined,
+        );
+    if (opening === undefined)
+      return refuse(secret, "its key is not one of ECDSA P-256 in PKCS #8; restore the Secret.");
+    // Every proxy waits for it, and to look at the Secrets of a large mesh takes a while.
+    if (plan.provider.kind === "BuiltIn") await ensureOwn(opening, plan);
+    opened = opening;
     inForce = true;
     setFault(authorityKey, undefined);
     addAll();
     return "done";
   };
 
-  const ensureOwn = async ({ authority, keys }: Opened, plan: IdentityPlan): Promise<Outcome> => {
+  const ensureOwn = async ({ authority, keys }: OpenedAuthority, plan: IdentityPlan): Promise<Outcome> => {
     if (own.root === keys.bundle && own.life === life() && clock.now() < own.renewAt) return "done";
     const uri = spiffeId(plan.trustDomain, settings.rootNamespace, settings.operatorServiceAccount);
-    const issued = await authority.issue({ uri }, validity());
+    const issued = await secrets.issue(authority, { uri });
     options.onOwnCredentials({ ...issued, root: keys.bundle });
     own = { root: keys.bundle, renewAt: clock.now() + life() * options.renewAfter, life: life() };
     timers.at(ownKey, own.renewAt);
@@ -213,85 +205,42 @@ export function createIdentityController(
   };
 
   /** An identity that cert-manager issues; the operator's own serves ADS. */
-  const ensureIssued = async (key: ObjectKey, { names }: Wanted, by: IssuerReference): Promise<Outcome> => {
+  const lookAtIssued = (key: ObjectKey, uri: SpiffeID, by: IssuerReference): Write | undefined => {
     const secret = options.observed().get(key);
-    const uri = "uri" in names ? names.uri : "";
-    const wants = { uri, life: life(), issuer: by };
     const operator = key === operatorKey ? undefined : options.observed().get(operatorKey);
-    const { outcome, fault } = await issuer.ensure(key, wants, secret, operator);
-    setFault(key, fault);
-    if (
-      key === operatorKey &&
-      secret !== undefined &&
-      problemOfIdentity(secret, uri, clock.now(), undefined) === undefined
-    ) {
-      const credentials = {
-        certificate: decode(secret, "tls.crt"),
-        key: decode(secret, "tls.key"),
-        root: decode(secret, "ca.crt"),
-      };
-      const text = JSON.stringify(credentials);
-      if (text !== ownText) {
-        options.onOwnCredentials(credentials);
-        ownText = text;
-        // The others are compared with it.
-        addAll();
-      }
+    const { write, fault } = issuer.look(key, { uri, life: life(), issuer: by }, secret, operator);
+    if (key === operatorKey && secret !== undefined) serveBy(secret, uri);
+    if (write === undefined) {
+      setFault(key, fault);
+      return undefined;
     }
-    return outcome;
+    return async () => {
+      const written = await write();
+      setFault(key, written.fault);
+      return written.outcome;
+    };
   };
 
-  const ensureSecret = async (
-    key: ObjectKey,
-    { names, renewAfter, annotations }: Wanted,
-    held: Opened,
-  ): Promise<Outcome> => {
-    const { authority, keys } = held;
-    const secret = options.observed().get(key);
-    const expected: ExpectedCertificate = {
-      names,
-      renewAfter,
-      root: keys.certificate,
-      bundle: keys.bundle,
-      // Times in certificates are whole seconds.
-      life: life() + slack() + 1000,
+  const serveBy = (secret: Secret, uri: SpiffeID): void => {
+    if (problemOfIdentity(secret, uri, clock.now(), undefined) !== undefined) return;
+    const credentials = {
+      certificate: decode(secret, "tls.crt"),
+      key: decode(secret, "tls.key"),
+      root: decode(secret, "ca.crt"),
     };
-    const issue = async (): Promise<SecretContent> => {
-      const issued = await authority.issue(names, validity());
-      return { ...issued, bundle: keys.bundle, ...(annotations === undefined ? {} : { annotations }) };
-    };
-    if (secret === undefined) {
-      if (!options.isLeader()) return "done";
-      return writer.create(key, issue, (found) => !decideRenewal(found, expected, clock.now()).issue);
-    }
-    setFault(key, undefined);
-    const decision = decideRenewal(secret, expected, clock.now());
-    const meant = JSON.stringify([names, keys.certificate, keys.bundle]);
-    if (!decision.issue && !isRenewalRequested(secret)) {
-      edits.settled(key, meant);
-      timers.at(key, decision.lookAgainAt);
-      return "done";
-    }
-    if (!options.isLeader() || edits.isBehind(key, secret.metadata.resourceVersion)) return "done";
-    const reason = decision.issue ? decision.reason : "Requested";
-    if (!["Expiring", "LivesTooLong", "Requested"].includes(reason)) {
-      if (edits.judge(key, meant) === "later") return "done";
-      const note = `What was in this Secret could not be used (${reason}); a new certificate is issued.`;
-      options.record(secret, { type: "Warning", reason: "IdentityReplaced", action: "Issue", note });
-    }
-    options.logger.info({ ...objectFields(key, "Secret"), reason }, "certificate issued");
-    // These cannot be changed: the Secret goes first, and its end brings a new one.
-    const isFixed = reason === "WrongType" || reason === "Immutable";
-    const outcome = isFixed ? await writer.remove(secret) : await writer.replace(secret, await issue());
-    if (outcome === "done") edits.written(key, meant, [secret.metadata.resourceVersion]);
-    return outcome;
+    const text = JSON.stringify(credentials);
+    if (text === ownText) return;
+    options.onOwnCredentials(credentials);
+    ownText = text;
+    // The others are compared with it.
+    addAll();
   };
 
   /**
    * The webhook is served by what is in its Secret, if the authority has issued it. Without an authority it goes on with
    * what it has, and one that starts takes what it finds, if that holds together: pods are admitted all the same.
    */
-  const announceWebhook = (issuing: Opened | undefined): void => {
+  const announceWebhook = (issuing: OpenedAuthority | undefined): void => {
     const secret = options.observed().get(webhookKey);
     if (secret === undefined || (issuing === undefined && webhookText !== "")) return;
     const [certificate, key, bundle] = [decode(secret, "tls.crt"), decode(secret, "tls.key"), decode(secret, "ca.crt")];
@@ -303,7 +252,8 @@ export function createIdentityController(
     webhookText = text;
   };
 
-  const collect = async (key: ObjectKey): Promise<Outcome> => {
+  /** What nobody needs goes after a while. */
+  const collection = (key: ObjectKey): Write | undefined => {
     edits.forget(key);
     const secret = options.observed().get(key);
     const name = secret?.metadata.name ?? "";
@@ -311,73 +261,104 @@ export function createIdentityController(
     if (secret === undefined) setFault(key, undefined);
     if (secret === undefined && certificate === undefined) {
       unwanted.end(key);
-      return issuer.remove(key);
+      return undefined;
     }
     const isIdentity = (name || (certificate?.metadata.name ?? "")).startsWith(secretOfServiceAccount(""));
-    if (!options.isLeader() || !isIdentity) return "done";
-    if (!unwanted.isOver(key)) return "done";
-    // The Certificate goes first: or its Secret would come back. Its end brings this key again.
-    if (certificate !== undefined) return issuer.remove(key);
+    if (!options.isLeader() || !isIdentity || !unwanted.isOver(key)) return undefined;
+    return async () => {
+      // The Certificate goes first: or its Secret would come back. Its end brings this key again.
+      if (certificate !== undefined) return issuer.remove(key);
+      unwanted.end(key);
+      return secret === undefined ? "done" : writer.remove(secret);
+    };
+  };
+
+  /** The write that an identity needs; undefined when there is nothing to write, or not yet, or not by this replica. */
+  const needed = (key: ObjectKey): Write | undefined => {
+    if (wanted === undefined) return undefined;
+    const uri = wanted.identities.get(key);
+    if (uri === undefined) return collection(key);
     unwanted.end(key);
-    return secret === undefined ? "done" : writer.remove(secret);
+    const { provider } = wanted.plan;
+    if (provider.kind === "CertManager") return lookAtIssued(key, uri, provider.issuer);
+    if (!inForce || opened === undefined) return undefined;
+    const secret = options.observed().get(key);
+    if (secret !== undefined) setFault(key, undefined);
+    return secrets.look(key, { names: { uri }, renewAfter: spreadRenewal(key, options.renewAfter) }, opened, secret);
   };
 
   const work = async (key: string): Promise<Outcome> => {
-    if (wanted === undefined) {
-      if (key === webhookKey) announceWebhook(undefined);
-      return "done";
-    }
-    if (key === authorityKey) return ensureAuthority(wanted.plan);
     const issuing = inForce ? opened : undefined;
-    if (key === webhookKey) {
-      announceWebhook(issuing);
-      const annotations = recordAnnotations(wanted.plan);
-      const webhook: Wanted = { names: webhookNames, renewAfter: options.renewAfter, annotations };
-      return issuing === undefined ? "done" : ensureSecret(key, webhook, issuing);
+    if (key === webhookKey) announceWebhook(issuing);
+    if (wanted === undefined) return "done";
+    const { plan } = wanted;
+    switch (key) {
+      case authorityKey:
+        return ensureAuthority(plan);
+      case ownKey:
+        return issuing === undefined || plan.provider.kind !== "BuiltIn" ? "done" : ensureOwn(issuing, plan);
+      case webhookKey: {
+        if (issuing === undefined) return "done";
+        const secret = options.observed().get(key);
+        if (secret !== undefined) setFault(key, undefined);
+        const annotations = recordAnnotations(plan);
+        const webhook = { names: webhookNames, renewAfter: options.renewAfter, annotations };
+        return (await secrets.look(key, webhook, issuing, secret)?.()) ?? "done";
+      }
+      default:
+        return (await needed(key)?.()) ?? "done";
     }
-    const identity = wanted.identities.get(key);
-    if (key !== ownKey && identity === undefined) return collect(key);
-    const { provider } = wanted.plan;
-    if (provider.kind === "CertManager") {
-      if (identity === undefined) return "done";
-      unwanted.end(key);
-      return ensureIssued(key, identity, provider.issuer);
-    }
-    if (issuing === undefined) return "done";
-    if (key === ownKey) return ensureOwn(issuing, wanted.plan);
-    unwanted.end(key);
-    return identity === undefined ? "done" : ensureSecret(key, identity, issuing);
   };
-  const queue = createWorkQueue({ ...options, name: "identities", work, concurrency: 4, rate: 200 });
+  /** A pod that starts waits for its Secret; those that run have what they had, and what is collected is in nobody's way. */
+  const importance = (key: string): number => {
+    if (key === authorityKey) return 4;
+    if (ours.has(key)) return 3;
+    if (wanted?.identities.has(key) !== true) return 0;
+    return options.observed().has(key) ? 1 : 2;
+  };
+  const queue = createWorkQueue({ ...options, name: "identities", work, importance, concurrency: 4, rate: 200 });
+  /** To look at one reads certificates and verifies a signature. What needs no write takes no turn of the queue. */
+  const looks = createSlices(clock, (key) => {
+    try {
+      if (needed(key) !== undefined) queue.add(key);
+    } catch {
+      // It fails there once more, and is said and tried again.
+      queue.add(key);
+    }
+  });
+  const add = (key: string): void => (ours.has(key) ? queue.add(key) : looks.soon(key));
   const addAll = (): void => {
-    const ours = [authorityKey, webhookKey, ownKey];
+    for (const key of ours) queue.add(key);
     const seen = [...options.observed().keys(), ...options.certificates.observed().keys()];
-    for (const key of new Set([...ours, ...(wanted?.identities.keys() ?? []), ...seen])) queue.add(key);
+    looks.add([...(wanted?.identities.keys() ?? []), ...seen].filter((key) => !ours.has(key)));
   };
   return {
     setIdentities: (plan, identities) => {
       const before = wanted;
+      const isSamePlan = before !== undefined && JSON.stringify(before.plan) === JSON.stringify(plan);
+      // As after most compiles.
+      if (isSamePlan && sameElements(identities, given)) return;
+      given = identities;
       const after = new Map(
-        identities.map(({ namespace, serviceAccount, id }): [ObjectKey, Wanted] => {
-          const key = objectKey({ metadata: { namespace, name: secretOfServiceAccount(serviceAccount) } });
-          return [key, { names: { uri: id }, renewAfter: spreadRenewal(key, options.renewAfter) }];
-        }),
+        identities.map(({ namespace, serviceAccount, id }): [ObjectKey, SpiffeID] => [
+          objectKey({ metadata: { namespace, name: secretOfServiceAccount(serviceAccount) } }),
+          id,
+        ]),
       );
       if (plan.provider.kind === "CertManager") {
-        const uri = spiffeId(plan.trustDomain, settings.rootNamespace, settings.operatorServiceAccount);
-        after.set(operatorKey, { names: { uri }, renewAfter: options.renewAfter });
+        after.set(operatorKey, spiffeId(plan.trustDomain, settings.rootNamespace, settings.operatorServiceAccount));
         options.certificates.start(addAll);
       }
       wanted = { plan, identities: after };
       // What was there before the first compile may be wanted no more.
-      if (before === undefined || JSON.stringify(before.plan) !== JSON.stringify(plan)) return addAll();
-      for (const key of after.keys()) if (!before.identities.has(key)) queue.add(key);
-      for (const key of before.identities.keys()) if (!after.has(key)) queue.add(key);
+      if (!isSamePlan) return addAll();
+      for (const key of after.keys()) if (!before.identities.has(key)) add(key);
+      for (const key of before.identities.keys()) if (!after.has(key)) add(key);
     },
     observe: (key) => {
-      queue.add(key);
+      add(key);
       // What stands in the way of an authority may have gone.
-      if (!inForce && key !== authorityKey) queue.add(authorityKey);
+      if (wanted !== undefined && !inForce && key !== authorityKey) queue.add(authorityKey);
     },
     resync: addAll,
     get faults() {
@@ -389,6 +370,7 @@ export function createIdentityController(
       return [...edits.open].filter((key) => key !== webhookKey).map((key) => `${kind} ${key}`);
     },
     stop: () => {
+      looks.stop();
       timers.stop();
       unwanted.stop();
       edits.stop();

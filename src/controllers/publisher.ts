@@ -106,7 +106,7 @@ export function createPublisher(
     if (wanted === undefined) {
       restorations.end(key);
       known.delete(key);
-      if (observed !== undefined && isRecord(observed)) return false;
+      if (observed !== undefined && isRecord(observed)) return !unwanted.isOver(key);
       unwanted.end(key);
       return true;
     }
@@ -132,7 +132,6 @@ export function createPublisher(
   };
 
   const collect = async (key: ObjectKey, { metadata }: SeenRecord): Promise<Outcome> => {
-    if (!unwanted.isOver(key)) return "done";
     unwanted.end(key);
     const { name, namespace = "", uid = "", resourceVersion = "" } = metadata;
     return retryConflicts(options, kinds.ConfigMap.kind, () =>

@@ -4,6 +4,8 @@ import type { Clock, Timer } from "../ops/clock.ts";
 export interface Slices {
   /** Looks at these too; at the first ones before it returns. */
   add(keys: Iterable<string>): void;
+  /** Looks at this one too, at the next turn of the event loop at the earliest: for one of perhaps many events. */
+  soon(key: string): void;
   stop(): void;
 }
 
@@ -29,6 +31,10 @@ export function createSlices(clock: Clock, look: (key: string) => void): Slices 
     add: (keys) => {
       for (const key of keys) waiting.add(key);
       if (timer === undefined) run();
+    },
+    soon: (key) => {
+      waiting.add(key);
+      timer ??= clock.setTimeout(run, 0);
     },
     stop: () => {
       timer?.cancel();

@@ -126,8 +126,10 @@ export function createStatusWriter(
     });
   };
   const queue = createWorkQueue({ ...options, name: "statuses", work, concurrency: 4, rate: statusRate });
+  /** What needs no write, or none by this replica, takes no turn of the queue. */
+  const isDue = (key: string): boolean => needed(key) !== undefined && options.isLeader();
   const add = (key: string): void => {
-    if (needed(key) !== undefined) queue.add(key);
+    if (isDue(key)) queue.add(key);
   };
   const keyOf = (kind: ObjectReference["kind"], key: ObjectKey): string => `${kind}/${key}`;
   return {
@@ -151,7 +153,7 @@ export function createStatusWriter(
     // Only what is seen waits for a restoration; something else to be said does not.
     observe: (kind, name) => {
       const key = keyOf(kind, name);
-      if (needed(key) !== undefined && !edits.isWaiting(key)) queue.add(key);
+      if (isDue(key) && !edits.isWaiting(key)) queue.add(key);
     },
     resync: () => {
       // What others wrote while they led is no foreign edit.

@@ -115,10 +115,10 @@ export function issuedSecrets(
 /** Decides what to do about the authority's Secret. */
 export function decideAuthority(input: Input): AuthorityDecision {
   const { secret, opened, plan } = input;
-  const trusting = input.issued.filter((issued) => readCertificate(decode(issued, "ca.crt")) !== undefined);
+  const trusting = trustedBundles(input.issued);
   if (secret === undefined) {
     if (opened !== undefined) return { action: "restore" };
-    if (trusting.length > 0) return { action: "refuse", problem: missing(trusting.length) };
+    if (trusting.count > 0) return { action: "refuse", problem: missing(trusting.count) };
     return { action: plan.mayCreate ? "create" : "wait" };
   }
   const keysOf: AuthorityKeys = {
@@ -130,7 +130,18 @@ export function decideAuthority(input: Input): AuthorityDecision {
   return problem === undefined ? { action: "open", keys: keysOf } : { action: "refuse", problem };
 }
 
-function problemOf(found: AuthorityKeys, { opened, now }: Input, trusting: readonly Secret[]): string | undefined {
+/** What peers are trusted by in some Secrets, where it can be read, each once: nearly all have the same. */
+function trustedBundles(issued: readonly Secret[]): { readonly bundles: readonly string[]; readonly count: number } {
+  const texts = issued.map((secret) => decode(secret, "ca.crt"));
+  const bundles = new Set([...new Set(texts)].filter((text) => readCertificate(text) !== undefined));
+  return { bundles: [...bundles], count: texts.filter((text) => bundles.has(text)).length };
+}
+
+function problemOf(
+  found: AuthorityKeys,
+  { opened, now }: Input,
+  trusting: ReturnType<typeof trustedBundles>,
+): string | undefined {
   const facts = readCertificate(found.certificate);
   if (facts === undefined || !belongsTogether(found.certificate, found.key)) {
     return `its certificate and key cannot be read or do not belong together; ${restoreIt}`;
@@ -144,7 +155,7 @@ function problemOf(found: AuthorityKeys, { opened, now }: Input, trusting: reado
   if (opened !== undefined && !isInBundle(found.certificate, opened.bundle)) {
     return `it holds another root than the one that proxies trust; ${restoreIt}`;
   }
-  if (trusting.length > 0 && !trusting.some((issued) => isInBundle(found.certificate, decode(issued, "ca.crt")))) {
+  if (trusting.count > 0 && !trusting.bundles.some((bundle) => isInBundle(found.certificate, bundle))) {
     return `it holds another root than the one that every identity of this mesh trusts; ${restoreIt}`;
   }
   return undefined;
