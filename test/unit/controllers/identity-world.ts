@@ -11,6 +11,7 @@ import type { WorkloadIdentity } from "../../../src/model/mesh.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { testSettings as settings } from "../../support/objects.ts";
+import { queueTurns } from "../../support/queue-turns.ts";
 
 const root = "heddle-system";
 const day = 86_400_000;
@@ -140,11 +141,7 @@ export function setUp() {
     for (const identity of identities) await issue(secretKey(identity), { uri: identity.id });
   };
   /** How many keys have had a turn in the queue. */
-  const turns = async (): Promise<number> => {
-    const series = 'heddle_queue_wait_seconds_count{queue="identities"} ';
-    const line = (await metrics.text()).split("\n").find((text) => text.startsWith(series));
-    return Number(line?.slice(series.length) ?? 0);
-  };
+  const turns = () => queueTurns(metrics, "identities");
   const looked = (): readonly string[] => log.filter((entry) => entry.startsWith("look "));
   const writes = (): readonly string[] => log.filter((entry) => /^(create|apply|delete) /.test(entry));
   return { clock, log, errors, state, stored, observed, controller, own, fill, see, turns, looked, writes };

@@ -10,6 +10,7 @@ import { keys, manager } from "../../../src/model/sidecar.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
 import { desiredRecord } from "../../support/desired-record.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
+import { queueTurns } from "../../support/queue-turns.ts";
 
 /** What the compile wants. */
 export const wanted = (name: string, text: string, annotations: Readonly<Record<string, string>> = {}): DesiredRecord =>
@@ -35,8 +36,9 @@ export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; rea
   /** Contents that the API server refuses, as one that is too large. */
   const refused = new Set<string>();
   const leaving = new Set<string>();
-  /** It leads until it has made this call. */
-  const leading = { until: "" };
+  /** It leads from one of these calls on until it has made another; from the start if the first is empty. */
+  const leading = { from: "", until: "" };
+  const metrics = createMetrics();
   let version = 1;
   const errorOf = (status: number, reason: string, of: ConstructorParameters<typeof ApiError>[0]["class"]) =>
     new ApiError({ status, reason, message: reason, object: "", class: of });
@@ -100,13 +102,13 @@ export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; rea
   const publisher = createPublisher({
     client,
     observed: () => observed,
-    isLeader: () => !calls.includes(leading.until),
+    isLeader: () => (leading.from === "" || calls.includes(leading.from)) && !calls.includes(leading.until),
     isLeaving: (namespace) => leaving.has(namespace),
     onRestoring: () => restoring.push(publisher.restoring.map(({ metadata }) => metadata.name).join()),
     clock,
     random: () => 1,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
-    metrics: createMetrics(),
+    metrics,
     onError: (key, error) => calls.push(`error ${key} ${String(error)}`),
     record: ({ metadata }, { reason, note }) => {
       events.push(reason);
@@ -118,8 +120,11 @@ export function setUp({ echo = true, early = 0 }: { readonly echo?: boolean; rea
     const current = stored.get(`shop/${name}`);
     if (current !== undefined) store(change(current));
   };
+  /** How many keys have had a turn in the queue. */
+  const turns = () => queueTurns(metrics, "configmaps");
   return {
     clock,
+    turns,
     stored,
     observed,
     calls,

@@ -28,6 +28,19 @@ describe("collection", () => {
     expect(calls.length).toBe(1);
   });
 
+  test("takes no turn of the queue before its time", async () => {
+    const { clock, publisher, store, turns } = setUp();
+    const names = Array.from({ length: 20 }, (_, index) => `heddle-${index}`);
+    for (const name of names) store(written(name, "1"));
+    await clock.advance(1);
+    publisher.setDesired([]);
+    publisher.resync();
+    await clock.advance(59_000);
+    expect(await turns()).toBe(0);
+    await clock.advance(2000);
+    expect(await turns()).toBe(names.length);
+  });
+
   test("a timer that fires a little early does not make it stay", async () => {
     const { clock, calls, publisher, store } = setUp({ early: 0.5 });
     store(written("heddle-cart", "1"));
@@ -63,6 +76,18 @@ describe("writes", () => {
     await clock.advance(10);
     expect(calls.slice(1)).toEqual(["apply heddle-cart uid-1 1"]);
     expect(events).toEqual([]);
+  });
+
+  test("a replica that does not lead takes no turn of the queue for what it does not write, and writes it once it leads", async () => {
+    const { clock, calls, leading, publisher, turns } = setUp();
+    leading.from = "led";
+    publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
+    await clock.advance(10_000);
+    expect([calls, await turns()]).toEqual([[], 0]);
+    calls.push("led");
+    publisher.resync();
+    await clock.advance(10);
+    expect(calls.slice(1)).toEqual(["create heddle-cart", "create heddle-web"]);
   });
 
   test("while a write is on its way back nothing is written again, and what was wanted before is no foreign edit", async () => {

@@ -32,6 +32,19 @@ test("of many the first ones, and the others when others had their turn; each on
   expect(seen).toEqual([...keys, "new"]);
 });
 
+test("each of many that come one by one is looked at after all of them, in slices", async () => {
+  const { clock, seen, slices } = setUp(4);
+  const keys = Array.from({ length: 7 }, (_, index) => String(index));
+  for (const key of [...keys, "6"]) slices.soon(key);
+  expect(seen).toEqual([]);
+  await clock.advance(1);
+  expect(seen).toEqual(keys);
+  slices.soon("forgotten");
+  slices.stop();
+  await clock.advance(1);
+  expect(seen).toEqual(keys);
+});
+
 test("what waits is forgotten at the end", async () => {
   const { clock, seen, slices } = setUp(10);
   slices.add(["a", "b"]);

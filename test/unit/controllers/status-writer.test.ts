@@ -6,6 +6,7 @@ import { ApiError } from "../../../src/kube/error.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
 import type { ObjectStatus } from "../../../src/reconcilers/programmed.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
+import { queueTurns } from "../../support/queue-turns.ts";
 
 type Stored = KubernetesObject & { readonly status?: Readonly<Record<string, unknown>> };
 
@@ -25,6 +26,8 @@ function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1
   const clock = createFakeClock();
   const calls: string[] = [];
   const said: string[] = [];
+  const state = { leads: true };
+  const metrics = createMetrics();
   let version = 1;
   let stored: Stored = {
     apiVersion: "heddle.dev/v1alpha1",
@@ -55,11 +58,11 @@ function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1
   const writer = createStatusWriter({
     client: { applyStatus: write("apply", true), replaceStatus: write("replace", false) } as unknown as KubeClient,
     observed: () => new Map([["shop/p", observed]]),
-    isLeader: () => true,
+    isLeader: () => state.leads,
     clock,
     random: () => 1,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
-    metrics: createMetrics(),
+    metrics,
     onError: (key, error) => calls.push(`error ${key} ${String(error)}`),
     record: ({ kind, metadata }, { reason, note }) => {
       if (reason === "ForeignEdit") said.push(`${kind} ${metadata.name} ${reason}`);
@@ -79,8 +82,33 @@ function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1
         status: statusOf(synced),
       },
     ]);
-  return { clock, calls, said, set, store, writer, current: () => stored };
+  return {
+    clock,
+    calls,
+    said,
+    set,
+    state,
+    store,
+    turns: () => queueTurns(metrics, "statuses"),
+    writer,
+    current: () => stored,
+  };
 }
+
+test("a replica that does not lead takes no turn of the queue, and writes once it leads", async () => {
+  const { clock, calls, set, state, turns, writer } = setUp();
+  state.leads = false;
+  for (const synced of [1, 2]) {
+    set(synced);
+    writer.observe("AuthorizationPolicy", "shop/p");
+    await clock.advance(1000);
+  }
+  expect([calls, await turns()]).toEqual([[], 0]);
+  state.leads = true;
+  writer.resync();
+  await clock.advance(10);
+  expect(calls).toEqual(["apply"]);
+});
 
 test("a status is written once, and again only when it says something else", async () => {
   const { clock, calls, said, set, store, writer, current } = setUp();
