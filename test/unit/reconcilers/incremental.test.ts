@@ -13,6 +13,8 @@ import { clusters } from "../../support/random-cluster.ts";
 
 /** Many more by `make soak`. */
 const scale = process.env["HEDDLE_SOAK"] === "1" ? 50 : 1;
+/** Of one test, in milliseconds. */
+const timeout = scale * 60_000;
 
 const fromNothing = (cluster: FollowedCluster): string => textOf(compile(cluster.snapshot, testSettings));
 
@@ -22,7 +24,7 @@ const change = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ restart: true }) },
 );
 
-describe("a compile that follows a cluster", () => {
+describe("a compile that follows a cluster", { timeout }, () => {
   test("is as one from nothing, after any sequence of events, relists and restarts", () => {
     fc.assert(
       fc.property(fc.array(change, { minLength: 2, maxLength: 6 }), (changes) => {
@@ -89,7 +91,7 @@ describe("a compile that follows a cluster", () => {
   });
 });
 
-describe("statuses that follow what proxies say", () => {
+describe("statuses that follow what proxies say", { timeout }, () => {
   test("are those of each object by itself", () => {
     const said = fc.constantFrom("nothing", "synced", "old", "gone", "refused");
     const step = fc.record({ objects: clusters, said: fc.array(said, { minLength: 1, maxLength: 5 }) });
