@@ -44,6 +44,14 @@ const silence = 3000;
 const deadline = 300_000;
 const replica = "bench";
 const program = join(import.meta.dirname, "../dist/heddle.mjs");
+const image = readFileSync(join(import.meta.dirname, "../images/operator/Dockerfile"), "utf8");
+/** What the image gives to Node.js: flags, and an environment in which glibc keeps less. */
+const imageFlags = (/^ENTRYPOINT \["node", (.*), "[^"]*"\]$/m.exec(image)?.[1] ?? "")
+  .split(", ")
+  .map((flag) => JSON.parse(flag) as string);
+const imageEnvironment = Object.fromEntries(
+  (/^ENV (.*)$/m.exec(image)?.[1] ?? "").split(" ").map((pair) => pair.split("=", 2) as [string, string]),
+);
 
 /** Where and how an operator is started. */
 export interface StartOptions {
@@ -60,7 +68,11 @@ export async function startMeasured({ server, ports, logFile, nodeFlags = [] }: 
   const { kubeconfig, auditLog } = server;
   const audited = auditedSize(auditLog);
   const start = Date.now();
-  const operator = spawnOperator({ kubeconfig, ports, logFile, program, nodeFlags, flags: { replica } });
+  process.env["MALLOC_ARENA_MAX"] = imageEnvironment["MALLOC_ARENA_MAX"];
+  const operator = spawnOperator({
+    ...{ kubeconfig, ports, logFile, program, flags: { replica } },
+    nodeFlags: [...imageFlags, ...nodeFlags],
+  });
   const { pid = 0 } = operator.process;
   const usage = (): Usage => usageOf(pid);
   const now = (): Moment => ({ at: Date.now() - start, ...usage() });

@@ -35,11 +35,12 @@ await installDefinitions(client);
 await client.create(kinds.Namespace, { metadata: { name: "heddle-system" } });
 
 const logFile = join(directory, "operator.log");
+/** With the flags of the image. */
 const start = (nodeFlags: readonly string[] = []) => startMeasured({ server, ports, logFile, nodeFlags });
 const rows: Row[] = [];
 
-/** The figures of a start that is to take this many seconds at most. */
-function describe(start: string, bar: number, started: Started): void {
+/** The figures of a start that is to take this many seconds at most. What it may hold counts in the chart's container. */
+function describe(start: string, bar: number, started: Started, most?: number): void {
   const { ready, serving, written, writes } = started;
   const row = (what: string, figure: number, unit: Row["unit"], bar?: number): void => {
     rows.push({ what: `${start}: ${what}`, figure, unit, bar });
@@ -51,7 +52,7 @@ function describe(start: string, bar: number, started: Started): void {
   row("processor time until all is written", written.cpu / 1000, "s");
   row("memory when it serves", serving.resident, "MB");
   row("memory when all is written", written.resident, "MB");
-  row("memory at most", started.usage().peak, "MB", memory);
+  row("memory at most", started.usage().peak, "MB", most);
   const counted = [...writes].map(([name, count]) => `${count} ${name}`).join(", ");
   console.log(`${start}: wrote ${counted === "" ? "nothing" : counted}`);
 }
@@ -79,9 +80,14 @@ await first.operator.process.stop("SIGTERM");
 const again = await start();
 describe("mesh, restart", 6, again);
 await again.quiet(settled);
-rows.push({ what: "mesh, restart: memory once it rests", figure: again.usage().resident, unit: "MB", bar: memory });
+rows.push({ what: "mesh, restart: memory once it rests", figure: again.usage().resident, unit: "MB", bar: undefined });
 rows.push(...(await measureChanges(client, size, again)));
-rows.push({ what: "mesh, after these changes: memory at most", figure: again.usage().peak, unit: "MB", bar: memory });
+rows.push({
+  what: "mesh, after these changes: memory at most",
+  figure: again.usage().peak,
+  unit: "MB",
+  bar: undefined,
+});
 await again.operator.process.stop("SIGTERM");
 const inContainer = `mesh, restart in the chart's container (a heap of ${heapOfContainer()} MB)`;
 const bounded = await start([`--max-old-space-size=${heapOfContainer()}`]).catch((error: unknown): undefined => {
@@ -90,7 +96,7 @@ const bounded = await start([`--max-old-space-size=${heapOfContainer()}`]).catch
 });
 rows.push({ what: `${inContainer}: ends for want of memory`, figure: bounded === undefined ? 1 : 0, unit: "", bar: 0 });
 if (bounded !== undefined) {
-  describe(inContainer, 6, bounded);
+  describe(inContainer, 6, bounded, memory);
   await bounded.operator.process.stop();
 }
 console.log(`\n${barsOf(rows)}`);
