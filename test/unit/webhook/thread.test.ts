@@ -174,7 +174,7 @@ test("while the main thread answers nobody, reviews are answered, it stays ready
   await release();
   expect(await health).toEqual(["ok\n", "ok\n", "all that is counted\n", "all that is counted\n"]);
   expect(await applied(policy("cart"))).toMatchObject({ warnings: ["of cart"] });
-  await vi.waitUntil(() => operator.called.reviewed.length === before + 41, { timeout: 30_000 });
+  await vi.waitUntil(() => operator.called.reviewed.length >= before + 41, { timeout: 30_000 });
 });
 
 test("its log comes in whole lines of JSON, without secrets", async () => {
