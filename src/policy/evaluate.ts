@@ -72,7 +72,9 @@ export function evaluate(workload: JudgingWorkload, call: Call): Evaluation {
   const facts = factsOf(call, trustDomain, request);
   const dryRuns = (workload.dryRuns ?? []).map((policy) => evaluateDryRun(policy, policy.action, facts));
   if (port?.serverFirst === true && isJudged(workload, port)) {
-    return judgeHandshake(workload, port, call, facts);
+    const evaluation = judgeHandshake(workload, port, call, facts);
+    // Who is let in is counted by what he says after the server.
+    return evaluation.verdict.allowed ? { ...evaluation, dryRuns } : evaluation;
   }
   return { verdict: judge(workload, facts), dryRuns };
 }

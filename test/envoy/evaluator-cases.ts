@@ -33,6 +33,14 @@ const denyPaths = (...paths: string[]): AuthorizationPolicySpec => ({
 /** All of them. */
 export const evaluatorCases: readonly EvaluatorCase[] = [
   {
+    name: "a dry run counts who is let in by the handshake, where the server speaks first",
+    policies: [
+      { rules: [{ from: [{ source: { serviceAccounts: ["shop/frontend"] } }] }] },
+      { rules: [{}], enforcement: "DryRun" },
+    ],
+    calls: [{ call: connection(applicationPorts.serverFirst), verdict: "allowed" }],
+  },
+  {
     name: "the end of a principal is not the end of its scheme",
     policies: [
       {

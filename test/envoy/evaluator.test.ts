@@ -22,6 +22,9 @@ const shares = (of: Readonly<Record<string, number>>): string => {
     .join(", ");
 };
 
+/** In all runs. */
+const decided = new Set<string>();
+
 // Network namespaces and iptables need it.
 describe.skipIf(process.getuid?.() !== 0)("the evaluator and a sidecar", () => {
   test.each(seeds)(
@@ -35,16 +38,20 @@ describe.skipIf(process.getuid?.() !== 0)("the evaluator and a sidecar", () => {
       );
       expect(cases).toEqual([]);
       expect(differences).toEqual([]);
-      // No verdict is so rare that it proves little, and every field has decided.
+      for (const field of Object.keys(fields)) decided.add(field);
+      // No verdict is so rare that it proves little.
       for (const word of ["allowed", "denied", "not-allowed", "mutual-tls-required"]) {
         expect(verdicts[`request: ${word}`], word).toBeGreaterThan(calls / 60);
         expect(verdicts[`connection: ${word}`], word).toBeGreaterThan(calls / 200);
       }
-      expect(Object.keys(fields)).toEqual(expect.arrayContaining([...decidingFields]));
       expect(calls).toBeGreaterThan(workloads * callsEach + evaluatorCases.length);
     },
     600_000,
   );
+
+  test.skipIf(given !== undefined)("and every field has decided some call", () => {
+    expect([...decided]).toEqual(expect.arrayContaining([...decidingFields]));
+  });
 });
 
 const negated = (name: string): string => `not${name.charAt(0).toUpperCase()}${name.slice(1)}`;
