@@ -320,7 +320,8 @@ export function createIdentityController(
   /** To look at one reads certificates and verifies a signature. What needs no write takes no turn of the queue. */
   const looks = createSlices(clock, (key) => {
     try {
-      if (needed(key) !== undefined) queue.add(key);
+      // What a write under way says at its end would be the last word, whatever was seen meanwhile.
+      if (queue.isRunning(key) || needed(key) !== undefined) queue.add(key);
     } catch {
       // It fails there once more, and is said and tried again.
       queue.add(key);

@@ -11,6 +11,8 @@ export type Outcome =
 /** Keys, not events: a key that is added while it waits or runs is worked on once more, never twice at a time. */
 export interface WorkQueue {
   add(key: string): void;
+  /** Whether its work has begun and has not ended: who looks at it now looks too early. */
+  isRunning(key: string): boolean;
   /** Forgets waiting keys; resolves when those under way have ended. */
   stop(): Promise<void>;
   /** Keys waiting, running, or backing off. */
@@ -93,6 +95,7 @@ export function createWorkQueue(options: {
   };
   return {
     add: enqueue,
+    isRunning: (key) => running.has(key),
     stop: async () => {
       stopped = true;
       waiting.clear();

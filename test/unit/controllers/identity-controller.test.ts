@@ -191,3 +191,17 @@ test("a new pod's identity goes before renewals that wait", async () => {
   // Only what was under way by then.
   expect(writes().indexOf("create shop/heddle-identity-sa-999")).toBeLessThan(10);
 });
+
+test("what the watch shows before a write is answered counts once it is answered", async () => {
+  const made = world();
+  const { controller, clock, state } = made;
+  const answer = Promise.withResolvers<void>();
+  state.answer = answer.promise;
+  const issuer = { name: "mesh", kind: "ClusterIssuer", group: "cert-manager.io" };
+  const said = () => controller.faults.find(({ key }) => key === "shop/heddle-identity-sa-0")?.message;
+  controller.setIdentities({ ...plan, provider: { kind: "CertManager", issuer } }, identitiesOf(1));
+  await clock.advance(100);
+  answer.resolve();
+  await clock.advance(1000);
+  expect(said()).toContain("cert-manager has not looked at it yet");
+});

@@ -1,5 +1,7 @@
 /** The controller of identities over a small API server; its clock stands still until a test moves it. */
 
+import type { Certificate } from "../../../src/api/cert-manager/generated/Certificate.ts";
+import { kinds } from "../../../src/api/kinds.ts";
 import type { KubernetesObject, Secret } from "../../../src/api/kubernetes.ts";
 import { type Credentials, createIdentityController } from "../../../src/controllers/identity-controller.ts";
 import { openAuthority } from "../../../src/identity/authority.ts";
@@ -38,8 +40,10 @@ export function setUp() {
     leads: true,
     /** What each look takes, in milliseconds. */ look: 0,
     /** Looking at it fails. */ broken: "",
+    /** When the creation of a Certificate is answered. */ answer: Promise.resolve(),
   };
   const stored = new Map<string, Secret>();
+  const certificates = new Map<string, Certificate & KubernetesObject>();
   const observed = new (class extends Map<string, Secret> {
     override get(key: string): Secret | undefined {
       if (key.startsWith("shop/")) {
@@ -74,7 +78,19 @@ export function setUp() {
       if (secret !== undefined) return secret;
       throw new ApiError({ status: 404, reason: "NotFound", message: "", object: "", class: "notFound" });
     },
-    create: async (_kind: unknown, object: Secret) => store("create", object),
+    create: async (_kind: unknown, object: Secret) => {
+      if (object.kind !== kinds.Certificate.kind) return store("create", object);
+      const key = keyOf(object.metadata);
+      const made = {
+        ...object,
+        metadata: { ...object.metadata, uid: `uid-${version}`, resourceVersion: String(version++) },
+      };
+      certificates.set(key, made as KubernetesObject as Certificate & KubernetesObject);
+      controller.observe(key);
+      // The watch is faster than the answer.
+      await state.answer;
+      return made;
+    },
     apply: async (_kind: unknown, object: Secret) => store("apply", object),
     delete: async (_kind: unknown, where: { namespace: string; name: string }) => {
       log.push(`delete ${keyOf(where)}`);
@@ -95,7 +111,7 @@ export function setUp() {
       own.push(credentials);
     },
     onWebhookCredentials: () => log.push("webhook"),
-    certificates: { observed: () => new Map(), synced: () => false, start: () => {} },
+    certificates: { observed: () => certificates, synced: () => true, start: () => {} },
     onFaults: () => {},
     onRestoring: () => {},
     isLeader: () => state.leads,
