@@ -242,12 +242,18 @@ export function createPublisher(
   const add = (key: ObjectKey): void => {
     if (isAmiss(key)) queue.add(key);
   };
-  /** To look at one puts it into words. */
+  /** To look at one that is there puts it into words. */
   const looks = createSlices(clock, add);
+  /** Those that are missing are known to be so at once, so that the queue can take the most important first. */
+  const lookAt = (keys: readonly ObjectKey[]): void => {
+    const observed = options.observed();
+    for (const key of keys) if (!observed.has(key)) add(key);
+    looks.add(keys.filter((key) => observed.has(key)));
+  };
   const addAll = (): void => {
     // What others wrote while they led is no foreign edit.
     known.clear();
-    looks.add([...(desired?.keys() ?? []), ...options.observed().keys()]);
+    lookAt([...new Set([...(desired?.keys() ?? []), ...options.observed().keys()])]);
   };
   return {
     setDesired: (outputs) => {
@@ -260,7 +266,7 @@ export function createPublisher(
       if (before === undefined) return addAll();
       const changed = [...next].filter(([key, output]) => before.get(key) !== output).map(([key]) => key);
       const gone = [...before.keys()].filter((key) => !next.has(key));
-      looks.add([...changed, ...gone]);
+      lookAt([...changed, ...gone]);
     },
     // Only what is seen waits for a restoration; something else that is wanted does not.
     observe: (key) => {
