@@ -1,4 +1,7 @@
 import { defineConfig } from "vitest/config";
+import { createReporter, reportsFolder } from "./tools/reports.ts";
+
+const reports = reportsFolder();
 
 /** No module keeps anything, so the files of a worker share them: that halves the work of loading them. */
 const isolate = false;
@@ -19,6 +22,7 @@ const endToEnd = {
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export.
 export default defineConfig({
   test: {
+    reporters: ["default", ...(reports === undefined ? [] : [createReporter(reports)])],
     // More than the two cores of the machine that counts: the longest files mostly wait for what other programs do.
     maxWorkers: 4,
     projects: [

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { raiseInotifyInstances } from "./inotify.ts";
 import { endOf } from "./processes.ts";
-import { countTests, reportArguments, reportsFolder } from "./reports.ts";
+import { readReports, reportsEnvironment, reportsFolder } from "./reports.ts";
 
 /** Runs one after another; lanes go side by side. */
 type Lane = readonly (readonly string[])[];
@@ -26,15 +26,14 @@ function tell(child: ChildProcess): void {
 function startRun(projects: readonly string[], reports: string, vitestArguments: readonly string[]): ChildProcess {
   const namespace = [join(import.meta.dirname, "outer-namespace.sh"), "--scratch", "--"];
   const chosen = projects.map((project) => `--project=${project}`);
-  const report = reportArguments(reports, projects.join("-"));
   // The cases of a mesh come one after another, and everything else fills the time in which they wait.
   const priority = others.includes(projects) ? ["nice", "-n", "5"] : [];
-  const vitest = [...priority, "vitest", "run", "--passWithNoTests", ...chosen, ...report, ...vitestArguments];
+  const vitest = [...priority, "vitest", "run", "--passWithNoTests", ...chosen, ...vitestArguments];
   const colours = process.stdout.isTTY ? { FORCE_COLOR: "1" } : {};
   const child = spawn("bash", [...namespace, ...vitest], {
     stdio: ["ignore", "pipe", "pipe"],
     // API servers, kubectl and Helm do not live long: with more room to litter they need an eighth less of the processor.
-    env: { GOGC: "400", ...process.env, ...colours },
+    env: { GOGC: "400", ...process.env, ...colours, ...reportsEnvironment(reports) },
   });
   tell(child);
   return child;
@@ -67,11 +66,15 @@ async function main(vitestArguments: readonly string[]): Promise<number> {
       for (const projects of lane) await run(projects);
     }),
   );
-  const { passed, failed } = countTests(reports);
+  const found = readReports(reports);
   if (given === undefined) rmSync(reports, { recursive: true });
+  const passed = found.reduce((sum, report) => sum + report.passed, 0);
+  const failures = found.flatMap((report) => report.failures);
+  // The runs wrote side by side: here they are together.
+  for (const { where, message } of failures) console.log(`FAILED ${where}\n${message}`);
   const seconds = Math.round((performance.now() - start) / 1000);
-  console.log(`${passed} passed, ${failed} failed in ${seconds} s`);
-  if (passed + failed === 0) console.error("No test was found.");
+  console.log(`${passed} passed, ${failures.length} failed in ${seconds} s`);
+  if (passed + failures.length === 0) console.error("No test was found.");
   return passed > 0 && !stopped && children.every((child) => child.exitCode === 0) ? 0 : 1;
 }
 

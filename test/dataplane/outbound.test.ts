@@ -1,6 +1,5 @@
 /** What a caller's sidecar does of its own accord: what is tried again and what is not, and which Service is called. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { until } from "../../tools/processes.ts";
 import { useMesh } from "./mesh.ts";
 import { call, expectStatus } from "./support.ts";
 
@@ -16,7 +15,7 @@ require("node:http").createServer((request, response) => {
 }).listen(8080, "0.0.0.0");`;
 
 // No sidecars: a connection that is refused is the application's refusal, not an answer of its sidecar.
-const pod = (name: string, labels: string, start: string): string => `apiVersion: v1
+const pod = (name: string, labels: string, start: string, port: number): string => `apiVersion: v1
 kind: Pod
 metadata: { name: ${name}, namespace: shop, labels: { ${labels}, heddle.dev/inject: disabled } }
 spec:
@@ -26,6 +25,7 @@ spec:
       image: heddle-demo-app:dev
       env: [{ name: APP_NAME, value: ${name} }]
       ${start}
+      startupProbe: { tcpSocket: { port: ${port} }, periodSeconds: 1, failureThreshold: 60 }
 ---
 `;
 
@@ -37,10 +37,10 @@ spec: { selector: { app: ${name} }, ports: [{ name: http, port: 80, targetPort: 
 `;
 
 const objects = [
-  pod("halves-alive", "app: halves", 'args: [serve, "8080"]'),
-  pod("halves-deaf", "app: halves", 'args: [serve, "9999"]'),
+  pod("halves-alive", "app: halves", 'args: [serve, "8080"]', 8080),
+  pod("halves-deaf", "app: halves", 'args: [serve, "9999"]', 9999),
   service("halves"),
-  pod("refuser", "app: refuser", `command: [node, -e, ${JSON.stringify(refuser)}]`),
+  pod("refuser", "app: refuser", `command: [node, -e, ${JSON.stringify(refuser)}]`, 8080),
   service("refuser"),
 ].join("");
 
@@ -50,7 +50,6 @@ beforeAll(async () => {
     await mesh().waitCondition("pod", "shop", name, "Ready", "True", 60);
   }
   await mesh().settle();
-  await until("the server that refuses listens", async () => /^\d+$/.test(await count()), { timeout: 30_000 });
 });
 
 afterAll(async () => {

@@ -37,9 +37,13 @@ export async function hold(mesh: Mesh, caller: Caller, target: Target): Promise<
   const script = `
     const socket = ${connectTo(target)};
     socket.on("connect", () => socket.write("first\\n"));
-    socket.once("data", () => console.error("open"));
+    let answered = false;
+    socket.once("data", () => { answered = true; console.error("open"); });
     let closedAt;
-    socket.on("error", () => {}).on("close", () => { closedAt = Date.now(); });
+    socket.on("error", () => {}).on("close", () => {
+      if (!answered) { console.error("the server closed the connection and had not answered"); process.exit(1); }
+      closedAt = Date.now();
+    });
     const tell = (end) => { process.stdout.write(JSON.stringify({ end, closedAt })); process.exit(); };
     process.stdin.resume().on("end", () => {
       if (closedAt !== undefined) return tell("closed");

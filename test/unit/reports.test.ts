@@ -1,30 +1,43 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { tableOfReport } from "../../tools/reports.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { createVitest } from "vitest/node";
+import { createReporter, readReports, tableOfReport } from "../../tools/reports.ts";
 
-test("a report as a table has the files whose cases ran, in order of time", () => {
+const first = `
+import { beforeAll, describe, expect, test } from "vitest";
+describe("a group", () => {
+  beforeAll(() => { throw new Error("its hook fails"); });
+  test("that does not run", () => {});
+});
+test("one passes", () => {});
+test("one fails", () => { throw new Error("as it says"); });
+test.skip("one is not asked for", () => {});
+`;
+const second = `import { test } from "vitest";\nthrow new Error("it does not load");\n`;
+const third = `import { test } from "vitest";\ntest.skip("nothing", () => {});\n`;
+
+test("a report counts what passed, and names all that failed: tests, hooks and files", async () => {
   const folder = mkdtempSync(join(tmpdir(), "heddle-reports-"));
-  const result = (name: string, startTime: number, endTime: number, ...statuses: readonly string[]) => ({
-    ...{ name: `/here/${name}.test.ts`, startTime, endTime },
-    assertionResults: statuses.map((status) => ({ status })),
-  });
-  try {
-    const testResults = [
-      result("late", 5000, 17_250, "passed", "failed", "skipped"),
-      result("early", 1000, 2000, "passed", "passed"),
-      result("unasked", 0, 1, "skipped"),
-    ];
-    writeFileSync(join(folder, "e2e.json"), JSON.stringify({ testResults }));
-    const table = tableOfReport(join(folder, "e2e.json")).map((line) => line.split(/ +/));
-    expect(table).toEqual([
-      ["file", "cases", "seconds"],
-      ["early", "2/2", "1.0"],
-      ["late", "1/2", "12.3"],
-    ]);
-    expect(tableOfReport(join(folder, "none.json"))).toEqual([]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const [name, text] of Object.entries({ first, second, third }))
+    writeFileSync(join(folder, `${name}.test.ts`), text);
+  const quiet = { watch: false, config: false as const, reporters: [createReporter(folder)] };
+  const vitest = await createVitest("test", { ...quiet, root: folder, name: "some" });
+  onTestFinished(() => vitest.close());
+  await vitest.start();
+  const [report] = readReports(folder);
+  expect(report?.passed).toBe(1);
+  expect(report?.failures.toSorted((a, b) => a.where.localeCompare(b.where))).toEqual([
+    { where: "first.test.ts > a group", message: "its hook fails" },
+    { where: "first.test.ts > one fails", message: "as it says" },
+    { where: "second.test.ts", message: "it does not load" },
+  ]);
+  const table = tableOfReport(folder, "some").map((line) => line.split(/ +/).slice(0, 2));
+  expect(table).toEqual([
+    ["file", "cases"],
+    ["first", "1/2"],
+  ]);
+  expect(tableOfReport(folder, "none")).toEqual([]);
 });

@@ -267,8 +267,7 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
   }
 }
 
-/** A kind of Heddle's by its full name, such as `trafficsplits.heddle.dev`: asked for without starting kubectl. */
-/** By its kind, or by the name that kubectl is given. */
+/** A kind of Heddle's, by its name or by the one that kubectl is given (`trafficsplits.heddle.dev`). */
 const ownKind = (name: string): Kind | undefined =>
   [kinds.TrafficSplit, kinds.AuthorizationPolicy, kinds.MeshTLS].find(({ kind, plural }) =>
     [kind, `${plural}.heddle.dev`].includes(name),

@@ -13,7 +13,7 @@ import { cacheDirectory } from "../binaries/cache.ts";
 import { binary } from "../binaries.ts";
 import { expose } from "../expose.ts";
 import { type BackgroundProcess, collect, endOf } from "../processes.ts";
-import { reportArguments, reportsFolder, tableOfReport } from "../reports.ts";
+import { reportsEnvironment, reportsFolder, tableOfReport } from "../reports.ts";
 import { createCluster, exportLogs, loadImages, removeCluster } from "./cluster.ts";
 import { daemonAddress, startDaemon } from "./docker.ts";
 import { imageFigures, startFigures } from "./figures.ts";
@@ -59,7 +59,7 @@ async function testOnCluster(settings: Settings): Promise<boolean> {
   log("the tests have run");
   const reports = reportsFolder() ?? directory;
   const projects = [suite.project, suite.lastProject].filter((project) => typeof project === "string");
-  const table = projects.flatMap((project) => tableOfReport(join(reports, `${project}.json`)));
+  const table = projects.flatMap((project) => tableOfReport(reports, project));
   if (!settings.stop.aborted) console.log([...table, ...figures, ...starts].join("\n"));
   if (settings.keep && !settings.stop.aborted) {
     const path = ownDaemon !== undefined ? await expose(kubeconfig, directory) : kubeconfig;
@@ -134,11 +134,11 @@ async function runTests(kubeconfig: string, settings: Settings, project: Suite["
   const { directory, vitestArguments, stop: signal } = settings;
   const command = (): readonly [string, ...string[]] => {
     if (typeof project !== "string") return [process.execPath, project.script, ...vitestArguments];
-    const reports = reportArguments(reportsFolder() ?? directory, project);
-    return ["vitest", "run", `--project=${project}`, "--passWithNoTests", ...reports, ...vitestArguments];
+    return ["vitest", "run", `--project=${project}`, "--passWithNoTests", ...vitestArguments];
   };
   const [program, ...args] = command();
-  const environment = { ...process.env, HEDDLE_E2E_KUBECONFIG: kubeconfig };
+  const reports = reportsEnvironment(reportsFolder() ?? directory);
+  const environment = { ...process.env, ...reports, HEDDLE_E2E_KUBECONFIG: kubeconfig };
   const child = spawn(program, args, { cwd: repository, stdio: "inherit", env: environment, signal });
   return (await endOf(child)) === "exit code 0";
 }

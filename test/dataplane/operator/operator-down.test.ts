@@ -38,7 +38,11 @@ spec:
     spec:
       terminationGracePeriodSeconds: 1
       containers:
-        - { name: app, image: heddle-demo-app:dev, args: [serve, "8080"], ports: [{ name: http, containerPort: 8080 }] }
+        - name: app
+          image: heddle-demo-app:dev
+          args: [serve, "8080"]
+          ports: [{ name: http, containerPort: 8080 }]
+          startupProbe: { tcpSocket: { port: http }, periodSeconds: 1, failureThreshold: 60 }
 ---
 apiVersion: v1
 kind: Service
