@@ -97,8 +97,12 @@ export function createPublisher(
     if (last?.wanted === wanted && last.target !== undefined) return last.target;
     return withKept(wanted, last === undefined ? observed : (last.target ?? last.wanted.object()));
   };
-  const note = (key: ObjectKey, wanted: DesiredRecord, target: DesiredObject, seen: Pick<Known, "before" | "uid">) =>
-    known.set(key, { wanted, target: wanted.keeps === undefined ? undefined : target, ...seen });
+  const remember = (
+    key: ObjectKey,
+    wanted: DesiredRecord,
+    target: DesiredObject,
+    seen: Pick<Known, "before" | "uid">,
+  ) => known.set(key, { wanted, target: wanted.keeps === undefined ? undefined : target, ...seen });
   /** Whether there is nothing to write about this object. */
   const isSettled = (key: ObjectKey): boolean => {
     const wanted = desired?.get(key);
@@ -120,7 +124,7 @@ export function createPublisher(
     if (observed === undefined) return false;
     const target = targetOf(key, wanted, observed);
     if (differenceOf(target, observed) !== "none") return false;
-    note(key, wanted, target, { before: [], uid: observed.metadata.uid });
+    remember(key, wanted, target, { before: [], uid: observed.metadata.uid });
     restorations.end(key);
     return true;
   };
@@ -196,7 +200,7 @@ export function createPublisher(
       }
       // The watch may be faster than the answer, and have shown by now that the object is gone again.
       const isSeen = [...shown].some((version) => !before.includes(version));
-      note(key, wanted, target, { before: isSeen ? [] : before, uid: now.metadata.uid });
+      remember(key, wanted, target, { before: isSeen ? [] : before, uid: now.metadata.uid });
       if (!isSeen && before.includes(absent)) unshown.after(key, showsWithin);
     }).finally(() => shownMeanwhile.delete(key));
     const part = wanted.metadata.annotations[keys.recorded];

@@ -2,8 +2,7 @@
 import type { ConfigMap, ObjectMeta } from "../api/kubernetes.ts";
 import type { DesiredObject, DesiredRecord } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
-import { contentHash } from "../reconcilers/content-hash.ts";
-import { recordedStart, revisionOfHashes } from "../reconcilers/outputs.ts";
+import { hashesOf, recordedStart, recordRevision, revisionOfHashes } from "../reconcilers/outputs.ts";
 
 /** A ConfigMap as the watch keeps it: thousands of texts are much, and of most nobody asks more than whether they are the same. */
 export interface SeenRecord {
@@ -24,7 +23,7 @@ export function seenRecord({ apiVersion, kind, metadata, data = {}, binaryData, 
   const isPart = metadata.annotations?.[keys.recorded] === recordedStart;
   return {
     ...{ apiVersion, kind, metadata },
-    hashes: Object.fromEntries(Object.entries(data).map(([file, text]) => [file, contentHash(text)])),
+    hashes: hashesOf(data),
     ...(isPart ? { data } : {}),
     isBinary: Object.keys(binaryData ?? {}).length > 0,
     immutable: immutable === true,
@@ -56,7 +55,7 @@ export function differenceOf(wanted: DesiredObject, observed: SeenRecord): Diffe
   const isSame =
     hasEntries(wanted.metadata.labels, labels) &&
     hasEntries(wanted.metadata.annotations, annotations) &&
-    hasEntries(seenRecord(wanted).hashes, observed.hashes);
+    hasEntries(hashesOf(wanted.data), observed.hashes);
   return isSame ? "none" : "fields";
 }
 
@@ -73,7 +72,7 @@ export function withKept(record: DesiredRecord, last: ConfigMap | undefined): De
   const data = { ...wanted.data, ...Object.fromEntries(kept) };
   const annotations = {
     ...wanted.metadata.annotations,
-    [keys.revision]: revisionOfHashes(seenRecord({ ...wanted, data }).hashes),
+    [keys.revision]: recordRevision(data),
     [keys.origins]: last.metadata.annotations?.[keys.origins] ?? "[]",
   };
   return { ...wanted, metadata: { ...wanted.metadata, annotations }, data };

@@ -31,7 +31,8 @@ export interface ResourceBodies {
   readonly extension: TypedExtensionConfigJson;
 }
 
-const schemas = {
+/** The message of each type of resource. */
+export const resourceSchemas = {
   cluster: ClusterSchema,
   endpoint: ClusterLoadAssignmentSchema,
   listener: ListenerSchema,
@@ -57,7 +58,7 @@ export function encodeResource<Type extends ResourceType>(
   writer.text(name);
   writer.delimit(fields.name.number, 0);
   const beforeAny = writer.length;
-  const config = writeMessage(schemas[type], body as JsonValue, writer);
+  const config = writeMessage(resourceSchemas[type], body as JsonValue, writer);
   const ownName = config[type === "endpoint" ? "cluster_name" : "name"];
   if (ownName !== name) throw new Error(`the ${type} ${name} calls itself ${String(ownName)}`);
   const version = hash("sha256", writer.since(beforeAny)).slice(0, versionLength);
@@ -131,7 +132,7 @@ export function decodeWire(wire: Uint8Array): {
     name,
     version,
     type,
-    config: configOf(schemas[type], fromBinary(schemas[type] as DescMessage, resource.value)),
+    config: configOf(resourceSchemas[type], fromBinary(resourceSchemas[type] as DescMessage, resource.value)),
   };
 }
 

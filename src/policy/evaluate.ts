@@ -63,7 +63,9 @@ export interface Evaluation {
 export function evaluate(workload: JudgingWorkload, call: Call): Evaluation {
   const port = workload.ports.find((declared) => declared.port === call.destination.port);
   const trustDomain = trustDomainOf(workload.identity);
-  if (!mayConnect(call, port?.mode ?? workload.mode, trustDomain)) return unjudged("mutual-tls-required");
+  if (!mayConnect(call, port?.mode ?? workload.mode, trustDomain)) {
+    return { verdict: { allowed: false, because: "mutual-tls-required" }, dryRuns: [] };
+  }
   const isOfHTTP = port !== undefined && port.protocol !== "tcp" && call.caller.speaks !== "tls";
   const request = isOfHTTP ? requestOf(call) : undefined;
   if (request !== undefined && "rejected" in request) {
@@ -72,17 +74,12 @@ export function evaluate(workload: JudgingWorkload, call: Call): Evaluation {
   const facts = factsOf(call, trustDomain, request);
   const dryRuns = (workload.dryRuns ?? []).map((policy) => evaluateDryRun(policy, policy.action, facts));
   if (port?.serverFirst === true && isJudged(workload, port)) {
-    const evaluation = judgeHandshake(workload, port, call, facts);
+    const verdict = judgeHandshake(workload, port, call, facts);
     // Who is let in is counted by what he says after the server.
-    return evaluation.verdict.allowed ? { ...evaluation, dryRuns } : evaluation;
+    return { verdict, dryRuns: verdict.allowed ? dryRuns : [] };
   }
   return { verdict: judge(workload, facts), dryRuns };
 }
-
-const unjudged = (because: "mutual-tls-required" | "server-first-port"): Evaluation => ({
-  verdict: { allowed: false, because },
-  dryRuns: [],
-});
 
 function mayConnect({ caller }: Call, mode: InboundPort["mode"], trustDomain: string): boolean {
   if (caller.speaks === "mutual-tls") return caller.identity.startsWith(`spiffe://${trustDomain}/`);
@@ -146,13 +143,15 @@ const isJudged = ({ deny, allow }: JudgingWorkload, { port }: InboundPort): bool
  * Before the server has spoken nothing is known but the caller's certificate. So an ALLOW that names callers exactly is
  * judged, and whatever else concerns the port closes it.
  */
-function judgeHandshake(workload: JudgingWorkload, port: InboundPort, call: Call, facts: Facts): Evaluation {
+function judgeHandshake(workload: JudgingWorkload, port: InboundPort, call: Call, facts: Facts): Verdict {
   const concerned = (policies: readonly MeshPolicy[]) =>
     policies.flatMap(({ rules }) => rules.filter((rule) => concernsScope(rule, port.port)));
   const allowing = concerned(workload.allow ?? []).filter((rule) => !demandsRequest(rule));
-  if (concerned(workload.deny).length > 0 || !allowing.every(namesCallersOnly)) return unjudged("server-first-port");
-  if (call.caller.speaks !== "mutual-tls") return unjudged("mutual-tls-required");
-  return { verdict: judge(workload, facts), dryRuns: [] };
+  if (concerned(workload.deny).length > 0 || !allowing.every(namesCallersOnly)) {
+    return { allowed: false, because: "server-first-port" };
+  }
+  if (call.caller.speaks !== "mutual-tls") return { allowed: false, because: "mutual-tls-required" };
+  return judge(workload, facts);
 }
 
 /** Sources that are lists of exact identities and nothing else, and of operations no more than ports. */

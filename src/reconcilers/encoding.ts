@@ -33,8 +33,6 @@ export type EncodingFault =
 
 /** A service or a class, encoded. */
 export interface EncodedUnit {
-  /** Hash of the input; equal hashes mean equal units. */
-  readonly hash: string;
   readonly resources: readonly EnvoyResource[];
   readonly group: ResourceGroup;
 }
@@ -146,7 +144,7 @@ function encodeWithout(
     // Only what the resources depend on is input: a new generation that means the same is not encoded again.
     const hash = contentHash(input);
     const known = tried.get(hash) ?? before?.tried.get(hash);
-    const unit = known ?? unitOf(hash, resourcesOf(), before?.unit);
+    const unit = known ?? unitOf(resourcesOf(), before?.unit);
     tried.set(hash, unit);
     return unit;
   };
@@ -171,12 +169,12 @@ function encodeWithout(
 }
 
 /** Most of a changed unit is what it was: it stays the same value, of which others know what they have found out. */
-function unitOf(hash: string, made: readonly EnvoyResource[], before: EncodedUnit | undefined): EncodedUnit {
+function unitOf(made: readonly EnvoyResource[], before: EncodedUnit | undefined): EncodedUnit {
   const resources = made.map((resource) => {
     const known = before?.group.byType[resource.type].get(resource.name);
     return known?.version === resource.version ? known : resource;
   });
-  return { hash, resources, group: resourceGroup(resources) };
+  return { resources, group: resourceGroup(resources) };
 }
 
 const defect = (message: string): string =>

@@ -153,8 +153,11 @@ function originsText(origins: readonly ObjectReference[]): string {
 export const revisionOfHashes = (hashes: Readonly<Record<string, string>>): string => shortHash(sortedEntries(hashes));
 
 /** The same of the texts. */
-export const recordRevision = (data: Readonly<Record<string, string>>): string =>
-  revisionOfHashes(Object.fromEntries(Object.entries(data).map(([file, text]) => [file, contentHash(text)])));
+export const recordRevision = (data: Readonly<Record<string, string>>): string => revisionOfHashes(hashesOf(data));
+
+/** By file, the hash of its text. */
+export const hashesOf = (data: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(data).map(([file, text]) => [file, contentHash(text)]));
 
 /** The files that every sidecar starts from. */
 function startFiles(settings: MeshSettings): Readonly<Record<string, RecordFile>> {

@@ -2,12 +2,11 @@ import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
 import { fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { resourceSchemas } from "../../../src/envoy/encode.ts";
 import { extensionRegistry } from "../../../src/envoy/extension.ts";
 import { ClusterSchema } from "../../../src/envoy/generated/envoy/config/cluster/v3/cluster_pb.js";
 import { TypedExtensionConfigSchema } from "../../../src/envoy/generated/envoy/config/core/v3/extension_pb.js";
-import { ClusterLoadAssignmentSchema } from "../../../src/envoy/generated/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../../../src/envoy/generated/envoy/config/listener/v3/listener_pb.js";
-import { RouteConfigurationSchema } from "../../../src/envoy/generated/envoy/config/route/v3/route_pb.js";
 import { SecretSchema } from "../../../src/envoy/generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { TypedStructSchema } from "../../../src/envoy/generated/xds/type/v3/typed_struct_pb.js";
 import { classResources } from "../../../src/envoy/inbound.ts";
@@ -28,13 +27,6 @@ function byLibrary(schema: DescMessage, body: JsonValue) {
   return { bytes: Buffer.from(toBinary(schema, message)).toString("hex"), config };
 }
 
-const schemas = {
-  cluster: ClusterSchema,
-  endpoint: ClusterLoadAssignmentSchema,
-  listener: ListenerSchema,
-  route: RouteConfigurationSchema,
-  extension: TypedExtensionConfigSchema,
-};
 const stats = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 
 describe("writeMessage", () => {
@@ -43,7 +35,7 @@ describe("writeMessage", () => {
       fc.property(anyService, anyWorkload, (service, workload) => {
         for (const { type, config } of [...serviceResources(service), ...classResources(workload)]) {
           const body = config as JsonValue;
-          expect(written(schemas[type], body)).toEqual(byLibrary(schemas[type], body));
+          expect(written(resourceSchemas[type], body)).toEqual(byLibrary(resourceSchemas[type], body));
         }
       }),
       { numRuns: 20 },
