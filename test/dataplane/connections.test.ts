@@ -31,6 +31,11 @@ const connections = (container: "sql" | "lines"): number =>
 
 const policy = (name: string, spec: string) =>
   `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: ${name}, namespace: shop}\nspec: {selector: {matchLabels: {app: ledger}}, ${spec}}\n`;
+/** Gone, and nobody obeys it any more. */
+async function withdraw(kind: "AuthorizationPolicy" | "MeshTLS", name: string): Promise<void> {
+  await mesh().remove(kind, "shop", name);
+  await mesh().settle();
+}
 const onlyFrontend = policy("ledger", "rules: [{from: [{source: {serviceAccounts: [frontend]}}]}]");
 
 describe("callers that a policy denies read 0 bytes, and the application sees 0 connections of them", () => {
@@ -42,7 +47,7 @@ describe("callers that a policy denies read 0 bytes, and the application sees 0 
     }
     await mesh().applyAndWait(onlyFrontend);
   });
-  afterAll(() => mesh().remove("authorizationpolicies.heddle.dev", "shop", "ledger"));
+  afterAll(() => withdraw("AuthorizationPolicy", "ledger"));
 
   test("where the client speaks first, whether it does or not", async () => {
     const before = connections("lines");
@@ -78,7 +83,7 @@ describe("callers that a policy denies read 0 bytes, and the application sees 0 
     expect(connections("sql")).toBe(before);
     // The rest of it is in force.
     expect(await read("checkout", 9100, "hello\n")).toBe("ledger: hello\n");
-    await mesh().remove("authorizationpolicies.heddle.dev", "shop", "by-namespace");
+    await withdraw("AuthorizationPolicy", "by-namespace");
   });
 });
 
@@ -107,7 +112,7 @@ describe("connections that were open before", () => {
     expect(await reasonsUntilProgrammed("AuthorizationPolicy", "ledger", onlyFrontend)).toContain("Draining");
     expect(await held.finish()).toMatchObject({ end: "closed" });
     expect(await other.finish()).toMatchObject({ end: "closed" });
-    await mesh().remove("authorizationpolicies.heddle.dev", "shop", "ledger");
+    await withdraw("AuthorizationPolicy", "ledger");
   });
 
   test("in plaintext have ended when Strict is programmed; those of the mesh go on", async () => {
@@ -118,7 +123,7 @@ describe("connections that were open before", () => {
     expect(await reasonsUntilProgrammed("MeshTLS", "ledger", strict)).toContain("Draining");
     expect(await plaintext.finish()).toMatchObject({ end: "closed" });
     expect(await mutual.finish()).toMatchObject({ end: "open" });
-    await mesh().remove("meshtls.heddle.dev", "shop", "ledger");
+    await withdraw("MeshTLS", "ledger");
   });
 
   test.each(["http://cart.shop/", "h2c://h2-a.shop:8081/"])(
@@ -133,8 +138,7 @@ describe("connections that were open before", () => {
       expect(failures).toBe(0);
       expect(Object.keys(statuses)).toEqual(["200", "403"]);
       expect((statuses["200"] ?? 0) + (statuses["403"] ?? 0)).toBe(requests);
-      await mesh().remove("authorizationpolicies.heddle.dev", "shop", "next-request");
-      await mesh().settle();
+      await withdraw("AuthorizationPolicy", "next-request");
     },
   );
 });
