@@ -190,6 +190,7 @@ export function findUnused(objects: readonly GivenObject[]): readonly string[] {
   };
   const whole = resultOf(objects);
   return objects
+    .filter(({ apiVersion }) => !apiVersion.startsWith("heddle.dev/"))
     .filter((object) => resultOf(objects.filter((other) => other !== object)) === whole)
     .map(
       ({ kind, metadata: { namespace, name } }) => `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`,
