@@ -1,6 +1,7 @@
 /** What runs of vitest found, left in a folder as JSON: for `make test`, for `make e2e`, and for `.ci/run`, which names the folder. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import type { Reporter, TestModule, Vitest } from "vitest/node";
 
 /** What one run found. */
@@ -58,7 +59,10 @@ function failuresOf(testModule: TestModule): readonly Failure[] {
     for (const { message } of suite.errors()) failures.push({ where: `${file} > ${suite.fullName}`, message });
   }
   for (const test of testModule.children.allTests("failed")) {
-    const message = (test.result().errors ?? []).map((error) => error.message).join("\n");
+    const errors = test.result().errors ?? [];
+    const message = errors
+      .map((error) => [error.message, stripVTControlCharacters(error.diff ?? "")].join("\n").trim())
+      .join("\n");
     failures.push({ where: `${file} > ${test.fullName}`, message });
   }
   return failures;
