@@ -20,9 +20,10 @@ demo: root setup build ## Every scene on a mesh of this one machine; KEEP=1 leav
 test: root setup build ## All tests but those that need kind
 	@$(RUN) node tools/test.ts $(VITEST)
 
-# Those of the tests that read HEDDLE_SOAK, with all runs and real minutes.
-soak: root setup build ## The long tests in full: every fault, in real minutes
+# Those of the tests that read HEDDLE_SOAK, with all runs and real minutes; and the data plane once more, without IPv4.
+soak: root setup build ## The long tests in full: every fault, in real minutes; the data plane on IPv6 alone
 	@HEDDLE_SOAK=1 $(RUN) node tools/test.ts $$(grep -rl --include='*.test.ts' HEDDLE_SOAK test) $(VITEST)
+	@HEDDLE_IP_FAMILIES=IPv6 $(RUN) node tools/test.ts test/dataplane/ $(VITEST)
 
 e2e: build ## Tests on a real kubelet in a kind cluster; KEEP=1 leaves it running
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts $(VITEST)

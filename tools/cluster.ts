@@ -8,11 +8,12 @@ import { binary } from "./binaries.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { expose } from "./expose.ts";
 import { type Kubectl, kubectlOf } from "./kubectl.ts";
-import { nodeAddress, prepareNodeNetwork } from "./local-node/network.ts";
+import { type Family, nodeAddresses, prepareNodeNetwork } from "./local-node/network.ts";
 import { type LocalNode, startLocalNode } from "./local-node/node.ts";
 import type { Image } from "./local-node/types.ts";
 import { type CommandResult, type Running, until } from "./processes.ts";
 
+export type { Family } from "./local-node/network.ts";
 export type { Image } from "./local-node/types.ts";
 export type { CommandResult, Running } from "./processes.ts";
 
@@ -22,6 +23,11 @@ export interface ClusterOptions {
   readonly directory: string;
   /** What each image name stands for. */
   readonly images: ReadonlyMap<string, Image>;
+  /**
+   * Families that the cluster has: both unless said otherwise. Services and pods that ask for nothing are of the first one,
+   * and pods that ask for both (local-node/network.ts) get those that there are.
+   */
+  readonly families?: readonly [Family, ...Family[]];
 }
 
 /** What a user with all rights can do with any cluster. */
@@ -39,6 +45,8 @@ export interface ClusterAccess {
 export interface Cluster extends ClusterAccess {
   /** For data, certificates, logs and the kubeconfig. */
   readonly directory: string;
+  /** Families of addresses that it has, the first one first. */
+  readonly families: readonly Family[];
   /** Folder of the containers' logs: `<namespace>_<pod>_<container>.log`. */
   readonly logDirectory: string;
   /** Applies a file, a folder or YAML text (more than one line). Fails with kubectl's message. */
@@ -69,13 +77,15 @@ export interface Cluster extends ClusterAccess {
   stop(): Promise<void>;
 }
 
-/** Of both families, IPv4 first: so are Services that ask for nothing. */
-const serviceCIDRs = ["10.96.0.0/16", "fd00:10:96::/112"];
+/** Ranges of cluster IPs. */
+const serviceRanges: Readonly<Record<Family, string>> = { IPv4: "10.96.0.0/16", IPv6: "fd00:10:96::/112" };
 
 /** Starts a cluster; resolves when it takes pods, about 5 s. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const logDirectory = join(options.directory, "logs");
   mkdirSync(logDirectory, { recursive: true });
+  const families = options.families ?? ["IPv4", "IPv6"];
+  const serviceCIDRs = families.map((family) => serviceRanges[family]);
   await prepareNodeNetwork(serviceCIDRs);
   const binaries = {
     etcd: await binary("etcd"),
@@ -87,7 +97,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     directory,
     binaries,
     serviceCIDR: serviceCIDRs.join(),
-    advertiseAddress: nodeAddress,
+    advertiseAddress: nodeAddresses[families[0]],
   });
   const { kubeconfig } = controlPlane;
   const nodeLog = join(logDirectory, "local-node.log");
@@ -95,7 +105,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     appendFileSync(nodeLog, `${new Date().toISOString()} ${error instanceof Error ? error.stack : String(error)}\n`);
   let node: LocalNode;
   try {
-    node = await startLocalNode({ kubeconfig, images: options.images, logDirectory, serviceCIDRs, onError });
+    node = await startLocalNode({ kubeconfig, images: options.images, logDirectory, families, serviceCIDRs, onError });
   } catch (error) {
     await controlPlane.stop();
     throw error;
@@ -104,6 +114,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return {
     kubeconfig,
     directory: options.directory,
+    families,
     logDirectory,
     kubectl,
     async apply(fileOrText) {

@@ -17,13 +17,13 @@ export interface ControlPlaneOptions {
   /** Paths of the programs. Without `kubeControllerManager` no controller runs. */
   readonly binaries: { readonly etcd: string; readonly kubeApiserver: string; readonly kubeControllerManager?: string };
   /**
-   * Range of cluster IPs; its first address is that of the Service `kubernetes`. Default `10.96.0.0/16`. After a comma one of
-   * IPv6 may follow.
+   * Range of cluster IPs, of either family; its first address is that of the Service `kubernetes`. Default `10.96.0.0/16`.
+   * After a comma one of the other family may follow.
    */
   readonly serviceCIDR?: string;
   /**
    * An address of this network namespace under which pods reach the API server. The server then listens on all
-   * addresses and the Service `kubernetes` leads to it. Default: loopback only, and the Service has no endpoints.
+   * addresses and the Service `kubernetes` leads to it. It is of the family of the (first) range. Default: loopback only, and the Service has no endpoints.
    */
   readonly advertiseAddress?: string;
   /** More flags for kube-apiserver, such as `--feature-gates=...`. */
@@ -173,7 +173,10 @@ function apiServerFlags({ directory, port, etcdUrl, serviceCIDR, url }: ApiServe
 function reachabilityFlags(advertiseAddress: string | undefined): string[] {
   return advertiseAddress === undefined
     ? ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"]
-    : ["--bind-address=0.0.0.0", `--advertise-address=${advertiseAddress}`];
+    : [
+        `--bind-address=${advertiseAddress.includes(":") ? "::" : "0.0.0.0"}`,
+        `--advertise-address=${advertiseAddress}`,
+      ];
 }
 
 function controllerManagerFlags(directory: string): string[] {
@@ -207,9 +210,10 @@ function serverNames(serviceCIDR: string, advertiseAddress: string | undefined):
   return ["localhost", ...service, ...addresses, ...(advertiseAddress === undefined ? [] : [advertiseAddress])];
 }
 
-/** The first usable address of an IPv4 range, such as `10.96.0.1` of `10.96.0.0/16`. */
+/** The first usable address of a range, such as `10.96.0.1` of `10.96.0.0/16`, and `fd00:10:96::1` of `fd00:10:96::/112`. */
 function firstAddress(cidr: string): string {
   const [network = ""] = cidr.split("/");
+  if (network.endsWith("::")) return `${network}1`;
   const bytes = network.split(".").map(Number);
   return [...bytes.slice(0, 3), (bytes[3] ?? 0) + 1].join(".");
 }

@@ -1,5 +1,6 @@
 /** What pods ask for by annotations, and what the mesh does not know: connections that go past the mesh, and that only. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { inURL } from "./addresses.ts";
 import { useMesh } from "./mesh.ts";
 import { call, expectRefused, expectStatus } from "./support.ts";
 
@@ -58,7 +59,7 @@ async function ready(namespace: string, pod: string): Promise<string> {
   const args = ["wait", "pod", "-n", namespace, pod, "--for=condition=Ready", "--timeout=60s"];
   const { stderr } = await mesh().cluster.kubectl(args);
   expect(stderr).toBe("");
-  return (await mesh().get<{ status: { podIP: string } }>("pod", namespace, pod)).status.podIP;
+  return inURL((await mesh().get<{ status: { podIP: string } }>("pod", namespace, pod)).status.podIP);
 }
 
 beforeAll(async () => {

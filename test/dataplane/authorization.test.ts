@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { blockOfAll } from "./addresses.ts";
 import { useMesh } from "./mesh.ts";
 import { call, expectRefused, expectStatus } from "./support.ts";
 
@@ -87,7 +88,8 @@ describe("AuthorizationPolicy", () => {
     await apply("from-shop", `${onCart}rules: [{from: [{source: {namespaces: [shop]}}]}]`);
     await expectStatus(mesh(), "frontend", `${cart}/`, 200);
     await expectStatus(mesh(), "visitor", `${cart}/`, 403);
-    await apply("deny-address", `${onCart}action: DENY\nrules: [{from: [{source: {ipBlocks: [0.0.0.0/0]}}]}]`);
+    const all = blockOfAll(await mesh().addressOf("shop", "frontend"));
+    await apply("deny-address", `${onCart}action: DENY\nrules: [{from: [{source: {ipBlocks: ['${all}']}}]}]`);
     await expectStatus(mesh(), "frontend", `${cart}/`, 403);
   });
 

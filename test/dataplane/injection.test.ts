@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { inURL } from "./addresses.ts";
 import { useMesh } from "./mesh.ts";
 import { expectStatus } from "./support.ts";
 
@@ -56,7 +57,7 @@ spec:
   });
 
   test("the xDS port takes no one without a certificate, and a sidecar's admin port is not reachable", async () => {
-    const cart = await mesh().addressOf("shop", "cart");
+    const cart = inURL(await mesh().addressOf("shop", "cart"));
     const admin = await mesh().call("outside", "visitor", `http://${cart}:15000/config_dump`, {
       count: 1,
       fresh: true,

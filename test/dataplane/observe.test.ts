@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { runScript } from "../../tools/demo/rotation.ts";
+import { inURL } from "./addresses.ts";
 import { useMesh } from "./mesh.ts";
 import { expectRefused, expectStatus } from "./support.ts";
 
@@ -80,7 +81,7 @@ const podOf = async (namespace: string, name: string): Promise<PodView> =>
 async function scrape(namespace: string, name: string): Promise<readonly string[]> {
   const { metadata, status } = await podOf(namespace, name);
   const { "prometheus.io/port": port, "prometheus.io/path": path } = metadata.annotations;
-  const program = `fetch("http://${status.podIP}:${port}${path}").then((answer) => answer.text()).then(console.log)`;
+  const program = `fetch("http://${inURL(status.podIP)}:${port}${path}").then((answer) => answer.text()).then(console.log)`;
   return (await runScript(mesh(), "outside", "visitor", program)).split("\n");
 }
 
@@ -150,10 +151,10 @@ describe("under Strict", () => {
   test("the application's own metrics are read in plaintext where their port is excepted, and nothing else is", async () => {
     await mesh().applyAndWait(example("MeshTLS"));
     const { podIP } = (await podOf("observed", "cart")).status;
-    await expectStatus(mesh(), "visitor", `http://${podIP}:9090/metrics`, 200);
+    await expectStatus(mesh(), "visitor", `http://${inURL(podIP)}:9090/metrics`, 200);
     await expectStatus(mesh(), "visitor", metricsUrl, 200);
     await expectRefused(mesh(), "visitor", url, { count: 2 });
-    await expectRefused(mesh(), "visitor", `http://${podIP}:8080/`, { count: 2 });
+    await expectRefused(mesh(), "visitor", `http://${inURL(podIP)}:8080/`, { count: 2 });
   });
 
   test("a scraper with a sidecar reads them by Service, and is the only one who may", async () => {
@@ -165,7 +166,7 @@ describe("under Strict", () => {
     await expectStatus(mesh(), "frontend", url, 200, { count: 3 });
     // By the pod's address it is a destination that the mesh does not know.
     const { podIP } = (await podOf("observed", "cart")).status;
-    const direct = await mesh().call("monitoring", "prometheus", `http://${podIP}:9090/metrics`, {
+    const direct = await mesh().call("monitoring", "prometheus", `http://${inURL(podIP)}:9090/metrics`, {
       count: 2,
       fresh: true,
     });

@@ -12,7 +12,7 @@ require("node:http").createServer((request, response) => {
   if (request.url === "/count") return response.end(String(asked));
   asked++;
   response.writeHead(503).end("not now");
-}).listen(8080, "0.0.0.0");`;
+}).listen(8080);`;
 
 // No sidecars: a connection that is refused is the application's refusal, not an answer of its sidecar.
 const pod = (name: string, labels: string, start: string, port: number): string => `apiVersion: v1

@@ -8,6 +8,7 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { inURL } from "./addresses.ts";
 
 const [kind = "", port = "0"] = process.argv.slice(2);
 
@@ -18,7 +19,7 @@ const answer: RequestListener = ({ method, url, headers, socket }, response) => 
     setTimeout(() => response.end(() => console.log("drained")), 3000);
     return;
   }
-  const host = process.env["HOST"] ?? `${process.env["POD_IP"]}:${port}`;
+  const host = process.env["HOST"] ?? `${inURL(process.env["POD_IP"] ?? "")}:${port}`;
   const isExpected = method === "GET" && url === "/healthz?full=1" && headers.host === host;
   response.writeHead(isExpected ? 200 : 418, { "x-secret": "a header", connection: "close" });
   response.end("a body");
@@ -64,7 +65,7 @@ function open(): void {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  server.listen(Number(port), "0.0.0.0", () => console.log("up"));
+  server.listen(Number(port), () => console.log("up"));
 }
 
 process.on("SIGUSR2", () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runScript } from "../../tools/demo/rotation.ts";
 import { createTestAuthority } from "../support/test-identity.ts";
+import { inURL } from "./addresses.ts";
 import { useMesh } from "./mesh.ts";
 import { call } from "./support.ts";
 
@@ -130,7 +131,7 @@ describe("probes of an application that nobody may call", () => {
     ];
     // What comes back of each, all together: the first is a probe's own, without a body.
     const said = async (kind: Kind): Promise<string[]> => {
-      const head = `GET /probe/${kind}/readiness HTTP/1.1\r\nhost: ${podIP}:15020\r\nconnection: close\r\n`;
+      const head = `GET /probe/${kind}/readiness HTTP/1.1\r\nhost: ${inURL(podIP)}:15020\r\nconnection: close\r\n`;
       const requests = ["\r\n", ...bodies].map((body) => head + body);
       const script = `const one = (text) => new Promise((done) => {
           let answer = "";
@@ -155,7 +156,11 @@ describe("probes of an application that nobody may call", () => {
   test("others see the status, no header and no body, and reach no other path, query or method", async () => {
     const { podIP } = (await podOf()).status;
     const at = async (path: string, method = "GET") => {
-      const report = await call(mesh(), "visitor", `http://${podIP}:15020${path}`, { count: 1, fresh: true, method });
+      const report = await call(mesh(), "visitor", `http://${inURL(podIP)}:15020${path}`, {
+        count: 1,
+        fresh: true,
+        method,
+      });
       return [report.statuses, report.lastBody];
     };
     for (const kind of kinds.filter((each) => each !== "host")) {
@@ -168,13 +173,16 @@ describe("probes of an application that nobody may call", () => {
     // A Host that its probe does not name is the application's to refuse.
     expect(await at("/probe/host/readiness")).toEqual([{ 418: 1 }, ""]);
     // Directly, the application is out of reach.
-    const direct = await call(mesh(), "visitor", `http://${podIP}:8080/healthz?full=1`, { count: 1, fresh: true });
+    const direct = await call(mesh(), "visitor", `http://${inURL(podIP)}:8080/healthz?full=1`, {
+      count: 1,
+      fresh: true,
+    });
     expect(direct.statuses).not.toHaveProperty("200");
   });
 
   test("what the application does not answer ends when the kubelet would have given up", async () => {
     const { podIP } = (await podOf()).status;
-    const url = `http://${podIP}:15020/probe/host/liveness`;
+    const url = `http://${inURL(podIP)}:15020/probe/host/liveness`;
     const report = await call(mesh(), "visitor", url, { count: 1, fresh: true });
     expect([report.statuses, report.lastBody]).toEqual([{ 504: 1 }, ""]);
   });
@@ -214,6 +222,8 @@ describe("probes of an application that nobody may call", () => {
 
   test("a hook before the end reaches the application, and is waited for", async () => {
     await mesh().remove("pod", "shop", "probed");
-    expect(mesh().cluster.logs("shop", "probed", "http")).toMatch(/GET \/drain [0-9.]+:8080\n(.*\n)*drained/);
+    expect(mesh().cluster.logs("shop", "probed", "http")).toMatch(
+      /GET \/drain ([0-9.]+|\[[0-9a-f:]+\]):8080\n(.*\n)*drained/,
+    );
   });
 });

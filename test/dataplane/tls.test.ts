@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { inURL } from "./addresses.ts";
 import { useMesh } from "./mesh.ts";
 import { call, expectRefused, expectStatus } from "./support.ts";
 
@@ -37,7 +38,9 @@ describe("MeshTLS", () => {
     const load = await mesh().load("shop", "frontend", url, { rate: 100 });
     await apply("default", "heddle-system", "mode: Strict");
     await expectRefused(mesh(), "visitor", url, { count: 5 });
-    await expectRefused(mesh(), "visitor", `http://${await mesh().addressOf("shop", "cart")}:9999/`, { count: 2 });
+    await expectRefused(mesh(), "visitor", `http://${inURL(await mesh().addressOf("shop", "cart"))}:9999/`, {
+      count: 2,
+    });
     await expectStatus(mesh(), "frontend", url, 200);
     await expectStatus(mesh(), "frontend", "tcp://echo.shop:9000", 200, { count: 3 });
     await expectRefused(mesh(), "visitor", "tcp://echo.shop:9000", { count: 3 });
@@ -89,7 +92,7 @@ describe("MeshTLS", () => {
   test("a direct dial of the capture ports ends at once and makes no loop", async () => {
     const address = await mesh().addressOf("shop", "cart");
     for (const port of [15001, 15006]) {
-      const report = await call(mesh(), "visitor", `http://${address}:${port}/`, { count: 2, fresh: true });
+      const report = await call(mesh(), "visitor", `http://${inURL(address)}:${port}/`, { count: 2, fresh: true });
       expect(report.failures).toBe(2);
     }
     await expectStatus(mesh(), "frontend", url, 200);

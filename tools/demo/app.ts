@@ -111,14 +111,14 @@ function serveHttp(port: number): void {
     received.set(key, (received.get(key) ?? 0) + 1);
     // A server that never answers, for the one whose name it is.
     if (path !== `/hang/${name}`) response.end(`${said}\n`);
-  }).listen(port, "0.0.0.0", () => console.log(`${name}: HTTP on ${port}`));
+  }).listen(port, () => console.log(`${name}: HTTP on ${port}`));
 }
 
 function serveHttp2(port: number): void {
   createHttp2Server((incoming, response) => {
     response.setHeader("content-type", "application/json");
     response.end(`${describe(incoming.method, incoming.url, incoming.headers)}\n`);
-  }).listen(port, "0.0.0.0", () => console.log(`${name}: HTTP/2 on ${port}`));
+  }).listen(port, () => console.log(`${name}: HTTP/2 on ${port}`));
 }
 
 function serveTcp(port: number, greets: boolean): void {
@@ -127,7 +127,7 @@ function serveTcp(port: number, greets: boolean): void {
     if (greets) socket.write(`${name}: welcome\n`);
     socket.on("error", () => socket.destroy());
     socket.on("data", (line) => socket.write(`${name}: ${line}`));
-  }).listen(port, "0.0.0.0", () => console.log(`${name}: TCP on ${port}`));
+  }).listen(port, () => console.log(`${name}: TCP on ${port}`));
 }
 
 /** What came back from one call. */
@@ -165,7 +165,11 @@ async function callOnce(options: CallOptions, agent: Agent): Promise<Answer> {
 
 function callTcp(url: URL): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection({ host: url.hostname, port: Number(url.port), timeout: 10_000 });
+    const socket = createConnection({
+      host: url.hostname.replace(/^\[|\]$/g, ""),
+      port: Number(url.port),
+      timeout: 10_000,
+    });
     socket.on("connect", () => socket.write("hello\n"));
     socket.on("data", (data) => {
       socket.end();

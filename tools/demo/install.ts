@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { version } from "../../src/ops/version.ts";
 import { binary } from "../binaries.ts";
 import { type Cluster, type Image, startCluster } from "../cluster.ts";
+import { familiesIn } from "../local-node/network.ts";
 import { until } from "../processes.ts";
 import { Mesh, type MeshSettings, repository } from "./mesh.ts";
 
@@ -25,10 +26,15 @@ async function images(): Promise<ReadonlyMap<string, Image>> {
   return new Map(images);
 }
 
-/** Starts a cluster in the present (outer) namespace and installs the CRDs and the operator; resolves when it is ready. */
+/**
+ * Starts a cluster in the present (outer) namespace and installs the CRDs and the operator; resolves when it is ready. The
+ * cluster has both families of addresses, or those of HEDDLE_IP_FAMILIES: with `IPv6` nothing else.
+ */
 export async function startMesh(log: (line: string) => void, settings: MeshSettings = {}): Promise<Mesh> {
   const directory = mkdtempSync(join(tmpdir(), "heddle-"));
-  const cluster: Cluster = await startCluster({ directory, images: await images() });
+  const [first, ...others] = familiesIn(process.env["HEDDLE_IP_FAMILIES"] ?? "IPv4,IPv6");
+  if (first === undefined) throw new Error("HEDDLE_IP_FAMILIES must name families, such as IPv6 or IPv4,IPv6");
+  const cluster: Cluster = await startCluster({ directory, images: await images(), families: [first, ...others] });
   log(`control plane and node are up (${directory})`);
   const mesh = await installHeddle(cluster, settings);
   log("the operator is ready");

@@ -247,7 +247,11 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
 
   /** Starts a steady load from a pod; resolves when its first answer has come. */
   async load(namespace: string, deployment: string, url: string, options: CallOptions = {}): Promise<Load> {
-    const pod = await this.podOf(namespace, deployment);
+    return this.loadFrom(namespace, await this.podOf(namespace, deployment), url, options);
+  }
+
+  /** The same from a pod. */
+  async loadFrom(namespace: string, pod: string, url: string, options: CallOptions = {}): Promise<Load> {
     const running: Running = this.cluster.start(namespace, pod, "app", [
       "node",
       "/app/tools/demo/app.ts",

@@ -18,9 +18,15 @@ export function fieldOf({ metadata, spec }: NodePod, address: string, fieldPath 
   return value;
 }
 
+/** What a container is told of addresses: that of its pod, and that of the Service `kubernetes`. */
+interface Addresses {
+  readonly address: string;
+  readonly apiServer: string;
+}
+
 /** What runs in a container. Fails when neither it nor its image has a command. */
-export function programOf(pod: NodePod, address: string, container: V1Container, image: Image) {
-  const environment = environmentOf(pod, address, container);
+export function programOf(pod: NodePod, addresses: Addresses, container: V1Container, image: Image) {
+  const environment = environmentOf(pod, addresses, container);
   const words = [...(container.command ?? image.entrypoint ?? []), ...(container.args ?? [])];
   if (words.length === 0) throw new Error(`neither the container nor its image ${container.image} has a command`);
   const { runAsUser = 0, runAsGroup = runAsUser } = { ...pod.spec.securityContext, ...container.securityContext };
@@ -37,11 +43,10 @@ export function programOf(pod: NodePod, address: string, container: V1Container,
   };
 }
 
-function environmentOf(pod: NodePod, address: string, container: V1Container): Map<string, string> {
+function environmentOf(pod: NodePod, { address, apiServer }: Addresses, container: V1Container): Map<string, string> {
   const result = new Map([
     ["PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-    // A name in its certificate, which the hosts file leads to its Service.
-    ["KUBERNETES_SERVICE_HOST", "kubernetes.default.svc"],
+    ["KUBERNETES_SERVICE_HOST", apiServer],
     ["KUBERNETES_SERVICE_PORT", "443"],
   ]);
   for (const { name, value = "", valueFrom } of container.env ?? []) {

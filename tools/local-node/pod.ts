@@ -21,7 +21,7 @@ export type PodRunner = ReturnType<typeof runPod>;
 /** Runs a pod once it is synced. Its addresses and network derive from its number; the directory is its own, in memory. */
 export function runPod(first: NodePod, number: number, directory: string, options: NodeOptions, api: Api) {
   let pod = first;
-  const addresses = podAddresses(number, pod);
+  const addresses = podAddresses(number, pod, options.families);
   const [address = ""] = addresses;
   const network = `pod${number}`;
   const states = initialStates(pod);
@@ -41,6 +41,8 @@ export function runPod(first: NodePod, number: number, directory: string, option
     const image = options.images.get(spec.image ?? "");
     if (image === undefined)
       throw new Error(`there is no image ${spec.image}; there are ${[...options.images.keys()]}`);
+    const apiServer = api.services.get("default/kubernetes")?.spec?.clusterIP;
+    if (apiServer === undefined) throw new Error("there is no Service default/kubernetes yet");
     const given = [{ source: join(directory, "hosts"), target: "/etc/hosts" }, ...(image.mounts ?? [])];
     const volumes = (spec.volumeMounts ?? []).map(({ name, mountPath, readOnly }) => {
       return [join(directory, "volumes", name), mountPath, readOnly ? "ro" : "rw"];
@@ -49,7 +51,7 @@ export function runPod(first: NodePod, number: number, directory: string, option
       network,
       root: join(directory, "root"),
       mounts: [...given.map(({ source, target }) => [source, target, "ro"]), ...volumes],
-      ...programOf(pod, address, spec, image),
+      ...programOf(pod, { address, apiServer }, spec, image),
       logFile: join(options.logDirectory, `${pod.metadata.namespace}_${pod.metadata.name}_${spec.name}.log`),
     };
   };

@@ -1,6 +1,6 @@
 /** Services as seen from pods: addresses by iptables in the outer namespace (as kube-proxy), names by hosts files. Pure. */
 import type { Endpoint, EndpointSlice, Service } from "../../src/api/kubernetes.ts";
-import { type Family, familyOf, nodeAddress, nodeAddress6 } from "./network.ts";
+import { type Family, familyOf, nodeAddresses } from "./network.ts";
 import type { NodePod } from "./types.ts";
 
 /**
@@ -9,7 +9,6 @@ import type { NodePod } from "./types.ts";
  */
 export function serviceRules(services: Service[], slices: EndpointSlice[], serviceCIDR: string): string {
   const family = familyOf(serviceCIDR);
-  const own = family === "IPv6" ? nodeAddress6 : nodeAddress;
   const rules: string[] = [];
   for (const service of services) {
     const address = addressesOf(service).find((each) => familyOf(each) === family);
@@ -20,7 +19,7 @@ export function serviceRules(services: Service[], slices: EndpointSlice[], servi
         const target = family === "IPv6" ? `[${ip}]` : ip;
         rules.push(`-A SERVICES ${match} ${chance} -j DNAT --to-destination ${target}:${port}`);
         // A pod that reaches itself through a Service must not see its own address as the caller's.
-        rules.push(`-A POSTROUTING -s ${ip} -d ${ip} -j SNAT --to-source ${own}`);
+        rules.push(`-A POSTROUTING -s ${ip} -d ${ip} -j SNAT --to-source ${nodeAddresses[family]}`);
       });
     }
   }

@@ -1,6 +1,7 @@
 /** What the local node is given. */
 import type { V1PodSpec } from "@kubernetes/client-node";
 import type { KubernetesObject } from "../../src/api/kubernetes.ts";
+import type { Family } from "./network.ts";
 
 /** A pod as the API server sends it: times are strings. */
 export interface NodePod extends KubernetesObject {
@@ -19,7 +20,9 @@ export interface Image {
 /** How to start a node. */
 export interface NodeOptions {
   readonly kubeconfig: string;
-  /** Ranges of cluster IPs, one of each family that there is. */
+  /** Families of the cluster; pods that ask for none have an address of the first. */
+  readonly families: readonly Family[];
+  /** Ranges of cluster IPs, one of each family. */
   readonly serviceCIDRs: readonly string[];
   /** What each image name stands for; a pod with any other waits. */
   readonly images: ReadonlyMap<string, Image>;

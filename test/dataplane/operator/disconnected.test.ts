@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
 import { conditionOf, type StatusView } from "../../../tools/demo/mesh.ts";
+import { iptablesFor } from "../addresses.ts";
 import { useMesh } from "../mesh.ts";
 import { converse, hold, read } from "../sockets.ts";
 import type { Caller } from "../support.ts";
@@ -25,8 +26,10 @@ const cut = [
   ["OUTPUT", "-p", "tcp", "--dport", "15010", "--syn", "-j", "DROP"],
 ];
 async function filter(action: "--insert" | "--delete"): Promise<void> {
+  const { podIP } = (await mesh().get<{ status: { podIP: string } }>("pod", "apart", "island")).status;
   for (const rule of cut) {
-    const { status, stderr } = await mesh().cluster.exec("apart", "island", undefined, ["iptables", action, ...rule]);
+    const command = [iptablesFor(podIP), action, ...rule];
+    const { status, stderr } = await mesh().cluster.exec("apart", "island", undefined, command);
     expect(status, stderr).toBe(0);
   }
 }

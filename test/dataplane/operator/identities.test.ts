@@ -6,6 +6,7 @@ import { decode } from "../../../src/identity/renewal.ts";
 import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
 import { runScript } from "../../../tools/demo/rotation.ts";
 import type { Running } from "../../../tools/processes.ts";
+import { iptablesFor } from "../addresses.ts";
 import { failuresOf } from "../failures.ts";
 import { useMesh } from "../mesh.ts";
 import { call, expectStatus } from "../support.ts";
@@ -102,7 +103,9 @@ spec: { selector: { app: impostor }, ports: [${ports.map((port) => `{ name: http
 `);
     const ready = ["wait", "pod", "-n", "shop", "impostor", "--for=condition=Ready", "--timeout=60s"];
     expect((await mesh().cluster.kubectl(ready)).stderr).toBe("");
-    const flush = await mesh().cluster.exec("shop", "impostor", undefined, ["iptables", "-t", "nat", "--flush"]);
+    const { podIP } = (await mesh().get<{ status: { podIP: string } }>("pod", "shop", "impostor")).status;
+    const withoutRedirect = [iptablesFor(podIP), "-t", "nat", "--flush"];
+    const flush = await mesh().cluster.exec("shop", "impostor", undefined, withoutRedirect);
     expect(flush.status, flush.stderr).toBe(0);
     const certificates = await Promise.all([
       issue(authority, own, -minute, 10 * minute),

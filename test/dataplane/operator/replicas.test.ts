@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
 import { conditionOf } from "../../../tools/demo/mesh.ts";
 import { operatorPods, runScript, scaleOperator } from "../../../tools/demo/rotation.ts";
+import { inURL, iptablesFor } from "../addresses.ts";
 import { useMesh } from "../mesh.ts";
 import { expectStatus } from "../support.ts";
 
@@ -27,14 +28,15 @@ async function scale(replicas: number): Promise<void> {
   await mesh().cluster.waitFor("replicas", async () => (await operators()).length === replicas);
 }
 
-async function filter(pod: string, ...rule: readonly string[]): Promise<void> {
-  const { status, stderr } = await mesh().cluster.exec(root, pod, undefined, ["iptables", ...rule]);
+async function filter(pod: OperatorPod, ...rule: readonly string[]): Promise<void> {
+  const command = [iptablesFor(pod.status.podIP), ...rule];
+  const { status, stderr } = await mesh().cluster.exec(root, pod.metadata.name, undefined, command);
   expect(status, stderr).toBe(0);
 }
 
 /** How many sidecars have a stream to a replica. */
 async function streamsOf({ status }: OperatorPod): Promise<number> {
-  const script = `fetch("http://${status.podIP}:8080/metrics").then((answer) => answer.text()).then(console.log)`;
+  const script = `fetch("http://${inURL(status.podIP)}:8080/metrics").then((answer) => answer.text()).then(console.log)`;
   return Number(/^heddle_xds_streams (\d+)$/m.exec(await runScript(mesh(), "outside", "visitor", script))?.[1]);
 }
 
@@ -68,7 +70,7 @@ test("proxies of either replica count, through a partition of the two and the lo
   const [ahead, behind] = leading === a.metadata.name ? [a, b] : [b, a];
   const frontend = await mesh().addressOf("shop", "frontend");
   const away = ["INPUT", "-s", frontend, "-p", "tcp", "--dport", "15010", "-j", "REJECT", "--reject-with", "tcp-reset"];
-  await filter(ahead.metadata.name, "--insert", ...away);
+  await filter(ahead, "--insert", ...away);
   await mesh().cluster.waitFor(
     "a sidecar at the one that does not lead",
     async () => (await streamsOf(behind)) > 0,
@@ -83,13 +85,13 @@ test("proxies of either replica count, through a partition of the two and the lo
 
   // Neither hears the other any more: of the sidecar at the other one nobody can say what it has.
   const between = ["INPUT", "-s", behind.status.podIP, "-j", "DROP"];
-  await filter(ahead.metadata.name, "--insert", ...between);
+  await filter(ahead, "--insert", ...between);
   await mesh().apply(policy("/replicas/more/*"));
   await mesh().cluster.waitFor("Unknown", async () => (await programmed())?.status === "Unknown", 90_000);
   expect(await programmed()).toMatchObject({ reason: "ProxiesDisconnected" });
-  await filter(ahead.metadata.name, "--delete", ...between);
+  await filter(ahead, "--delete", ...between);
   await mesh().waitProgrammed(kinds.AuthorizationPolicy, "shop", "replicas", 60);
-  await filter(ahead.metadata.name, "--delete", ...away);
+  await filter(ahead, "--delete", ...away);
 
   const load = await mesh().load("shop", "frontend", url, { rate: 50 });
   await mesh().kubectl("delete", "pod", "-n", root, ahead.metadata.name, "--wait=false");
