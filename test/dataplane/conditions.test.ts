@@ -188,7 +188,7 @@ describe("dry runs", () => {
   /** What the sidecar of a Deployment tells Prometheus. */
   async function statistics(deployment: string): Promise<readonly string[]> {
     const script =
-      'fetch("http://127.0.0.1:15020/stats/prometheus").then((a) => a.text()).then((text) => console.log(text))';
+      'fetch("http://localhost:15020/stats/prometheus").then((a) => a.text()).then((text) => console.log(text))';
     const pod = pods.get(deployment) ?? (await mesh().podOf("shop", deployment));
     pods.set(deployment, pod);
     const { stdout } = await mesh().cluster.exec("shop", pod, "app", ["node", "-e", script]);
