@@ -4,7 +4,7 @@ import { Agent } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import type { Secret } from "../../src/api/kubernetes.ts";
 import { decode } from "../../src/identity/renewal.ts";
@@ -12,9 +12,8 @@ import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
 import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import { keys } from "../../src/model/sidecar.ts";
 import { metricTable } from "../../src/ops/metric-table.ts";
-import type { ControlPlane } from "../../tools/control-plane.ts";
 import { until } from "../../tools/processes.ts";
-import { startApiServer } from "../support/api-server.ts";
+import { type BorrowedApiServer, borrowApiServer } from "../support/api-server.ts";
 import {
   createInjectedPod,
   installDefinitions,
@@ -26,7 +25,7 @@ import {
 import { TestClient } from "../xds/client.ts";
 import { askWebhook } from "./webhook-support.ts";
 
-let server: ControlPlane;
+let server: BorrowedApiServer;
 let client: KubeClient;
 let directory: string;
 let ports: OperatorPorts;
@@ -38,7 +37,7 @@ const linesOfLog = (): readonly string[] => operator.output().split("\n").slice(
 const secret = (name: string, namespace: string): Promise<Secret> => client.get(kinds.Secret, { namespace, name });
 
 beforeAll(async () => {
-  server = await startApiServer();
+  server = await borrowApiServer();
   client = createKubeClient({ kubeconfig: server.kubeconfig });
   directory = mkdtempSync(join(tmpdir(), "heddle-test-operations-"));
   await installDefinitions(client);
@@ -315,7 +314,8 @@ describe("the operator", () => {
 
   test("SIGTERM while the API server is away: reviews are answered until the end, which is clean", async () => {
     const authority = decode(await secret("heddle-ca", "heddle-system"), "tls.crt");
-    await server.stop();
+    await server.halt();
+    onTestFinished(() => server.restart());
     expect((await operator.fetch("/readyz")).status).toBe(200);
     void operator.process.stop("SIGTERM");
     await until("not ready", async () => (await operator.fetch("/readyz")).status === 503, {
