@@ -9,7 +9,8 @@ import { createPublisher } from "../src/controllers/publisher.ts";
 import { createStatusWriter } from "../src/controllers/status-writer.ts";
 import { isCompiledChange, watches } from "../src/controllers/watches.ts";
 import type { WriterOptions } from "../src/controllers/writer.ts";
-import type { ProxyTarget } from "../src/envoy/resource.ts";
+import type { ProxyTarget, ReachGroups, ResourceGroup } from "../src/envoy/resource.ts";
+import { reachOf, withReach } from "../src/envoy/resource.ts";
 import { createStore } from "../src/kube/store.ts";
 import type { ProxyState } from "../src/model/acknowledgement.ts";
 import type { DesiredRecord } from "../src/model/output.ts";
@@ -93,16 +94,24 @@ export function createMeshWorld(): MeshWorld {
   const statusWriter = createStatusWriter({ ...writer, client, observed });
   const xds = createXdsServer({ logger });
   let targets: ReadonlyMap<string, ProxyTarget> = new Map();
+  let reaches: ReachGroups = new Map();
   const states = new Map<string, ProxyState>();
-  const stateOf = (pod: string): ProxyState => ({
-    connected: true,
-    since: 0,
-    resource: (type, name) => {
-      const target = targets.get(pod);
-      const resource = target === undefined ? undefined : lookup(target, type as never, name);
-      return resource && { acknowledged: resource.version };
-    },
-  });
+  const stateOf = (pod: string): ProxyState => {
+    const [namespace = ""] = pod.split("/");
+    let known: { own: ProxyTarget; reach: ResourceGroup | undefined; whole: ProxyTarget } | undefined;
+    return {
+      connected: true,
+      since: 0,
+      resource: (type, name) => {
+        const own = targets.get(pod);
+        if (own === undefined) return undefined;
+        const reach = reaches.get(namespace);
+        if (known?.own !== own || known.reach !== reach) known = { own, reach, whole: withReach(own, reach) };
+        const resource = lookup(known.whole, type as never, name);
+        return resource && { acknowledged: resource.version };
+      },
+    };
+  };
   let start = 0;
   let proxies = 0;
   let served = 0;
@@ -119,15 +128,16 @@ export function createMeshWorld(): MeshWorld {
   const controller = createMeshController({
     ...{ observed, seen: { synced: true, isSynced: () => true, stateOf: () => "watching" as const } },
     ...{ settings, clock, logger, metrics, states: () => states, listeningSince: () => 0, isManaged: () => true },
-    publish: (next) => {
+    publish: (next, nextReaches) => {
       served = spent() - start;
-      xds.publish(next);
+      xds.publish(next, nextReaches);
       uncounted(() => {
-        for (const [pod, target] of next) if (targets.get(pod) !== target) proxies += 1;
+        for (const [pod, target] of next)
+          if (targets.get(pod) !== target || reachOf(target, reaches) !== reachOf(target, nextReaches)) proxies += 1;
         for (const pod of states.keys()) if (!next.has(pod)) states.delete(pod);
         const come = [...next.keys()].filter((pod) => !states.has(pod));
         for (const pod of come) states.set(pod, stateOf(pod));
-        targets = next;
+        [targets, reaches] = [next, nextReaches];
         if (come.length > 0) controller.acknowledged(new Set(come));
       });
     },
@@ -139,8 +149,8 @@ export function createMeshWorld(): MeshWorld {
       setDesired: (desired) => {
         publisher.setDesired(desired);
         uncounted(() => {
-          writes += desired.filter((output) => !outputs.has(output)).length;
-          outputs = new Set(desired);
+          for (const output of desired.values()) if (!outputs.has(output)) writes += 1;
+          outputs = new Set(desired.values());
         });
       },
     },
@@ -150,7 +160,7 @@ export function createMeshWorld(): MeshWorld {
       setStatuses: (statuses) => {
         statusWriter.setStatuses(statuses);
         uncounted(() => {
-          const next = new Set(statuses.map((status) => JSON.stringify(status)));
+          const next = new Set([...statuses.values()].map((status) => JSON.stringify(status)));
           writes += [...next].filter((text) => !texts.has(text)).length;
           texts = next;
         });

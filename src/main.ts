@@ -201,8 +201,8 @@ function createOperator(settings: Settings, logger: Logger, writeLog: (line: str
     clock,
     logger,
     metrics,
-    publish: (targets) => {
-      xds.publish(targets);
+    publish: (targets, reaches) => {
+      xds.publish(targets, reaches);
       replicas.retain((pod) => targets.has(pod));
       state.compiled = true;
       void serve();

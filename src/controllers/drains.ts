@@ -43,9 +43,12 @@ export function nextDrains(drains: Drains, before: Compilation | undefined, afte
   const changed = changedKeys(before.classResources, after.classResources);
   const own = new Map<string, Map<ObjectKey, Due>>();
   const known = new Map<string, readonly string[]>();
-  for (const [pod, id] of after.mesh.classOfPod) {
-    // Unchanged resources are the same value. Most classes, most of the time.
-    if (isSamePods && !changed.has(id)) continue;
+  // Unchanged resources are the same value. Most classes, most of the time.
+  const candidates = isSamePods
+    ? [...changed].flatMap((id) => after.mesh.classes.get(id)?.pods ?? [])
+    : after.mesh.classOfPod.keys();
+  for (const pod of candidates) {
+    const id = after.mesh.classOfPod.get(pod) ?? "";
     const earlierId = before.mesh.classOfPod.get(pod);
     if (earlierId === undefined) continue;
     const resources = after.classResources.get(id);
@@ -65,7 +68,7 @@ export function nextDrains(drains: Drains, before: Compilation | undefined, afte
 
 function carriedOver(drains: Drains, { decisions }: Compilation): Drains {
   if (drains.size === 0) return drains;
-  const present = new Map(decisions.map(({ object }) => [objectOf(object), versionOf(object)]));
+  const present = new Map([...decisions.values()].map(({ object }) => [objectOf(object), versionOf(object)]));
   return new Map(
     [...drains].map(([version, pods]) => [present.get(version.slice(0, version.lastIndexOf(" "))) ?? version, pods]),
   );
@@ -83,7 +86,7 @@ export function advanceDrains(
   now: number,
 ): Drains {
   if (drains.size === 0) return drains;
-  const wanted = new Set(decisions.map(({ object }) => versionOf(object)));
+  const wanted = new Set([...decisions.values()].map(({ object }) => versionOf(object)));
   const next = new Map<string, ReadonlyMap<ObjectKey, Due>>();
   for (const [version, pods] of drains) {
     if (!wanted.has(version)) continue;

@@ -12,7 +12,7 @@ import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { KindName } from "../api/kinds.ts";
 import type { EndpointSlice, KubernetesObject, Namespace, Pod, Secret, Service } from "../api/kubernetes.ts";
-import type { ProxyTarget } from "../envoy/resource.ts";
+import type { ProxyTarget, ReachGroups } from "../envoy/resource.ts";
 import { readAuthorityRecord } from "../identity/authority-secret.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import { drainSecondsOf } from "../model/drain.ts";
@@ -73,7 +73,7 @@ export function createMeshController(options: {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "compileSeconds">;
-  readonly publish: (targets: ReadonlyMap<ObjectKey, ProxyTarget>) => void;
+  readonly publish: (targets: ReadonlyMap<ObjectKey, ProxyTarget>, reaches: ReachGroups) => void;
   readonly states: () => ProxyStates;
   /**
    * Milliseconds since the epoch at which proxies could begin to connect; undefined while they cannot. Proxies that are
@@ -159,14 +159,17 @@ export function createMeshController(options: {
     drains = nextDrains(drains, before, compilation);
     options.metrics.compileSeconds.observe((clock.monotonic() - start) / 1000);
     logger.debug({ milliseconds: clock.monotonic() - start }, "compiled");
-    options.publish(compilation.targets);
+    options.publish(compilation.targets, compilation.reachGroups);
     setIdentities(compilation.identityPlan, compilation.identities);
     statuses.trigger();
     records.trigger();
   };
   const writeRecords = (): void => {
     if (compilation === undefined) return;
-    options.publisher.setDesired(compilation.outputs.filter(({ metadata }) => options.isManaged(metadata.namespace)));
+    const { outputs, mesh } = compilation;
+    const isAllManaged = [...mesh.reachOfNamespace.keys()].every(options.isManaged);
+    const isManaged = ([, { metadata }]: readonly [ObjectKey, DesiredRecord]) => options.isManaged(metadata.namespace);
+    options.publisher.setDesired(isAllManaged ? outputs : new Map([...outputs].filter(isManaged)));
   };
   /** The next status pass is due after the shortest of these, in milliseconds. */
   const setDeadline = (delays: readonly number[]): void => {
@@ -190,7 +193,8 @@ export function createMeshController(options: {
         judged.of({
           ...{ compilation: current, states, now, listeningSince: listening, changed },
           restoring: (object) =>
-            restoring.get(keyOfReference(object)) ?? (isMeshWide(object, options.settings) ? identity : undefined),
+            (restoring.size === 0 ? undefined : restoring.get(keyOfReference(object))) ??
+            (isMeshWide(object, options.settings) ? identity : undefined),
           draining: drainingOf,
         }),
       );

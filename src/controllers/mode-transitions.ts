@@ -11,6 +11,8 @@
  */
 import type { InboundPort, TLSMode } from "../model/mesh.ts";
 import type { ModeHold, ModeHolds, Speech } from "../model/snapshot.ts";
+import { compare } from "../model/workload.ts";
+import { changedKeys } from "../reconcilers/derivation.ts";
 import type { WorkloadTLS } from "../reconcilers/mesh-tls.ts";
 
 /** How long a step waits for its acknowledgements, in milliseconds: a proxy that is gone must not keep a port open. */
@@ -60,10 +62,13 @@ export function nextTransitions(
   now: number,
 ): ModeTransitions {
   const journeys = new Map<string, ReadonlyMap<PortKey, Journey>>();
-  for (const [classId, tls] of after) {
+  // Most classes are as they were, most of the time.
+  const changed = before === undefined ? [] : changedKeys(before, after);
+  for (const classId of [...new Set([...transitions.journeys.keys(), ...changed])].sort(compare)) {
+    const tls = after.get(classId);
+    if (tls === undefined) continue;
     const known = transitions.journeys.get(classId);
     const previous = before?.get(classId) ?? tls;
-    // Most classes, most of the time.
     if (known === undefined && sameModes(previous, tls)) continue;
     const taken = known !== undefined && isTaken(classId);
     const ports = new Map<PortKey, Journey>();

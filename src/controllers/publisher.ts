@@ -14,10 +14,10 @@ import { kinds } from "../api/kinds.ts";
 import type { ConfigMap } from "../api/kubernetes.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { ApiError, isApiError } from "../kube/error.ts";
-import { type ObjectKey, objectKey } from "../model/object-key.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import type { DesiredObject, DesiredRecord } from "../model/output.ts";
 import { keys, manager } from "../model/sidecar.ts";
-import { sameElements } from "../reconcilers/derivation.ts";
+import { changedKeys } from "../reconcilers/derivation.ts";
 import { recordedStart } from "../reconcilers/outputs.ts";
 import type { SeenRecord } from "./record-difference.ts";
 import { differenceOf, isLeftOfRecord, isRecord, isTamperedWith, restored, withKept } from "./record-difference.ts";
@@ -36,7 +36,7 @@ export const recordRate = 200;
 /** Writes ConfigMaps. */
 export interface Publisher {
   /** What is to exist from now on, all of it. */
-  setDesired(outputs: readonly DesiredRecord[]): void;
+  setDesired(outputs: ReadonlyMap<ObjectKey, DesiredRecord>): void;
   /** Something was seen of this ConfigMap. */
   observe(key: ObjectKey): void;
   /** Looks at everything again, as a new leader must. */
@@ -72,8 +72,6 @@ export function createPublisher(
   },
 ): Publisher {
   const { client, clock } = options;
-  /** What was wanted last, as it was given. */
-  let given: readonly DesiredRecord[] = [];
   /** Undefined until something was compiled: till then nobody knows what is to exist, and nothing is collected. */
   let desired: ReadonlyMap<ObjectKey, DesiredRecord> | undefined;
   const unwanted = createGrace(clock, (key) => add(key));
@@ -261,16 +259,11 @@ export function createPublisher(
   };
   return {
     setDesired: (outputs) => {
-      if (desired !== undefined && sameElements(outputs, given)) return;
-      given = outputs;
-      const next = new Map(outputs.map((output) => [objectKey(output), output]));
       const before = desired;
-      desired = next;
+      desired = outputs;
       // What was there before the first compile may be wanted no more.
-      if (before === undefined) return addAll();
-      const changed = [...next].filter(([key, output]) => before.get(key) !== output).map(([key]) => key);
-      const gone = [...before.keys()].filter((key) => !next.has(key));
-      lookAt([...changed, ...gone]);
+      if (before === undefined) addAll();
+      else lookAt([...changedKeys(before, outputs)]);
     },
     // Only what is seen waits for a restoration; something else that is wanted does not.
     observe: (key) => {

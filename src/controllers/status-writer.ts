@@ -7,7 +7,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { isApiError } from "../kube/error.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/object-key.ts";
-import { sameElements } from "../reconcilers/derivation.ts";
+import { changedKeys } from "../reconcilers/derivation.ts";
 import { type ObjectStatus, type WrittenStatus, withTransitionTimes } from "../reconcilers/programmed.ts";
 import { createForeignEdits } from "./foreign-edits.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
@@ -21,8 +21,8 @@ export interface ComputedStatus {
 
 /** Writes statuses. */
 export interface StatusWriter {
-  /** The statuses of all objects, all of them. */
-  setStatuses(statuses: readonly ComputedStatus[]): void;
+  /** The statuses of all objects, all of them, by `keyOfReference`. */
+  setStatuses(statuses: ReadonlyMap<string, ComputedStatus>): void;
   /** The watch saw this object. */
   observe(kind: ObjectReference["kind"], key: ObjectKey): void;
   /** Looks at everything again, as a new leader must. */
@@ -41,8 +41,8 @@ export function createStatusWriter(
   },
 ): StatusWriter {
   /** As they were given last. */
-  let given: Parameters<StatusWriter["setStatuses"]>[0] = [];
-  let computed: ReadonlyMap<string, ComputedStatus & { readonly text: string }> = new Map();
+  let given: ReadonlyMap<string, ComputedStatus> = new Map();
+  const computed = new Map<string, ComputedStatus & { readonly text: string }>();
   const edits = createForeignEdits({ ...options, retry: (key) => add(key), onChange: () => {} });
 
   const versionOf = ({ kind, namespace, name }: ObjectReference): string =>
@@ -131,28 +131,22 @@ export function createStatusWriter(
   const add = (key: string): void => {
     if (isDue(key)) queue.add(key);
   };
-  const keyOf = (kind: ObjectReference["kind"], key: ObjectKey): string => `${kind}/${key}`;
   return {
     setStatuses: (statuses) => {
-      if (sameElements(statuses, given)) return;
+      const changed = [...changedKeys(given, statuses)].filter((key) => {
+        const entry = statuses.get(key);
+        const before = computed.get(key);
+        if (entry === undefined) return computed.delete(key);
+        const text = canonical(entry);
+        computed.set(key, { ...entry, text });
+        return text !== before?.text;
+      });
       given = statuses;
-      const next: typeof computed = new Map(
-        statuses.map((entry) => {
-          const key = keyOf(entry.object.kind, objectKey({ metadata: entry.object }));
-          const known = computed.get(key);
-          // Most are the values that they were.
-          const isKnown = known?.object === entry.object && known.status === entry.status;
-          return [key, isKnown ? known : { ...entry, text: canonical(entry) }];
-        }),
-      );
-      const changed = [...next].filter(([key, entry]) => computed.get(key)?.text !== entry.text).map(([key]) => key);
-      const gone = [...computed.keys()].filter((key) => !next.has(key));
-      computed = next;
-      for (const key of [...changed, ...gone]) add(key);
+      for (const key of changed) add(key);
     },
     // Only what is seen waits for a restoration; something else to be said does not.
     observe: (kind, name) => {
-      const key = keyOf(kind, name);
+      const key = `${kind} ${name}`;
       if (isDue(key) && !edits.isWaiting(key)) queue.add(key);
     },
     resync: () => {

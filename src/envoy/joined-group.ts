@@ -44,9 +44,10 @@ function changedParts(
 ): readonly (readonly [ResourceGroup, ResourceGroup])[] | undefined {
   if (parts.length !== others.length) return undefined;
   const changed: [ResourceGroup, ResourceGroup][] = [];
-  for (const [index, part] of parts.entries()) {
-    const other = others[index];
-    if (other !== undefined && other !== part) changed.push([part, other]);
+  // There are thousands, and nearly all are the same.
+  for (let index = 0; index < parts.length; index += 1) {
+    const [part, other] = [parts[index], others[index]];
+    if (part !== undefined && other !== undefined && other !== part) changed.push([part, other]);
   }
   return changed;
 }

@@ -38,7 +38,10 @@ export interface ResourceGroup {
   readonly byType: Readonly<Record<ResourceType, ReadonlyMap<string, EnvoyResource>>>;
 }
 
-/** What one proxy is to be served. */
+/**
+ * What one proxy is to be served, but for its reach: that is another part of what is published, by namespace, so that what
+ * changes in it changes no target ({@link withReach}).
+ */
 export interface ProxyTarget {
   /** `namespace/name` of the pod. */
   readonly pod: string;
@@ -52,3 +55,14 @@ export interface ProxyTarget {
   /** The listener of port 15020, sent last: once all the rest is acknowledged, the startup probe passes. */
   readonly readiness: EnvoyResource;
 }
+
+/** By namespace: the resources of its reach, which all its proxies are served beside their own. */
+export type ReachGroups = ReadonlyMap<string, ResourceGroup>;
+
+/** All that a proxy is to be served. */
+export const withReach = (own: ProxyTarget, reach: ResourceGroup | undefined): ProxyTarget =>
+  reach === undefined ? own : { ...own, groups: [...own.groups, reach] };
+
+/** The reach of a target's namespace. */
+export const reachOf = ({ pod }: ProxyTarget, reaches: ReachGroups): ResourceGroup | undefined =>
+  reaches.get(pod.slice(0, pod.indexOf("/")));

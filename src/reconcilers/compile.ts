@@ -3,13 +3,14 @@
  * gives the same result, on any replica and after any restart; a cache makes it faster, never different.
  */
 import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.ts";
-import type { EnvoyResource, ProxyTarget } from "../envoy/resource.ts";
+import type { EnvoyResource, ProxyTarget, ReachGroups } from "../envoy/resource.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { IdentityPlan } from "../model/identity.ts";
 import type { Mesh, WorkloadIdentity } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import type { DesiredRecord } from "../model/output.ts";
 import type { MeshSettings, ModeHolds, Snapshot } from "../model/snapshot.ts";
+import type { SortedMap } from "../model/sorted-map.ts";
 import { warnOfAuthorization } from "./authorization-warnings.ts";
 import type { CompileCache } from "./cache.ts";
 import { createCompileCache } from "./cache.ts";
@@ -23,14 +24,15 @@ export { createCompileCache } from "./cache.ts";
 /** The result of a compile. */
 export interface Compilation {
   readonly mesh: Mesh;
-  /** What each injected pod is to be served. */
+  /** What each injected pod is to be served beside the reach of its namespace. */
   readonly targets: ReadonlyMap<ObjectKey, ProxyTarget>;
+  readonly reachGroups: ReachGroups;
   /**
-   * The ConfigMaps that are to exist, sorted by namespace and name. They are made when they are first asked for, so that
+   * The ConfigMaps that are to exist, by namespace and name. They are made when they are first asked for, so that
    * proxies are served before anything is written down; one that has not changed since a compile before this one was asked
    * for them is the same value.
    */
-  readonly outputs: readonly DesiredRecord[];
+  readonly outputs: ReadonlyMap<ObjectKey, DesiredRecord>;
   /** Services for which a reach's ConfigMap has no room; found when they are first asked for. */
   readonly unrecorded: ReadonlySet<ObjectKey>;
   readonly identities: readonly WorkloadIdentity[];
@@ -40,8 +42,8 @@ export interface Compilation {
   readonly tls: ReadonlyMap<string, WorkloadTLS>;
   /** The services that have endpoints of a class, by class id. */
   readonly servicesOfClass: ReadonlyMap<string, ReadonlySet<ObjectKey>>;
-  /** One for each object of ours, sorted by kind, namespace and name. */
-  readonly decisions: readonly StatusDecision[];
+  /** One for each object of ours, by `keyOfReference`, in the order of these keys. */
+  readonly decisions: ReadonlyMap<string, StatusDecision>;
   /** The resources of each service, as in the targets. */
   readonly serviceResources: ReadonlyMap<ObjectKey, readonly EnvoyResource[]>;
   /** The resources of each class, as in the targets. */
@@ -104,7 +106,8 @@ export function compile(
   );
   return {
     mesh,
-    targets: passes.targets(),
+    targets: passes.targets.all(),
+    reachGroups: passes.reachGroups(),
     get outputs() {
       return outputs();
     },
@@ -115,7 +118,7 @@ export function compile(
     identityPlan: identity.plan,
     tls: tls.ofWorkload.all(),
     servicesOfClass: passes.servicesOfClass.all(),
-    decisions: passes.decisions().map((decision) => withInterim(identity.judge(decision), mesh, holds)),
+    decisions: changedIn(passes.decisions(), (decision) => withInterim(identity.judge(decision), mesh, holds)),
     serviceResources: passes.serviceResources.all(),
     classResources: passes.classResources.all(),
     warningsOf: (policy) => {
@@ -126,6 +129,16 @@ export function compile(
 }
 
 const noHolds: ModeHolds = new Map();
+
+/** Few are another after this. */
+function changedIn<Value>(values: SortedMap<Value>, change: (value: Value) => Value): SortedMap<Value> {
+  const changed: [string, Value][] = [];
+  for (const [key, value] of values) {
+    const next = change(value);
+    if (next !== value) changed.push([key, next]);
+  }
+  return values.with(changed);
+}
 
 /** A MeshTLS is not live on a proxy that is at a step between two modes. */
 function withInterim(decision: StatusDecision, mesh: Mesh, holds: ModeHolds): StatusDecision {

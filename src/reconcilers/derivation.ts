@@ -10,6 +10,7 @@
  *
  * Each table stands behind those that it looks up: they are brought up to date in the order in which they were made.
  */
+import { SortedMap } from "../model/sorted-map.ts";
 import { compare } from "../model/workload.ts";
 
 /** Values by key. Whoever looks one up while making a value depends on it, on its absence too. */
@@ -20,7 +21,7 @@ export interface Lookup<Value> {
 /** Values by key, all of which can be had. */
 export interface Table<Value> extends Lookup<Value> {
   /** All, in the order of keys; stays as it is, and is the same map until something changes. */
-  all(): ReadonlyMap<string, Value>;
+  all(): SortedMap<Value>;
   /** Calls the listener with each key whose value has changed. */
   listen(listener: (key: string) => void): void;
   /** As `get`, without depending on it. */
@@ -44,6 +45,10 @@ export interface Derivation {
   ): Table<Value>;
   /** An index: the values of a table by the words that `wordsOf` gives of each, in the order of their keys. */
   group<Value>(table: Table<Value>, wordsOf: (value: Value, key: string) => Iterable<string>): Table<readonly Value[]>;
+  /** The values of a table by names that they say; each says one, and no two the same. */
+  named<Value>(table: Table<Value>, nameOf: (value: Value) => string): Table<Value>;
+  /** The values of several tables; where some have the same key, that of the first of them. */
+  union<Value>(...parts: readonly Table<Value>[]): Table<Value>;
   /**
    * Values that are made when somebody asks for them, and kept as long as some value depends on them; those that no value
    * has ever looked up are made again when they are asked for again.
@@ -90,6 +95,7 @@ export const sameElements = (a: readonly unknown[], b: readonly unknown[]): bool
 export function changedKeys(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): ReadonlySet<string> {
   const changed = new Set<string>();
   if (a === b) return changed;
+  if (a instanceof SortedMap && b instanceof SortedMap) return a.changedKeys(b);
   for (const [key, value] of b) if (a.get(key) !== value) changed.add(key);
   for (const key of a.keys()) if (!b.has(key)) changed.add(key);
   return changed;
@@ -136,9 +142,11 @@ export function createDerivation(): Derivation {
   };
 
   const createCells = <Value>(onIdle: (key: string) => void = () => {}) => {
-    let values = new Map<string, Value>();
-    let isShared = false;
-    let isSorted = true;
+    const values = new Map<string, Value>();
+    /** All, as they were when somebody asked for them last; undefined if that is long ago. */
+    let view: SortedMap<Value> | undefined;
+    /** What has changed since. */
+    const unseen = new Set<string>();
     const readers: KnownReaders = { byKey: new Map(), onIdle };
     const listeners: ((key: string) => void)[] = [];
     const tell = (key: string): void => {
@@ -155,37 +163,29 @@ export function createDerivation(): Derivation {
       peek: (key) => values.get(key),
       all: () => {
         note(readers, everyKey);
-        if (!isSorted) values = new Map([...values].sort(([a], [b]) => compare(a, b)));
-        isSorted = true;
-        isShared = true;
-        return values;
+        if (view === undefined) view = SortedMap.empty<Value>().with(values);
+        else if (unseen.size > 0) view = view.with([...unseen].map((key) => [key, values.get(key)] as const));
+        unseen.clear();
+        return view;
       },
       listen: (listener) => listeners.push(listener),
     };
     return {
       table,
-      tell,
       isRead: (key: string) => readers.byKey.has(key),
       has: (key: string) => values.has(key),
       set: (key: string, value: Value | undefined, same: (before: Value, after: Value) => boolean): void => {
         const before = values.get(key);
         if (before === value) return;
         if (before !== undefined && value !== undefined && same(before, value)) return;
-        if (isShared) {
-          values = new Map(values);
-          isShared = false;
-        }
         if (value === undefined) values.delete(key);
-        else {
-          if (before === undefined) isSorted = false;
-          values.set(key, value);
+        else values.set(key, value);
+        if (view !== undefined) unseen.add(key);
+        if (unseen.size > values.size) {
+          view = undefined;
+          unseen.clear();
         }
         tell(key);
-      },
-      reset: (next: ReadonlyMap<string, Value>) => {
-        values = next as Map<string, Value>;
-        isShared = true;
-        isSorted = false;
       },
     };
   };
@@ -194,7 +194,7 @@ export function createDerivation(): Derivation {
 
   const derivation = (): Derivation => {
     const steps: (() => void)[] = [];
-    return {
+    const tables: Derivation = {
       later: derivation,
       source: <Value>(): Source<Value> => {
         const cells = createCells<Value>();
@@ -203,9 +203,7 @@ export function createDerivation(): Derivation {
           if (next === current) return;
           const before = current;
           current = next;
-          cells.reset(next);
-          for (const [key, value] of next) if (before.get(key) !== value) cells.tell(key);
-          for (const key of before.keys()) if (!next.has(key)) cells.tell(key);
+          for (const key of changedKeys(before, next)) cells.set(key, next.get(key), never);
         };
         return { ...cells.table, set };
       },
@@ -269,6 +267,24 @@ export function createDerivation(): Derivation {
         });
         return cells.table;
       },
+      named: (table, nameOf) =>
+        tables.each(
+          tables.group(table, (value) => [nameOf(value)]),
+          ([value]) => value,
+        ),
+      union: <Value>(...parts: readonly Table<Value>[]) => {
+        const cells = createCells<Value>();
+        const dirty = new Set<string>();
+        for (const part of parts) part.listen((key) => dirty.add(key));
+        steps.push(() => {
+          for (const key of dirty) {
+            const [value] = parts.flatMap((part) => part.peek(key) ?? []);
+            cells.set(key, value, never);
+          }
+          dirty.clear();
+        });
+        return cells.table;
+      },
       query: (make, same = never) => {
         const readers = new Map<string, Reader>();
         const dirty = new Set<string>();
@@ -315,6 +331,7 @@ export function createDerivation(): Derivation {
         return made;
       },
     };
+    return tables;
   };
   return derivation();
 }

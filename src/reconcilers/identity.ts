@@ -57,7 +57,7 @@ export function decideIdentity(
   const fixed = authority === undefined || wanted === undefined ? undefined : fixedOf(wanted, authority);
   const unavailable = faultsOf(snapshot.identityFaults ?? []);
   const judge = (decision: StatusDecision): StatusDecision => {
-    if (!isMeshWide(decision.object, settings)) return decision;
+    if ((fixed === undefined && unavailable === undefined) || !isMeshWide(decision.object, settings)) return decision;
     return {
       ...decision,
       ...(fixed === undefined || decision.accepted.status !== "True" ? {} : { accepted: fixed }),

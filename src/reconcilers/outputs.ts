@@ -12,7 +12,7 @@ import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import type { DesiredObject, DesiredRecord } from "../model/output.ts";
 import { configMapOfClass, configMapOfReach, keys, manager } from "../model/sidecar.ts";
 import type { MeshSettings } from "../model/snapshot.ts";
-import { compare, mountedClass, shortHash, sortedEntries } from "../model/workload.ts";
+import { mountedClass, shortHash, sortedEntries } from "../model/workload.ts";
 import { contentHash } from "./content-hash.ts";
 import type { Derivation, Table } from "./derivation.ts";
 import { sameJSON } from "./derivation.ts";
@@ -40,8 +40,8 @@ export interface RecordInputs {
   readonly settings: MeshSettings;
 }
 
-/** All ConfigMaps that are to exist, by namespace and name; the same list until something changes. */
-export function deriveRecords(tables: Derivation, inputs: RecordInputs): () => readonly DesiredRecord[] {
+/** All ConfigMaps that are to exist, by namespace and name. */
+export function deriveRecords(tables: Derivation, inputs: RecordInputs): Table<DesiredRecord> {
   const { reachRecords, classes, encoding, workloads, reaches, settings } = inputs;
   const startOf = tables.query(() => startFiles(settings));
   const start = () => startOf.get("") ?? {};
@@ -63,29 +63,16 @@ export function deriveRecords(tables: Derivation, inputs: RecordInputs): () => r
     },
     sameOutput,
   );
-  const reachOutputs = tables.query((_key, before: ReadonlyMap<ObjectKey, DesiredRecord> | undefined) => {
-    const found = new Map<ObjectKey, DesiredRecord>();
-    for (const [namespace, id] of reaches().ofNamespace) {
+  const ofReaches = tables.each(
+    workloads.ofNamespace,
+    (_workloads, namespace) => {
+      const id = reaches().ofNamespace.get(namespace) ?? "";
       const record = reachRecords.all().get(id);
-      if (record === undefined) continue;
-      const output = configMap(namespace, configMapOfReach(id), record.content);
-      const key = objectKey(output);
-      const known = before?.get(key);
-      found.set(key, known !== undefined && sameOutput(known, output) ? known : output);
-    }
-    return found;
-  });
-  const outputs = tables.query(() => {
-    const found = new Map<ObjectKey, DesiredRecord>();
-    for (const output of ofClasses.all().values()) found.set(objectKey(output), output);
-    for (const some of [reachOutputs.get(""), ofMounts.all()]) {
-      for (const [key, output] of some ?? []) if (!found.has(key)) found.set(key, output);
-    }
-    return [...found.values()].sort(
-      (a, b) => compare(a.metadata.namespace, b.metadata.namespace) || compare(a.metadata.name, b.metadata.name),
-    );
-  });
-  return () => outputs.get("") ?? [];
+      return record === undefined ? undefined : configMap(namespace, configMapOfReach(id), record.content);
+    },
+    sameOutput,
+  );
+  return tables.union(...[ofClasses, ofReaches, ofMounts].map((records) => tables.named(records, objectKey)));
 }
 
 function classContent(
@@ -129,7 +116,6 @@ function configMap(namespace: string, name: string, content: RecordContent): Des
 
 const head = { apiVersion: "v1", kind: "ConfigMap" } as const;
 
-/** Of one name. */
 const sameOutput = (a: DesiredRecord, b: DesiredRecord): boolean =>
   sameJSON([a.metadata, a.keeps, a.files], [b.metadata, b.keeps, b.files]);
 

@@ -3,6 +3,7 @@ import type { AuthorizationPolicy } from "../api/generated/AuthorizationPolicy.t
 import type { MeshTLS } from "../api/generated/MeshTLS.ts";
 import type { TrafficSplit } from "../api/generated/TrafficSplit.ts";
 import type { EndpointSlice, Namespace, Pod, Service } from "../api/kubernetes.ts";
+import type { StatusDecision } from "../model/finding.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import { deriveAuthorization } from "./authorization-policy.ts";
 import type { Source } from "./derivation.ts";
@@ -12,12 +13,12 @@ import { withFaults } from "./encoding-verdicts.ts";
 import { meshService, workloadClass } from "./mesh.ts";
 import type { PortHolds } from "./mesh-tls.ts";
 import { deriveTLS } from "./mesh-tls.ts";
-import { compareReferences, keyOfReference } from "./objects.ts";
+import { keyOfReference } from "./objects.ts";
 import { deriveRecords } from "./outputs.ts";
 import { deriveReaches } from "./reach.ts";
 import { deriveReachRecords } from "./reach-records.ts";
 import { deriveSelected, deriveServedPorts, deriveServices } from "./services.ts";
-import { deriveTargets } from "./targets.ts";
+import { deriveReachGroups, deriveTargets } from "./targets.ts";
 import { deriveSplits } from "./traffic-split.ts";
 import { deriveEnrolled, deriveIdentities, deriveWorkloads } from "./workloads.ts";
 
@@ -72,17 +73,17 @@ export function createPasses(settings: MeshSettings) {
   // 8. Envoy's words for it, encoded once.
   const encoding = deriveEncoding(tables, services, classes, settings);
   // 9. What each proxy is sent.
-  const targets = deriveTargets(tables, { classes, encoding, workloads, reaches, settings });
+  const targets = deriveTargets(tables, { classes, encoding, workloads, settings });
+  const reachGroups = deriveReachGroups(encoding.services, reaches);
   // 10. What is said of each object.
-  const judged = [tls.decisions, authorization.decisions, splits.decisions].map((decisions) =>
-    tables.each(decisions, (decision, key) => {
+  const judged = [tls.decisions, authorization.decisions, splits.decisions].map((some) =>
+    tables.each(some, (decision, key) => {
       const isDryRun = decision.object.kind === "AuthorizationPolicy" && authorization.isDryRun(key);
       return withFaults(decision, encoding.faultsOf(keyOfReference(decision.object)), isDryRun);
     }),
   );
-  const decisions = tables.query(() =>
-    judged.flatMap((some) => [...some.all().values()]).sort((a, b) => compareReferences(a.object, b.object)),
-  );
+  const nameOf = ({ object }: StatusDecision) => keyOfReference(object);
+  const decisions = tables.union(...judged.map((some) => tables.named(some, nameOf)));
   const ofClass = tables.group(clientServices, ({ ports }) =>
     ports.flatMap(({ endpoints }) => endpoints.flatMap(({ workload }) => workload?.id ?? [])),
   );
@@ -97,8 +98,20 @@ export function createPasses(settings: MeshSettings) {
         (seen[kind] as Source<unknown>).set(snapshot[kind] ?? none);
       }
     },
-    ...{ workloads, identities, tls, authorization, reaches, services, classes, classOfPod, encoding, targets },
-    decisions: () => decisions.get("") ?? [],
+    ...{
+      workloads,
+      identities,
+      tls,
+      authorization,
+      reaches,
+      services,
+      classes,
+      classOfPod,
+      encoding,
+      targets,
+      reachGroups,
+    },
+    decisions: () => decisions.all(),
     servicesOfClass: tables.each(ofClass, (some) => new Set(some.map(({ key }) => key))),
     serviceResources: tables.each(encoding.services, ({ resources }) => resources),
     classResources: tables.each(encoding.classes, ({ resources }) => resources),
@@ -109,7 +122,7 @@ export function createPasses(settings: MeshSettings) {
     outputs: () => {
       later.reaches.refresh();
       later.records.refresh();
-      return records();
+      return records.all();
     },
     /** Of which compile the tables are. */
     state: {} as object,

@@ -214,7 +214,7 @@ export function nextDeadline(
   listeningSince: number = now,
 ): number | undefined {
   let next: number | undefined;
-  for (const pod of new Set(compilation.decisions.flatMap(({ pods }) => pods))) {
+  for (const pod of new Set([...compilation.decisions.values()].flatMap(({ pods }) => pods))) {
     const state = states.get(pod);
     if (state?.connected === true) continue;
     const deadline = (state?.since ?? listeningSince) + disconnectedAfter;

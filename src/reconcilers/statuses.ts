@@ -6,10 +6,10 @@
 import type { StatusDecision } from "../model/finding.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
+import { SortedMap } from "../model/sorted-map.ts";
 import type { Compilation } from "./compile.ts";
 import { changedKeys, sameElements, sameJSON } from "./derivation.ts";
 import { destinationsOf, neededResources } from "./needs.ts";
-import { keyOfReference } from "./objects.ts";
 import { countsOf, hasEffect, type ObjectStatus, statusOf } from "./programmed.ts";
 import { disconnectedAfter, type ProxyCounts, type ProxyJudgement, type ProxyVerdict, proxyJudge } from "./proxies.ts";
 
@@ -31,8 +31,8 @@ export interface StatusInputs extends ProxyJudgement {
 
 /** Statuses that follow what changed; belongs to one loop. */
 export interface Statuses {
-  /** In the order of the decisions. */
-  of(inputs: StatusInputs): readonly StatusOfObject[];
+  /** By the keys of the decisions. */
+  of(inputs: StatusInputs): ReadonlyMap<string, StatusOfObject>;
   /** When, in milliseconds since the epoch, time alone will change one of them: undefined if none is about to. */
   readonly deadline: number | undefined;
 }
@@ -70,27 +70,33 @@ const none: ReadonlySet<ObjectKey> = new Set();
 
 /** Nothing is known yet. */
 export function createStatuses(): Statuses {
-  let known = new Map<string, Known>();
+  const known = new Map<string, Known>();
+  let statuses = SortedMap.empty<StatusOfObject>();
   let last: Compilation | undefined;
   let deadline: number | undefined;
   const lists = createPodLists();
   return {
     of: (given) => {
-      const next = new Map<string, Known>();
       deadline = undefined;
       const { compilation } = given;
       const changes = last === undefined ? undefined : changesBetween(last, compilation);
       const inputs: Inputs = { ...given, changes, lists };
-      const entries = compilation.decisions.map((decision) => {
-        const key = keyOfReference(decision.object);
-        const found = follow(decision, known.get(key), inputs);
-        next.set(key, found);
+      const changed: [string, StatusOfObject | undefined][] = [];
+      for (const [key, decision] of compilation.decisions) {
+        const before = known.get(key);
+        const found = follow(decision, before, inputs);
+        if (found !== before) known.set(key, found);
+        if (found.entry !== before?.entry) changed.push([key, found.entry]);
         if (found.verdicts.size > 0) deadline = earlier(deadline, deadlineOf(found.verdicts, inputs));
-        return found.entry;
-      });
-      known = next;
+      }
+      for (const key of changedKeys(last?.decisions ?? compilation.decisions, compilation.decisions)) {
+        if (compilation.decisions.has(key)) continue;
+        known.delete(key);
+        changed.push([key, undefined]);
+      }
       last = compilation;
-      return entries;
+      statuses = statuses.with(changed);
+      return statuses;
     },
     get deadline() {
       return deadline;

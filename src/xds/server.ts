@@ -2,7 +2,8 @@ import { constants as cryptoConstants, randomUUID } from "node:crypto";
 import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { DeltaDiscoveryRequest } from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
-import type { ProxyTarget } from "../envoy/resource.ts";
+import type { ProxyTarget, ReachGroups, ResourceGroup } from "../envoy/resource.ts";
+import { reachOf, withReach } from "../envoy/resource.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import { type Logger, objectFields } from "../ops/logger.ts";
 import { admit, type NamedPod, parseNodeId, requireVersion } from "./admission.ts";
@@ -64,8 +65,11 @@ export interface XdsServer {
   readonly address: { readonly host: string; readonly port: number } | undefined;
   /** Used by connections that are opened from now on. Throws when the key is not the certificate's. */
   setCredentials(credentials: XdsCredentials): void;
-  /** Replaces what all proxies are to have, by pod key. Proxies whose target did not change are sent nothing. */
-  publish(targets: ReadonlyMap<string, ProxyTarget>): void;
+  /**
+   * Replaces what all proxies are to have, by pod key, each beside the reach of its namespace. Proxies of which neither has
+   * changed are sent nothing.
+   */
+  publish(targets: ReadonlyMap<string, ProxyTarget>, reaches?: ReachGroups): void;
   /** A live view of what all proxies said last. */
   readonly states: ProxyStates;
   /** Returns a function that ends the notifications. */
@@ -102,6 +106,21 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const open = new Map<string, AdsStream>();
   const dirty = new Set<AdsStream>();
   let targets: ReadonlyMap<string, ProxyTarget> = new Map();
+  let reaches: ReachGroups = new Map();
+  /** Of the proxies that have a stream, by their own part. */
+  const wholes = new WeakMap<
+    ProxyTarget,
+    { readonly reach: ResourceGroup | undefined; readonly target: ProxyTarget }
+  >();
+  /** All that a proxy is to have now. */
+  const wholeOf = (own: ProxyTarget): ProxyTarget => {
+    const reach = reachOf(own, reaches);
+    const known = wholes.get(own);
+    if (known !== undefined && known.reach === reach) return known.target;
+    const target = withReach(own, reach);
+    wholes.set(own, { reach, target });
+    return target;
+  };
   let draining = false;
   let closing = false;
   let hasCredentials = false;
@@ -160,14 +179,15 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const target = targets.get(named.pod);
     if (admit(stream.peer, named, target) === "later" || target === undefined) return false;
     stopWaiting(stream);
-    const session = new Session(target, index, ledger.session(named.pod));
+    const whole = wholeOf(target);
+    const session = new Session(whole, index, ledger.session(named.pod));
     ledger.connected(named.pod, session);
     const older = open.get(named.pod);
     open.set(named.pod, stream);
     if (older !== undefined) end(older, grpcStatus.aborted, "replaced", "a newer stream of this pod took its place");
     metrics.streams(open.size);
     logger.debug({ ...objectFields(named.pod, "Pod"), address: stream.peer.address }, "proxy connected");
-    stream.open(named.pod, session, versionOf(target));
+    stream.open(named.pod, session, versionOf(whole));
     return true;
   };
 
@@ -244,8 +264,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   const update = (stream: AdsStream): void => {
     const { session, pod } = stream;
-    const target = pod === undefined ? undefined : targets.get(pod);
-    if (session === undefined || target === undefined) return;
+    const own = pod === undefined ? undefined : targets.get(pod);
+    if (session === undefined || own === undefined) return;
+    const target = wholeOf(own);
     stream.send(session.setTarget(target), versionOf(target));
   };
   /** Sends to proxies whose target changed; a publication that comes meanwhile replaces what was not sent yet. */
@@ -285,24 +306,26 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       ownIdentity = identityOf(credentials.cert);
       hasCredentials = true;
     },
-    publish: (next) => {
+    publish: (next, nextReaches = new Map()) => {
       targets = next;
+      reaches = nextReaches;
       ledger.retain((pod) => next.has(pod));
       for (const [stream, { named }] of [...waiting]) {
         if (named !== undefined) stream.guard(() => tryAdmit(stream, named));
       }
       for (const [pod, stream] of [...open]) {
         const target = next.get(pod);
-        if (target === stream.session?.target) continue;
         if (target === undefined || target.podUid !== stream.session?.target.podUid) {
           end(stream, grpcStatus.notFound, "gone", `pod ${pod} is gone`);
-        } else {
-          stream.guard(() => {
-            // Addresses that are gone for a moment ("later") do not end a stream that was admitted.
-            admit(stream.peer, { pod, uid: target.podUid }, target);
-            dirty.add(stream);
-          });
+          continue;
         }
+        const sent = wholes.get(target);
+        if (sent?.target === stream.session.target && sent.reach === reachOf(target, reaches)) continue;
+        stream.guard(() => {
+          // Addresses that are gone for a moment ("later") do not end a stream that was admitted.
+          admit(stream.peer, { pod, uid: target.podUid }, target);
+          dirty.add(stream);
+        });
       }
       if (!draining) drain();
     },

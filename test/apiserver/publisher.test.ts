@@ -13,7 +13,7 @@ import { keys, manager } from "../../src/model/sidecar.ts";
 import { systemClock } from "../../src/ops/clock.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import { apiServer } from "../support/api-server.ts";
-import { desiredRecord } from "../support/desired-record.ts";
+import { byKey, desiredRecord } from "../support/desired-record.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { eventually } from "./operator-world.ts";
 
@@ -138,7 +138,7 @@ test.each(pictures)(
       systemClock,
       metrics,
     );
-    stale.setDesired([record(name, "2")]);
+    stale.setDesired(byKey([record(name, "2")]));
     // It was tried, and refused.
     await eventually(async () => {
       const { values } = await metrics.writes.get();
@@ -165,7 +165,7 @@ test("a publisher collects what has no reason any more a minute later, and only 
     { fieldManager: "another" },
   );
   const publisher = publisherOver(observed, clock);
-  publisher.setDesired([]);
+  publisher.setDesired(byKey([]));
   await clock.advance(59_000);
   expect(await configMap("gone")).toBeDefined();
   await clock.advance(2_000);
@@ -201,10 +201,12 @@ test(`a publisher writes 500 ConfigMaps at ${recordRate} a second at most, those
   });
   const reach = (name: string): DesiredRecord => desiredRecord({ namespace: crowd, name }, { "outbound.yaml": "1" });
   const begun = performance.now();
-  publisher.setDesired([
-    ...Array.from({ length: 250 }, (_, index) => reach(`reach-${index}`)),
-    ...Array.from({ length: 250 }, (_, index) => record(`class-${index}`, "1", crowd)),
-  ]);
+  publisher.setDesired(
+    byKey([
+      ...Array.from({ length: 250 }, (_, index) => reach(`reach-${index}`)),
+      ...Array.from({ length: 250 }, (_, index) => record(`class-${index}`, "1", crowd)),
+    ]),
+  );
   await eventually(async () => times.length, 60_000).toBe(500);
   await publisher.stop();
   // Two milliseconds are the timers'.

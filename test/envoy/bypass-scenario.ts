@@ -172,7 +172,9 @@ async function handshakes(address: string): Promise<Fates> {
 
 redirectWorkloads(workloads.length);
 await startApplications();
-if (compilation.decisions.some(({ accepted }) => !["Accepted", "ServerFirstPort"].includes(accepted.reason)))
+if (
+  [...compilation.decisions.values()].some(({ accepted }) => !["Accepted", "ServerFirstPort"].includes(accepted.reason))
+)
   throw new Error(JSON.stringify(compilation.decisions));
 const result = await withSharedSidecar(
   own,

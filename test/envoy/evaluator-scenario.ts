@@ -251,7 +251,7 @@ const identities = new Map(
 );
 const own = await authority.issue(identityOf("shop", "checkout"));
 const { compilation, classOf } = compileWorkloads(planned);
-const invalid = compilation.decisions.filter(
+const invalid = [...compilation.decisions.values()].filter(
   ({ accepted }) => !["Accepted", "ServerFirstPort"].includes(accepted.reason),
 );
 if (invalid.length > 0) throw new Error(JSON.stringify(invalid[0]));

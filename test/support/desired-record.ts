@@ -1,3 +1,4 @@
+import { objectKey } from "../../src/model/object-key.ts";
 import type { DesiredObject, DesiredRecord } from "../../src/model/output.ts";
 import { keys, manager } from "../../src/model/sidecar.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
@@ -21,4 +22,8 @@ export function desiredRecord(
 
 /** What a compile wants to be there, in words. */
 export const objectsOf = ({ outputs }: Pick<Compilation, "outputs">): readonly DesiredObject[] =>
-  outputs.map((record) => record.object());
+  [...outputs.values()].map((record) => record.object());
+
+/** Records as a compile gives them. */
+export const byKey = (records: readonly DesiredRecord[]): ReadonlyMap<string, DesiredRecord> =>
+  new Map(records.map((record) => [objectKey(record), record]));

@@ -17,6 +17,7 @@ import type { EnvoyResource } from "../../src/envoy/resource.ts";
 import { resourceTypes } from "../../src/envoy/resource.ts";
 import { envoyYAML } from "../../src/envoy/yaml.ts";
 import { keys } from "../../src/model/sidecar.ts";
+import { SortedMap } from "../../src/model/sorted-map.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
 import { compile, createCompileCache } from "../../src/reconcilers/compile.ts";
 import type { ObjectStatus } from "../../src/reconcilers/programmed.ts";
@@ -73,7 +74,7 @@ export function syncedStatuses(
   compilation: Compilation,
 ): readonly { readonly object: string; readonly status: ObjectStatus }[] {
   const states = syncedProxies(compilation);
-  return compilation.decisions.map((decision) => {
+  return [...compilation.decisions.values()].map((decision) => {
     const { kind, namespace, name } = decision.object;
     return { object: `${kind} ${namespace}/${name}`, status: objectStatus(decision, compilation, states, 0) };
   });
@@ -96,7 +97,9 @@ export function podResources({ mesh, targets }: Compilation): ReadonlyMap<string
 export function renderCase(compilation: Compilation): GoldenFiles {
   const probed = podResources(compilation);
   return {
-    "mesh.yaml": readable(compilation.mesh),
+    "mesh.yaml": readable(
+      Object.fromEntries(Object.entries(compilation.mesh).map(([name, part]) => [name, plain(part)])),
+    ),
     "envoy.yaml": envoyYAML({
       services: grouped(compilation.serviceResources),
       classes: grouped(compilation.classResources),
@@ -111,6 +114,9 @@ export function renderCase(compilation: Compilation): GoldenFiles {
     "status.yaml": readable(syncedStatuses(compilation)),
   };
 }
+
+/** What a library knows how to write. */
+const plain = (value: unknown): unknown => (value instanceof SortedMap ? new Map(value) : value);
 
 /** Words that YAML 1.1 takes for something else, such as `no`, are quoted: they are names here. */
 const readable = (value: unknown): string =>
@@ -185,7 +191,7 @@ export function findUnused(objects: readonly GivenObject[]): readonly string[] {
   const resultOf = (some: readonly GivenObject[]): string => {
     const compilation = compile(clusterOf(some), testSettings, cache);
     return JSON.stringify([compilation.mesh, syncedStatuses(compilation)], (_key, value: unknown) =>
-      value instanceof Map ? [...value] : value,
+      value instanceof Map || value instanceof SortedMap ? [...value] : value,
     );
   };
   const whole = resultOf(objects);

@@ -36,7 +36,7 @@ export function momentsOf(compilation: Compilation): readonly Moment[] {
     { moment: "open connections are to end", states: synced, draining: new Set(synced.keys()) },
   ];
   return moments.flatMap(({ moment, states, listeningSince, restoring, draining }) =>
-    compilation.decisions.map((decision): Moment => {
+    [...compilation.decisions.values()].map((decision): Moment => {
       const { kind, namespace, name, generation } = decision.object;
       const status = objectStatus(decision, compilation, states, now, listeningSince, restoring, draining);
       return { moment, object: `${kind} ${namespace}/${name}`, generation, status };

@@ -1,7 +1,14 @@
 /** States of proxies for tests. */
 import type { EnvoyResource, ProxyTarget } from "../../src/envoy/resource.ts";
-import { resourceTypes } from "../../src/envoy/resource.ts";
+import { reachOf, resourceTypes, withReach } from "../../src/envoy/resource.ts";
 import type { ProxyState, ProxyStates, ResourceState } from "../../src/model/acknowledgement.ts";
+import type { Compilation } from "../../src/reconcilers/compile.ts";
+
+/** By pod, all that its proxy is to be served. */
+export const wholeTargets = ({ targets, reachGroups }: Targets): ReadonlyMap<string, ProxyTarget> =>
+  new Map([...targets].map(([pod, own]) => [pod, withReach(own, reachOf(own, reachGroups))]));
+
+type Targets = Pick<Compilation, "targets" | "reachGroups">;
 
 /** A proxy that acknowledged everything that it was to be served. */
 export function syncedProxy(target: ProxyTarget): ProxyState {
@@ -15,17 +22,17 @@ export function syncedProxy(target: ProxyTarget): ProxyState {
 }
 
 /** All proxies of a compilation, each of which acknowledged everything. */
-export function syncedProxies(compilation: { readonly targets: ReadonlyMap<string, ProxyTarget> }): ProxyStates {
-  return new Map([...compilation.targets].map(([pod, target]) => [pod, syncedProxy(target)]));
+export function syncedProxies(compilation: Targets): ProxyStates {
+  return new Map([...wholeTargets(compilation)].map(([pod, target]) => [pod, syncedProxy(target)]));
 }
 
 /** All proxies synced, but for what one of them is to say of some of its resources. */
 export function proxiesSaying(
-  compilation: { readonly targets: ReadonlyMap<string, ProxyTarget> },
+  compilation: Targets,
   pod: string,
   said: (resource: EnvoyResource) => ResourceState | undefined,
 ): ProxyStates {
-  const target = compilation.targets.get(pod);
+  const target = wholeTargets(compilation).get(pod);
   if (target === undefined) throw new Error(`there is no target ${pod}`);
   const synced = syncedProxy(target);
   const changed = new Map<string, ResourceState>();

@@ -1,5 +1,7 @@
 import { connect as connectTLS } from "node:tls";
 import { describe, expect, test } from "vitest";
+import { resourceGroup } from "../../src/envoy/encode.ts";
+import type { EnvoyResource } from "../../src/envoy/resource.ts";
 import { typeUrls } from "../../src/envoy/resource.ts";
 import { createTestCA, rawURIs } from "./certificates.ts";
 import { encodeRequest, nodeOf, until } from "./client.ts";
@@ -41,6 +43,33 @@ describe("serving", () => {
       acknowledged: cluster("b").version,
       rejected: { version: cluster("b", 2).version, message: "no such luck" },
     });
+    expect(world.sent.length).toBe(2);
+  });
+
+  test("what changes in the reach of a namespace is sent to its proxies, whose targets are the same", async () => {
+    const published = targets(targetOf([cluster("own")]));
+    const publish = (...reach: readonly EnvoyResource[]) =>
+      world.server.publish(
+        published,
+        new Map([
+          ["shop", resourceGroup(reach)],
+          ["store", resourceGroup([cluster("of another")])],
+        ]),
+      );
+    publish(cluster("a"), cluster("b"));
+    const proxy = world.client();
+    proxy.subscribe("cluster", [], node);
+    const first = await proxy.next(1);
+    expect(first.resources.map(({ name }) => name)).toEqual(["own", "a", "b"]);
+    proxy.answer(first);
+    const said = () => world.server.states.get("shop/cart-1");
+    await until("the acknowledgement", () => said()?.resource("cluster", "b") !== undefined);
+    publish(cluster("a"), cluster("b", 2));
+    const second = await proxy.next(2);
+    expect(second.resources.map(({ name }) => name)).toEqual(["b"]);
+    proxy.answer(second);
+    await until("the second", () => said()?.resource("cluster", "b")?.acknowledged === cluster("b", 2).version);
+    expect(said()?.resource("cluster", "a")).toEqual({ acknowledged: cluster("a").version });
     expect(world.sent.length).toBe(2);
   });
 

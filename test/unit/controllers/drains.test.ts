@@ -26,7 +26,7 @@ const waiting = (from: Objects, to: Objects): string[] => {
   return [...drains].map(([version, pods]) => {
     expect([...pods.keys()]).toEqual(["shop/cart-1"]);
     const [kind, uid, generation] = version.split(" ");
-    const found = after.decisions.find(({ object }) => object.kind === kind && object.uid === uid);
+    const found = [...after.decisions.values()].find(({ object }) => object.kind === kind && object.uid === uid);
     expect(String(found?.object.generation)).toBe(generation);
     return found?.object.name ?? "";
   });

@@ -4,13 +4,12 @@ import type { KubernetesObject } from "../../../src/api/kubernetes.ts";
 import { createMeshController } from "../../../src/controllers/mesh-controller.ts";
 import type { ProxyTarget } from "../../../src/envoy/resource.ts";
 import type { ProxyState } from "../../../src/model/acknowledgement.ts";
-import type { DesiredRecord } from "../../../src/model/output.ts";
 import type { MeshSettings } from "../../../src/model/snapshot.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
 import type { ObjectStatus } from "../../../src/reconcilers/programmed.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { authorizationPolicy, clusterOf, meshTLS, pod, service, testSettings } from "../../support/objects.ts";
-import { syncedProxy } from "../../support/proxies.ts";
+import { syncedProxy, wholeTargets } from "../../support/proxies.ts";
 
 type Objects = ReadonlyMap<KindName, ReadonlyMap<string, KubernetesObject>>;
 
@@ -49,15 +48,15 @@ function setUp(
     clock,
     logger: { debug() {}, info() {}, warn() {}, error: (_fields, message) => calls.push(`error: ${message}`) },
     metrics: createMetrics(),
-    publish: (published) => {
+    publish: (published, reachGroups) => {
       calls.push("serve");
-      targets = published;
+      targets = wholeTargets({ targets: published, reachGroups });
     },
     states: () => proxies,
     listeningSince: () => listeningSince,
     isManaged: () => true,
     publisher: {
-      setDesired: (outputs: readonly DesiredRecord[]) => calls.push(`record ${outputs.length}`),
+      setDesired: (outputs) => calls.push(`record ${outputs.size}`),
       observe() {},
       resync() {},
       restoring: [],
@@ -65,7 +64,8 @@ function setUp(
     },
     identities: { setIdentities() {}, observe() {}, resync() {}, faults: [], restoring: [], stop: async () => {} },
     statusWriter: {
-      setStatuses: ([first]) => {
+      setStatuses: (statuses) => {
+        const [first] = statuses.values();
         calls.push("status");
         status = first?.status;
       },

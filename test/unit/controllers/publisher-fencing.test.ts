@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { ConfigMap } from "../../../src/api/kubernetes.ts";
+import { byKey } from "../../support/desired-record.ts";
 import { setUp, wanted, written } from "./publisher-world.ts";
 
 test.each([
@@ -19,7 +20,7 @@ test.each([
     see("heddle-cart");
   }
   const newer = store(as("3", after));
-  publisher.setDesired([wanted("heddle-cart", "2")]);
+  publisher.setDesired(byKey([wanted("heddle-cart", "2")]));
   await clock.advance(10_000);
   expect(stored.get("shop/heddle-cart")).toBe(newer);
   expect(calls.filter((call) => !call.startsWith("create "))).toEqual([]);
@@ -34,7 +35,7 @@ test("what has lost our label is put back only by one who leads still", async ()
   const { labels: _labels, ...metadata } = written("heddle-cart", "3").metadata;
   const newer = store({ ...written("heddle-cart", "3"), metadata });
   leading.until = "create heddle-cart";
-  publisher.setDesired([wanted("heddle-cart", "2")]);
+  publisher.setDesired(byKey([wanted("heddle-cart", "2")]));
   await clock.advance(10_000);
   expect(calls).toEqual(["create heddle-cart"]);
   expect(stored.get("shop/heddle-cart")).toBe(newer);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ConfigMap } from "../../../src/api/kubernetes.ts";
 import { keys } from "../../../src/model/sidecar.ts";
+import { byKey } from "../../support/desired-record.ts";
 import { setUp, wanted, written } from "./publisher-world.ts";
 
 const evil = (object: ConfigMap): ConfigMap => ({ ...object, data: { "bootstrap.yaml": "evil" } });
@@ -8,7 +9,7 @@ const evil = (object: ConfigMap): ConfigMap => ({ ...object, data: { "bootstrap.
 describe("a foreign edit", () => {
   test("is put back at once with an event, then later each time; meanwhile it is told of", async () => {
     const { clock, calls, events, publisher, edit, restoring, stored } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     edit("heddle-cart", evil);
     await clock.advance(10);
@@ -48,7 +49,7 @@ describe("a foreign edit", () => {
 
   test("holds up no write of something else, and none once it is as it should be", async () => {
     const { clock, calls, publisher, edit, stored, restoring } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     for (let round = 0; round < 2; round++) {
       edit("heddle-cart", evil);
@@ -57,12 +58,12 @@ describe("a foreign edit", () => {
     // The second waits for its time.
     expect(publisher.restoring.length).toBe(1);
     const before = calls.length;
-    publisher.setDesired([wanted("heddle-cart", "2")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "2")]));
     await clock.advance(10);
     expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "2"));
     expect([calls.length - before, publisher.restoring, restoring.at(-1)]).toEqual([1, [], ""]);
     // Nothing is left of the time that was waited for: the next write does not wait either.
-    publisher.setDesired([wanted("heddle-cart", "3")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "3")]));
     await clock.advance(10);
     expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "3"));
     // But one who edits on gains nothing by it.
@@ -74,7 +75,7 @@ describe("a foreign edit", () => {
 
   test("that its author takes back is over; the next one is told of at once", async () => {
     const { clock, events, publisher, edit, stored } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     for (let round = 0; round < 2; round++) {
       edit("heddle-cart", evil);
@@ -107,7 +108,7 @@ describe("a foreign edit", () => {
     ],
   ])("with %s is taken away by a replace on the version that was read", async (_what, change) => {
     const { clock, calls, events, publisher, edit, stored } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     edit("heddle-cart", change);
     edit("heddle-cart", (object) => ({
@@ -127,7 +128,7 @@ describe("a foreign edit", () => {
 
   test("that makes it immutable costs the object its life", async () => {
     const { clock, calls, publisher, edit, stored } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     edit("heddle-cart", (object) => ({ ...evil(object), immutable: true }));
     await clock.advance(10);
@@ -138,7 +139,7 @@ describe("a foreign edit", () => {
 
   test("that hides it from the watch is found when it cannot be created", async () => {
     const { clock, calls, publisher, edit, observed, stored } = setUp({ echo: false });
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     edit("heddle-cart", (object) => ({ ...evil(object), metadata: { ...object.metadata, labels: {} } }));
     observed.delete("shop/heddle-cart");
@@ -150,7 +151,7 @@ describe("a foreign edit", () => {
 
   test("that leaves nothing of ours in it is put back all the same", async () => {
     const { clock, publisher, edit, events, stored } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     edit("heddle-cart", (object) => ({ ...evil(object), metadata: { name: "heddle-cart", namespace: "shop" } }));
     await clock.advance(10);
@@ -160,7 +161,7 @@ describe("a foreign edit", () => {
 
   test("that deletes it is undone, with an event", async () => {
     const { clock, calls, events, publisher, see, stored } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     stored.delete("shop/heddle-cart");
     see("heddle-cart");
@@ -176,7 +177,7 @@ describe("a foreign edit", () => {
       stored.delete(`shop/${name}`);
       see(name);
     });
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     expect(calls).toEqual(["create heddle-cart", "create heddle-cart"]);
     expect(events).toEqual(["ForeignEdit"]);
@@ -198,7 +199,7 @@ describe("a foreign edit", () => {
     store(evil(written("heddle-cart", "1")));
     store(written("heddle-web", "0"));
     await clock.advance(1);
-    publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]));
     await clock.advance(10);
     expect(events).toEqual(["ForeignEdit"]);
   });
@@ -206,7 +207,7 @@ describe("a foreign edit", () => {
   test("of the objects that it came from is none: a new generation that means the same", async () => {
     const { clock, calls, events, publisher } = setUp();
     for (const generation of ["1", "2"]) {
-      publisher.setDesired([wanted("heddle-cart", "1", { [keys.origins]: generation })]);
+      publisher.setDesired(byKey([wanted("heddle-cart", "1", { [keys.origins]: generation })]));
       await clock.advance(10);
     }
     expect(calls.length).toBe(2);
@@ -228,10 +229,10 @@ describe("somebody else's object under a name that is wanted", () => {
       const { clock, calls, events, notes, publisher, store, stored, observed } = setUp({ echo: false });
       store({ ...foreign, immutable });
       const before = stored.get("shop/heddle-cart");
-      publisher.setDesired([wanted("heddle-cart", "1")]);
+      publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
       await clock.advance(60_000);
       publisher.resync();
-      publisher.setDesired([wanted("heddle-cart", "2")]);
+      publisher.setDesired(byKey([wanted("heddle-cart", "2")]));
       await clock.advance(60_000);
       expect(stored.get("shop/heddle-cart")).toBe(before);
       expect(new Set(calls)).toEqual(new Set(["create heddle-cart"]));
@@ -248,7 +249,7 @@ describe("somebody else's object under a name that is wanted", () => {
 
   test("is left alone also where ours was before", async () => {
     const { clock, events, publisher, store, stored } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10);
     stored.delete("shop/heddle-cart");
     const theirs = store(foreign);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { keys } from "../../../src/model/sidecar.ts";
 import { recordRevision } from "../../../src/reconcilers/outputs.ts";
-import { desiredRecord } from "../../support/desired-record.ts";
+import { byKey, desiredRecord } from "../../support/desired-record.ts";
 import { setUp, wanted, written } from "./publisher-world.ts";
 
 describe("collection", () => {
@@ -17,9 +17,9 @@ describe("collection", () => {
     const { clock, calls, publisher, store } = setUp();
     for (const name of ["heddle-cart", "heddle-web"]) store(written(name, "1"));
     await clock.advance(1);
-    publisher.setDesired([]);
+    publisher.setDesired(byKey([]));
     await clock.advance(30_000);
-    publisher.setDesired([wanted("heddle-web", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-web", "1")]));
     await clock.advance(29_000);
     expect(calls).toEqual([]);
     await clock.advance(2_000);
@@ -33,7 +33,7 @@ describe("collection", () => {
     const names = Array.from({ length: 20 }, (_, index) => `heddle-${index}`);
     for (const name of names) store(written(name, "1"));
     await clock.advance(1);
-    publisher.setDesired([]);
+    publisher.setDesired(byKey([]));
     publisher.resync();
     await clock.advance(59_000);
     expect(await turns()).toBe(0);
@@ -45,7 +45,7 @@ describe("collection", () => {
     const { clock, calls, publisher, store } = setUp({ early: 0.5 });
     store(written("heddle-cart", "1"));
     await clock.advance(1);
-    publisher.setDesired([]);
+    publisher.setDesired(byKey([]));
     await clock.advance(59_999);
     expect(calls).toEqual([]);
     await clock.advance(2_000);
@@ -58,7 +58,7 @@ describe("collection", () => {
     store({ ...written("foreign", "1"), metadata: { ...written("foreign", "1").metadata, annotations } });
     await clock.advance(1);
     leaving.add("shop");
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(600_000);
     expect([calls, events]).toEqual([[], []]);
   });
@@ -69,10 +69,10 @@ describe("writes", () => {
     const { clock, calls, events, publisher, store } = setUp();
     store(written("heddle-cart", "1"));
     await clock.advance(1);
-    publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]));
     await clock.advance(10);
     expect(calls).toEqual(["create heddle-web"]);
-    publisher.setDesired([wanted("heddle-cart", "2"), wanted("heddle-web", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "2"), wanted("heddle-web", "1")]));
     await clock.advance(10);
     expect(calls.slice(1)).toEqual(["apply heddle-cart uid-1 1"]);
     expect(events).toEqual([]);
@@ -81,7 +81,7 @@ describe("writes", () => {
   test("a replica that does not lead takes no turn of the queue for what it does not write, and writes it once it leads", async () => {
     const { clock, calls, leading, publisher, turns } = setUp();
     leading.from = "led";
-    publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]));
     await clock.advance(10_000);
     expect([calls, await turns()]).toEqual([[], 0]);
     calls.push("led");
@@ -94,10 +94,10 @@ describe("writes", () => {
     const { clock, calls, events, publisher, store, see } = setUp({ echo: false });
     store(written("heddle-cart", "1"));
     see("heddle-cart");
-    publisher.setDesired([wanted("heddle-cart", "2")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "2")]));
     await clock.advance(10);
     publisher.observe("shop/heddle-cart");
-    publisher.setDesired([wanted("heddle-cart", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1")]));
     await clock.advance(10_000);
     expect(calls).toEqual(["apply heddle-cart uid-1 1"]);
     see("heddle-cart");
@@ -111,7 +111,7 @@ describe("writes", () => {
     store(written("heddle-cart", "1"));
     see("heddle-cart");
     store(written("heddle-cart", "3"));
-    publisher.setDesired([wanted("heddle-cart", "2")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "2")]));
     await clock.advance(60);
     expect(calls.slice(0, 1)).toEqual(["apply heddle-cart uid-1 1"]);
     expect(stored.get("shop/heddle-cart")?.data?.["bootstrap.yaml"]).toBe("3");
@@ -119,7 +119,7 @@ describe("writes", () => {
 
   test("a record in part is told of", async () => {
     const { clock, events, publisher } = setUp();
-    publisher.setDesired([wanted("heddle-reach-1", "1", { [keys.recorded]: "1/2" })]);
+    publisher.setDesired(byKey([wanted("heddle-reach-1", "1", { [keys.recorded]: "1/2" })]));
     await clock.advance(10);
     expect(events).toEqual(["RecordedInPart"]);
   });
@@ -141,9 +141,9 @@ describe("a record that has no room for a file", () => {
   test("keeps the last one, once, and through foreign edits; it is told of", async () => {
     const { clock, calls, events, publisher, edit, stored } = setUp();
     const data = () => stored.get("shop/heddle-cart")?.data;
-    publisher.setDesired([whole("1")]);
+    publisher.setDesired(byKey([whole("1")]));
     await clock.advance(10);
-    publisher.setDesired([unfit]);
+    publisher.setDesired(byKey([unfit]));
     await clock.advance(10);
     const good = { "bootstrap.yaml": "2", "inbound.yaml": "inbound 1" };
     expect(data()).toEqual(good);
@@ -160,7 +160,7 @@ describe("a record that has no room for a file", () => {
     });
     await clock.advance(10);
     expect(data()).toEqual(good);
-    publisher.setDesired([whole("3")]);
+    publisher.setDesired(byKey([whole("3")]));
     await clock.advance(10_000);
     expect(data()).toEqual({ "bootstrap.yaml": "3", "inbound.yaml": "inbound 3" });
     expect(stored.get("shop/heddle-cart")?.metadata.annotations).not.toHaveProperty([keys.recorded]);
@@ -170,7 +170,7 @@ describe("a record that has no room for a file", () => {
     const { clock, publisher, store, stored } = setUp();
     store(whole("1").object());
     await clock.advance(1);
-    publisher.setDesired([unfit]);
+    publisher.setDesired(byKey([unfit]));
     await clock.advance(10);
     const good = { "bootstrap.yaml": "2", "inbound.yaml": "inbound 1" };
     expect(stored.get("shop/heddle-cart")?.data).toEqual(good);
@@ -178,7 +178,7 @@ describe("a record that has no room for a file", () => {
     const before = stored.get("shop/heddle-cart");
     if (before !== undefined) next.store(before);
     await next.clock.advance(1);
-    next.publisher.setDesired([unfit]);
+    next.publisher.setDesired(byKey([unfit]));
     await next.clock.advance(10);
     expect(next.calls).toEqual([]);
     next.edit("heddle-cart", (object) => ({ ...object, data: { ...object.data, "inbound.yaml": "evil" } }));
@@ -188,7 +188,7 @@ describe("a record that has no room for a file", () => {
 
   test("is made without it where there is none, or one that somebody has changed", async () => {
     const { clock, publisher, store, stored } = setUp();
-    publisher.setDesired([unfit]);
+    publisher.setDesired(byKey([unfit]));
     await clock.advance(10);
     expect(stored.get("shop/heddle-cart")?.data).toEqual({ "bootstrap.yaml": "2" });
     const tampered = whole("1").object();
@@ -203,10 +203,10 @@ describe("a record that has no room for a file", () => {
 describe("a record that the API server refuses", () => {
   test("leaves what is there, with an event, and is tried again; what comes next is written", async () => {
     const { clock, events, notes, refused, publisher, stored } = setUp();
-    publisher.setDesired([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "1"), wanted("heddle-web", "1")]));
     await clock.advance(10);
     refused.add("too large");
-    publisher.setDesired([wanted("heddle-cart", "too large"), wanted("heddle-web", "2")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "too large"), wanted("heddle-web", "2")]));
     await clock.advance(10);
     expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "1"));
     expect(stored.get("shop/heddle-web")).toMatchObject(written("heddle-web", "2"));
@@ -217,7 +217,7 @@ describe("a record that the API server refuses", () => {
     expect(new Set(events)).toEqual(new Set(["WriteFailed"]));
     expect(events.length).toBeGreaterThan(1);
     expect(publisher.restoring).toEqual([]);
-    publisher.setDesired([wanted("heddle-cart", "3"), wanted("heddle-web", "2")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "3"), wanted("heddle-web", "2")]));
     await clock.advance(60_000);
     expect(stored.get("shop/heddle-cart")).toMatchObject(written("heddle-cart", "3"));
     const before = events.length;
@@ -228,7 +228,7 @@ describe("a record that the API server refuses", () => {
   test("is told of when there was none before", async () => {
     const { clock, calls, events, refused, publisher, stored } = setUp();
     refused.add("too large");
-    publisher.setDesired([wanted("heddle-cart", "too large")]);
+    publisher.setDesired(byKey([wanted("heddle-cart", "too large")]));
     await clock.advance(10);
     expect(calls[0]).toBe("create heddle-cart");
     expect(stored.size).toBe(0);

@@ -1,12 +1,17 @@
 import { expect, test } from "vitest";
 import type { KubernetesObject } from "../../../src/api/kubernetes.ts";
-import { createStatusWriter, statusRate } from "../../../src/controllers/status-writer.ts";
+import { type ComputedStatus, createStatusWriter, statusRate } from "../../../src/controllers/status-writer.ts";
 import type { KubeClient } from "../../../src/kube/client.ts";
 import { ApiError } from "../../../src/kube/error.ts";
 import { createMetrics } from "../../../src/ops/metrics.ts";
+import { keyOfReference } from "../../../src/reconcilers/objects.ts";
 import type { ObjectStatus } from "../../../src/reconcilers/programmed.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 import { queueTurns } from "../../support/queue-turns.ts";
+
+/** Statuses as they are computed. */
+const byKey = (statuses: readonly ComputedStatus[]): ReadonlyMap<string, ComputedStatus> =>
+  new Map(statuses.map((status) => [keyOfReference(status.object), status]));
 
 type Stored = KubernetesObject & { readonly status?: Readonly<Record<string, unknown>> };
 
@@ -70,18 +75,20 @@ function setUp(metadata: Partial<KubernetesObject["metadata"]> = { generation: 1
     },
   });
   const set = (synced: number): void =>
-    writer.setStatuses([
-      {
-        object: {
-          kind: "AuthorizationPolicy",
-          namespace: "shop",
-          name: "p",
-          uid: "u",
-          generation: metadata.generation ?? 0,
+    writer.setStatuses(
+      byKey([
+        {
+          object: {
+            kind: "AuthorizationPolicy",
+            namespace: "shop",
+            name: "p",
+            uid: "u",
+            generation: metadata.generation ?? 0,
+          },
+          status: statusOf(synced),
         },
-        status: statusOf(synced),
-      },
-    ]);
+      ]),
+    );
   return {
     clock,
     calls,
@@ -238,10 +245,12 @@ test(`statuses are written at ${statusRate} a second at most`, async () => {
   });
   const begun = performance.now();
   writer.setStatuses(
-    names.map((name) => ({
-      object: { kind: "AuthorizationPolicy", namespace: "shop", name, uid: name, generation: 1 },
-      status: statusOf(1),
-    })),
+    byKey(
+      names.map((name) => ({
+        object: { kind: "AuthorizationPolicy", namespace: "shop", name, uid: name, generation: 1 },
+        status: statusOf(1),
+      })),
+    ),
   );
   await expect.poll(() => times.length, { timeout: 30_000 }).toBe(names.length);
   await writer.stop();

@@ -9,6 +9,7 @@ import { compile } from "../../../src/reconcilers/compile.ts";
 import { objectsOf } from "../../support/desired-record.ts";
 import { goldenCases } from "../../support/golden.ts";
 import { clusterOf, pod, testSettings } from "../../support/objects.ts";
+import { wholeTargets } from "../../support/proxies.ts";
 import { clusters } from "../../support/random-cluster.ts";
 
 function watchOf(kind: KindName) {
@@ -35,8 +36,8 @@ function kept(snapshot: Snapshot): Snapshot {
 
 function compiled(snapshot: Snapshot) {
   const compilation = compile(snapshot, testSettings);
-  const { mesh, identities, decisions, targets } = compilation;
-  const versions = [...targets].map(([key, { groups, addresses, podUid }]) => [
+  const { mesh, identities, decisions } = compilation;
+  const versions = [...wholeTargets(compilation)].map(([key, { groups, addresses, podUid }]) => [
     key,
     addresses,
     podUid,

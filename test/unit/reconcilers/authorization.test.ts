@@ -25,7 +25,7 @@ const workload = [
 
 function decide(spec: AuthorizationPolicySpec, ...others: readonly GivenObject[]) {
   const compilation = compile(clusterOf([...workload, authorizationPolicy("shop/x", spec), ...others]), testSettings);
-  const decision = compilation.decisions.find(({ object }) => object.kind === "AuthorizationPolicy");
+  const decision = [...compilation.decisions.values()].find(({ object }) => object.kind === "AuthorizationPolicy");
   const [target] = compilation.mesh.classes.values();
   if (decision === undefined || target === undefined) throw new Error("there is no decision");
   return { decision, workload: target };
@@ -140,7 +140,8 @@ describe("findings", () => {
     const web = service("shop/a", { selector: { app: "a" }, ports: [{ name: "http", port: 8080 }] });
     const findings = (workload: GivenObject, ...others: readonly GivenObject[]) => {
       const objects = [workload, ...others, authorizationPolicy("shop/x", spec)];
-      return compile(clusterOf(objects), testSettings).decisions.flatMap((decision) => decision.findings);
+      const { decisions } = compile(clusterOf(objects), testSettings);
+      return [...decisions.values()].flatMap((decision) => decision.findings);
     };
     const of = (ports: typeof metrics): GivenObject =>
       pod("shop/a-1", { labels: { app: "a" }, addresses: ["10.1.0.1"], ports });
@@ -234,7 +235,7 @@ describe("dry runs", () => {
     const [target] = mesh.classes.values();
     expect(target?.dryRuns).toHaveLength(8);
     const counted = new Set(target?.dryRuns?.map(({ origin }) => origin.name));
-    for (const { object, findings } of decisions) {
+    for (const { object, findings } of decisions.values()) {
       expect(findings.map(({ code }) => code)).toEqual(counted.has(object.name) ? [] : ["DryRunLimit"]);
     }
   });

@@ -17,6 +17,7 @@ import {
   testSettings,
   trafficSplit,
 } from "../../support/objects.ts";
+import { wholeTargets } from "../../support/proxies.ts";
 import { clusters, policySpecs, tlsSpecs } from "../../support/random-cluster.ts";
 import { brokenInvariants } from "../../support/status-invariants.ts";
 
@@ -75,7 +76,7 @@ describe("compile", () => {
       [authorizationPolicy("shop/x", { action: "DENY", rules: [{}] })],
       [meshTLS("shop/x", { mode: "Strict" })],
       [meshTLS("shop/x", { ports: [{ port: "http", mode: "Strict" }] })],
-    ].map((objects) => [...compile(clusterOf([workload, ...objects]), testSettings, cache).targets.values()][0]);
+    ].map((objects) => [...wholeTargets(compile(clusterOf([workload, ...objects]), testSettings, cache)).values()][0]);
     const hashes = versions.map((target) => target?.groups.map(({ hash }) => hash).join());
     expect(new Set(hashes).size).toBe(versions.length);
   });
@@ -98,8 +99,9 @@ describe("compile", () => {
         const { outputs } = first;
         const second = compile(clusterOf(objects), testSettings, cache);
         for (const [key, target] of second.targets) expect(target).toBe(first.targets.get(key));
+        for (const [key, reach] of second.reachGroups) expect(reach).toBe(first.reachGroups.get(key));
         for (const [key, resources] of second.serviceResources) expect(resources).toBe(first.serviceResources.get(key));
-        for (const [index, output] of second.outputs.entries()) expect(output).toBe(outputs[index]);
+        for (const [key, output] of second.outputs) expect(output).toBe(outputs.get(key));
       }),
       { numRuns: 20 },
     );
@@ -125,7 +127,8 @@ describe("compile", () => {
             ({ metadata }) => metadata.namespace !== "store" && !metadata.name.startsWith("heddle-reach-"),
           );
         expect(inOthers(after)).toEqual(inOthers(before));
-        const ofShop = ({ decisions }: Compilation) => decisions.filter(({ object }) => object.namespace === "shop");
+        const ofShop = ({ decisions }: Compilation) =>
+          [...decisions.values()].filter(({ object }) => object.namespace === "shop");
         expect(ofShop(after)).toEqual(ofShop(before));
       }),
       { numRuns: 60 },
@@ -143,7 +146,7 @@ describe("compile", () => {
       fc.property(clusters, fc.infiniteStream(fc.option(proxy)), (objects, proxies) => {
         const compilation = compileObjects(objects);
         const states = new Map<string, ProxyState>();
-        for (const [key, target] of compilation.targets) {
+        for (const [key, target] of wholeTargets(compilation)) {
           const state = nextOf(proxies);
           if (state === null) continue;
           const known = new Map<string, ResourceState>();
@@ -162,7 +165,7 @@ describe("compile", () => {
           const resource = (type: string, name: string) => known.get(`${type} ${name}`);
           states.set(key, { connected: state.connected, since: state.since, resource });
         }
-        for (const decision of compilation.decisions) {
+        for (const decision of compilation.decisions.values()) {
           const status = objectStatus(decision, compilation, states, 60_000, 0);
           expect(brokenInvariants(status, decision.object.generation)).toEqual([]);
         }
@@ -184,13 +187,14 @@ describe("compile", () => {
           service("shop/a", { selector: { app: "a" } }),
           broken as GivenObject,
         ]);
-        expect(compilation.decisions).toHaveLength(1);
+        const [decision, ...others] = compilation.decisions.values();
+        expect([decision, others]).toEqual([expect.anything(), []]);
         expect(compilation.targets.size).toBe(1);
         const [workload] = compilation.mesh.classes.values();
-        const isInvalid = compilation.decisions[0]?.accepted.reason === "Invalid";
+        const isInvalid = decision?.accepted.reason === "Invalid";
         if (kind === "AuthorizationPolicy" && isInvalid) expect(workload?.deny).toHaveLength(1);
         if (kind === "MeshTLS" && isInvalid) expect(workload?.mode).toBe("Strict");
-        expect(isInvalid || compilation.decisions[0]?.accepted.status === "True").toBe(true);
+        expect(isInvalid || decision?.accepted.status === "True").toBe(true);
       }),
       { numRuns: 300 },
     );
@@ -267,14 +271,18 @@ describe("compile", () => {
       authorizationPolicy("shop/bad", method(notUnicode)),
       authorizationPolicy("shop/good", method("GET")),
     ]);
-    const verdicts = compilation.decisions.map(({ object, accepted }) => [object.kind, object.name, accepted.reason]);
+    const verdicts = [...compilation.decisions.values()].map(({ object, accepted }) => [
+      object.kind,
+      object.name,
+      accepted.reason,
+    ]);
     expect(verdicts).toEqual([
       ["AuthorizationPolicy", "bad", "Invalid"],
       ["AuthorizationPolicy", "good", "Accepted"],
       ["TrafficSplit", "bad", "Invalid"],
       ["TrafficSplit", "good", "Accepted"],
     ]);
-    const [target] = compilation.targets.values();
+    const [target] = wholeTargets(compilation).values();
     const byName = (type: "route" | "extension", name: string) =>
       JSON.stringify(target?.groups.map(({ byType }) => byType[type].get(name)?.config).find((found) => found));
     expect(byName("route", "outbound/shop/a/80")).toContain("GET");
@@ -292,6 +300,6 @@ describe("compile", () => {
   test("a snapshot without objects compiles to nothing", () => {
     const { mesh, targets, outputs, decisions, identities } = compile(snapshotOf([]), testSettings);
     expect([mesh.services.size, mesh.classes.size, targets.size]).toEqual([0, 0, 0]);
-    expect([outputs, decisions, identities]).toEqual([[], [], []]);
+    expect([outputs.size, decisions.size, identities]).toEqual([0, 0, []]);
   });
 });

@@ -129,3 +129,28 @@ describe("what is made again", () => {
     expect([...all.shares.all()]).toEqual([["p", "5 of 5"]]);
   });
 });
+
+test("after any sequence of changes the union of tables has the value of the first that has one, by name or by key", () => {
+  const values = fc.dictionary(names, fc.record({ name: fc.constantFrom("a", "x", "y") }), { maxKeys: 4 });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(values, values), { minLength: 1, maxLength: 6 }), (steps) => {
+      const tables = createDerivation();
+      const [first, second] = [tables.source<{ readonly name: string }>(), tables.source<{ readonly name: string }>()];
+      const only = tables.each(second, (value, key) => (key === "a" ? value : undefined));
+      const both = tables.union(
+        first,
+        tables.named(only, ({ name }) => name),
+      );
+      for (const [before, after] of steps) {
+        const [known, others] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+        first.set(known);
+        second.set(others);
+        tables.refresh();
+        const named = others.get("a");
+        const expected = new Map([...(named === undefined ? [] : [[named.name, named] as const]), ...known]);
+        expect([...both.all()]).toEqual([...expected].sort(([a], [b]) => (a < b ? -1 : 1)));
+      }
+    }),
+    { numRuns: 200 },
+  );
+});

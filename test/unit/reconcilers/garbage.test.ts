@@ -51,9 +51,9 @@ describe("nonsense in a namespace", { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(garbage("junk"), (objects) => {
         const compilation = compile(both(objects), testSettings);
-        expect(compilation.outputs.length).toBeGreaterThan(0);
+        expect(compilation.outputs.size).toBeGreaterThan(0);
         const states = syncedProxies(compilation);
-        for (const decision of compilation.decisions) {
+        for (const decision of compilation.decisions.values()) {
           const status = objectStatus(decision, compilation, states, 0);
           const { generation } = decision.object;
           expect(brokenInvariants(status, generation), JSON.stringify(decision.object)).toEqual([]);
@@ -62,7 +62,7 @@ describe("nonsense in a namespace", { timeout: 120_000 }, () => {
         for (const [id, resources] of alone.classResources)
           expect(compilation.classResources.get(id)).toEqual(resources);
         const ofNeighbour = (of: typeof alone) =>
-          of.decisions
+          [...of.decisions.values()]
             .filter(({ object }) => object.namespace === "shop")
             .map(({ pods: _pods, ...decision }) => decision);
         expect(ofNeighbour(compilation)).toEqual(ofNeighbour(alone));

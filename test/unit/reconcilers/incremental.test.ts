@@ -84,7 +84,8 @@ describe("a compile that follows a cluster", { timeout }, () => {
         const after = compile(cluster.snapshot, testSettings, cache);
         expect(textOf(after)).toBe(textOf(before));
         for (const [pod, target] of after.targets) expect(target).toBe(before.targets.get(pod));
-        for (const [index, output] of after.outputs.entries()) expect(output).toBe(outputs[index]);
+        for (const [key, reach] of after.reachGroups) expect(reach).toBe(before.reachGroups.get(key));
+        for (const [key, output] of after.outputs) expect(output).toBe(outputs.get(key));
       }),
       { numRuns: 15 * scale },
     );
@@ -126,11 +127,11 @@ describe("statuses that follow what proxies say", { timeout }, () => {
               ...{ compilation, states, now, listeningSince: 0, changed: passed === 0 ? changed : new Set() },
               ...{ restoring: () => undefined, draining: () => undefined },
             });
-            const each = compilation.decisions.map((decision) => ({
+            const each = [...compilation.decisions.values()].map((decision) => ({
               object: decision.object,
               status: objectStatus(decision, compilation, states, now, 0),
             }));
-            expect(found).toEqual(each);
+            expect([...found.values()]).toEqual(each);
           }
         }
       }),
@@ -157,7 +158,7 @@ describe("statuses that follow what proxies say", { timeout }, () => {
     statuses.of({ ...inputs, compilation: before, changed: undefined });
     const after = compile(clusterOf(cluster("two")), testSettings, cache);
     const found = statuses.of({ ...inputs, compilation: after, changed: new Set() });
-    expect(found.map(({ object, status }) => [object.name, status.proxies?.summary])).toEqual([
+    expect([...found.values()].map(({ object, status }) => [object.name, status.proxies?.summary])).toEqual([
       ["all", "2/3"],
       ["one", "1/1"],
       ["two", "1/2"],

@@ -31,7 +31,7 @@ function outcomes(
   const compilation = compile(clusterOf([...workload, ...objects]), testSettings);
   const states = proxiesSaying(compilation, "shop/a-1", said);
   return Object.fromEntries(
-    compilation.decisions.map((decision) => {
+    [...compilation.decisions.values()].map((decision) => {
       const { conditions } = objectStatus(decision, compilation, states, 0);
       const reason = conditions.find(({ type }) => type === "Programmed")?.reason;
       const isStalled = conditions.some(({ type }) => type === "Stalled");
@@ -46,7 +46,7 @@ function messageOf(
   said: (resource: EnvoyResource) => ResourceState | undefined,
 ): string | undefined {
   const compilation = compile(clusterOf([...workload, ...objects]), testSettings);
-  const decision = compilation.decisions.find(({ object }) => object.name === name);
+  const decision = [...compilation.decisions.values()].find(({ object }) => object.name === name);
   if (decision === undefined) throw new Error(`there is no ${name}`);
   const { conditions } = objectStatus(decision, compilation, proxiesSaying(compilation, "shop/a-1", said), 0);
   return conditions.find(({ type }) => type === "Programmed")?.message;

@@ -18,7 +18,7 @@ const objects = [
   trafficSplit("shop/split", { service: "a", backends: [{ service: "b", weight: 1 }] }, { generation: 3 }),
 ];
 const compilation = compile(clusterOf(objects), testSettings);
-const [policy, split] = compilation.decisions as [StatusDecision, StatusDecision];
+const [policy, split] = [...compilation.decisions.values()] as [StatusDecision, StatusDecision];
 const now = 1_000_000;
 
 /** All proxies synced, but for what is said of some resources of the first pod's. */

@@ -70,7 +70,7 @@ describe("a step of a change of mode", () => {
     const held = compile({ ...cluster, holds }, testSettings);
     expect(held.mesh.classes.get(classId)?.mode).toBe("Permissive");
     expect(compilation.mesh.classes.get(classId)?.mode).toBe("Strict");
-    const [decision] = held.decisions;
+    const [decision] = held.decisions.values();
     if (decision === undefined) throw new Error("there is no decision");
     expect(decision.interim).toEqual(["shop/cart-1", "shop/cart-2"]);
     const { conditions, proxies } = objectStatus(decision, held, syncedProxies(held), 0);

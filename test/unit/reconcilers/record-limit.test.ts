@@ -27,7 +27,8 @@ describe("an inbound side that does not fit into a ConfigMap", () => {
     clusterOf([cart, cartService, policyOf("large", 3000), policyOf("medium", 900), policyOf("small", 1)]),
     testSettings,
   );
-  const acceptedOf = (name: string) => compilation.decisions.find(({ object }) => object.name === name)?.accepted;
+  const acceptedOf = (name: string) =>
+    [...compilation.decisions.values()].find(({ object }) => object.name === name)?.accepted;
 
   test("closes the largest policy, which says so, and keeps the others", () => {
     expect(acceptedOf("large")).toMatchObject({ status: "False", reason: "TooLarge" });
@@ -77,7 +78,7 @@ test("a policy that is closed in one workload is in force in another, and says b
     ]),
     testSettings,
   );
-  const decision = compilation.decisions.find(({ object }) => object.name === "both");
+  const decision = [...compilation.decisions.values()].find(({ object }) => object.name === "both");
   if (decision === undefined) throw new Error("there is no decision");
   expect(decision.accepted).toMatchObject({ status: "False", reason: "TooLarge" });
   expect(decision.accepted.message).toContain("shop/cart");
@@ -99,14 +100,14 @@ test("trials of an encoding say nothing of objects that are in force", () => {
   });
   const objects = [notUnicode, policyOf("large", 1500), policyOf("small", 1400)];
   const { decisions } = compile(clusterOf([cart, cartService, ...objects]), testSettings);
-  expect(decisions.map(({ object, accepted }) => [object.name, accepted.reason])).toEqual([
+  expect([...decisions.values()].map(({ object, accepted }) => [object.name, accepted.reason])).toEqual([
     ["a-defect", "Invalid"],
     ["large", "TooLarge"],
     ["small", "Accepted"],
   ]);
   const dryRun = policyOf("large", 1500, { enforcement: "DryRun" });
   const others = compile(clusterOf([cart, cartService, notUnicode, dryRun, policyOf("small", 1000)]), testSettings);
-  expect(others.decisions.map(({ object, accepted }) => [object.name, accepted.reason])).toEqual([
+  expect([...others.decisions.values()].map(({ object, accepted }) => [object.name, accepted.reason])).toEqual([
     ["a-defect", "Invalid"],
     ["large", "Accepted"],
     ["small", "Accepted"],
@@ -117,7 +118,9 @@ test("every dry run makes room, also a small one, before a policy that is enforc
   const dryRun = (name: string, paths: number) => policyOf(name, paths, { enforcement: "DryRun" });
   const objects = [policyOf("real", 1600), dryRun("trial", 1500), dryRun("small", 300)];
   const compilation = compile(clusterOf([cart, cartService, ...objects]), testSettings);
-  const accepted = new Map(compilation.decisions.map(({ object, accepted: verdict }) => [object.name, verdict]));
+  const accepted = new Map(
+    [...compilation.decisions.values()].map(({ object, accepted: verdict }) => [object.name, verdict]),
+  );
   expect(accepted.get("real")?.status).toBe("True");
   expect(accepted.get("small")?.status).toBe("True");
   expect(accepted.get("trial")).toMatchObject({ status: "False" });
@@ -139,7 +142,9 @@ test("a Service for which a reach's record has no room leaves the others in it, 
   const reach = objectsOf(compilation).find(({ data }) => "outbound.yaml" in data);
   expect(reach?.metadata.annotations[keys.recorded]).toBe("1/2");
   expect(reach?.data["outbound.yaml"]).toContain("outbound/shop/later/80");
-  const findings = compilation.decisions.map((decision) => objectStatus(decision, compilation, new Map(), 0).findings);
+  const findings = [...compilation.decisions.values()].map(
+    (decision) => objectStatus(decision, compilation, new Map(), 0).findings,
+  );
   expect(findings.map((of) => of?.map(({ code }) => code) ?? [])).toEqual([
     ["NotRecorded", "BackendWithoutEndpoints"],
     ["BackendWithoutEndpoints"],
@@ -152,7 +157,7 @@ test("policies whose names alone do not fit are enforced, and say that they are 
     authorizationPolicy(`shop/${name(index)}`, { rules: [{}] }),
   );
   const compilation = compile(clusterOf([cart, cartService, ...policies]), testSettings);
-  const [decision] = compilation.decisions;
+  const [decision] = compilation.decisions.values();
   if (decision === undefined) throw new Error("there is no decision");
   expect(decision.accepted.status).toBe("True");
   expect(decision.findings.map(({ code }) => code)).toEqual(["NotRecorded"]);
@@ -162,7 +167,7 @@ test("policies whose names alone do not fit are enforced, and say that they are 
 test("of a workload whose ports alone do not fit what sidecars start from is recorded, and no more is asked for", () => {
   const ports = Array.from({ length: 100 }, (_, index) => ({ name: `http-${index}`, port: 1000 + index }));
   const many = service("shop/cart", { selector: { app: "cart" }, ports });
-  const outputsWith = (of: typeof many) => compile(clusterOf([cart, of]), testSettings).outputs;
+  const outputsWith = (of: typeof many) => [...compile(clusterOf([cart, of]), testSettings).outputs.values()];
   const [record] = outputsWith(many).filter(({ files }) => "bootstrap.yaml" in files);
   const [whole] = outputsWith(cartService).filter(({ files }) => "bootstrap.yaml" in files);
   expect(record?.keeps).toEqual(["inbound.yaml"]);
@@ -178,7 +183,7 @@ test("the objects behind a record are listed as far as an annotation holds them"
     authorizationPolicy(`shop/${name(index)}`, { rules: [{}] }),
   );
   const { outputs } = compile(clusterOf([cart, ...policies]), testSettings);
-  for (const { metadata } of outputs) {
+  for (const { metadata } of outputs.values()) {
     const bytes = Object.entries(metadata.annotations).reduce(
       (sum, [key, value]) => sum + key.length + value.length,
       0,

@@ -13,7 +13,7 @@ function decide(ports: readonly (typeof http)[], spec: Omit<TrafficSplitSpec, "s
     service("shop/empty", { selector: { app: "none" }, ports: ofEmpty, addresses: ["10.96.0.2"] }),
     trafficSplit("shop/a", { service: "a", ...spec }),
   ];
-  const [decision] = compile(clusterOf(objects), testSettings).decisions;
+  const [decision] = compile(clusterOf(objects), testSettings).decisions.values();
   if (decision === undefined) throw new Error("there is no decision");
   return decision;
 }
@@ -40,7 +40,7 @@ describe("what a split cannot send anywhere", () => {
       service("shop/a", { selector: { app: "a" }, ports: [http, { ...db, targetPort: "missing" }] }),
       trafficSplit("shop/a", { service: "a", backends: [{ service: "a", weight: 1 }] }),
     ];
-    const [decision] = compile(clusterOf(objects), testSettings).decisions;
+    const [decision] = compile(clusterOf(objects), testSettings).decisions.values();
     expect(decision?.resolvedRefs.message).toContain("every connection to port 5432 is closed, since");
   });
 
