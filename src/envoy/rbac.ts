@@ -2,7 +2,7 @@
  * Authorization of requests: a class's policies as two filters. A request passes if the deny filter matches nothing and the
  * allow filter has no rules at all or one that matches. Connections are judged by the filters of `rbac-connection.ts`.
  */
-import type { DryRun, WorkloadClass } from "../model/mesh.ts";
+import type { DryRun, MeshPolicy, WorkloadClass } from "../model/mesh.ts";
 import { encodeResource } from "./encode.ts";
 import { packed, typeUrlOf } from "./extension.ts";
 import type { ExtensionConfigSourceJson } from "./generated/envoy/config/core/v3/config_source_pb.js";
@@ -40,18 +40,28 @@ export function authorizationResources(
   ]);
 }
 
-function requestPolicies(workload: WorkloadClass): readonly EnvoyResource[] {
-  const deny = workload.deny.length === 0 ? undefined : workload.deny;
-  return (
-    [
-      ["DENY", deny],
-      ["ALLOW", workload.allow],
-    ] as const
-  ).map(([action, policies]) => {
-    // No policies at all are no rules, which let everything pass.
-    const rbac = policies === undefined ? undefined : rules(action, policies, "http", trustDomainOf(workload.identity));
-    return policyResource(filterNames[action], requestFilterConfig(action, rbac));
-  });
+function requestPolicies({ deny, allow, identity }: WorkloadClass): readonly EnvoyResource[] {
+  const trustDomain = trustDomainOf(identity);
+  return [
+    requestResource("DENY", deny.length === 0 ? noPolicies : deny, trustDomain),
+    requestResource("ALLOW", allow ?? noPolicies, trustDomain),
+  ];
+}
+
+/** None at all: no rules, which let everything pass. */
+const noPolicies: readonly MeshPolicy[] = [];
+
+/** Most workloads share the list of their policies with others, and a list never changes. */
+const requestResources = new WeakMap<readonly MeshPolicy[], Map<string, EnvoyResource>>();
+
+function requestResource(action: RBACAction, policies: readonly MeshPolicy[], trustDomain: string): EnvoyResource {
+  const known = requestResources.get(policies) ?? new Map<string, EnvoyResource>();
+  requestResources.set(policies, known);
+  const key = `${action} ${trustDomain}`;
+  const rbac = () => (policies === noPolicies ? undefined : rules(action, policies, "http", trustDomain));
+  const resource = known.get(key) ?? policyResource(filterNames[action], requestFilterConfig(action, rbac()));
+  known.set(key, resource);
+  return resource;
 }
 
 function policyResource(name: string, typedConfig: AnyJson): EnvoyResource {

@@ -94,12 +94,22 @@ export function deriveAuthorization(tables: Derivation, inputs: AuthorizationInp
   };
   const readings = tables.each(inputs.authorizationPolicies, (object) => readAuthorization(object, settings));
   const ofWord = tables.group(readings, ({ target, policy }) => wordsOfTarget(target, policy.origin.namespace));
+  // Most workloads have the policies of others: lists of the same are one value, which is encoded once.
+  const lists = tables.query(
+    (names): readonly MeshPolicy[] =>
+      (JSON.parse(names) as string[]).flatMap((name) => readings.get(name)?.policy ?? []),
+    sameElements,
+  );
+  const listOf: PolicyLists = (policies) => lists.get(JSON.stringify(policies.map(({ name }) => name))) ?? [];
   const ofWorkload = tables.each(
     selected,
     (one) => {
       const found = new Set(wordsOfSelected(one).flatMap((word) => ofWord.get(word) ?? []));
       const own = [...found].filter(({ target, policy }) => isAbout(target, policy.origin.namespace, one));
-      return policiesOf(own.sort((a, b) => byAge(a.object, b.object)));
+      return policiesOf(
+        own.sort((a, b) => byAge(a.object, b.object)),
+        listOf,
+      );
     },
     samePolicies,
   );
@@ -118,14 +128,19 @@ export function deriveAuthorization(tables: Derivation, inputs: AuthorizationInp
   };
 }
 
+/** The one list of these policies. */
+type PolicyLists = (policies: readonly MeshPolicy[]) => readonly MeshPolicy[];
+
 /** A workload's policies, of those about it, the oldest first. */
-function policiesOf(readings: readonly AuthorizationReading[]): WorkloadPolicies {
+function policiesOf(readings: readonly AuthorizationReading[], listOf: PolicyLists): WorkloadPolicies {
   const enforced = readings.filter(({ isDryRun }) => !isDryRun);
   const byAction = (wanted: "ALLOW" | "DENY") =>
-    enforced
-      .filter(({ action }) => action === wanted)
-      .map(({ policy }) => policy)
-      .sort(byName);
+    listOf(
+      enforced
+        .filter(({ action }) => action === wanted)
+        .map(({ policy }) => policy)
+        .sort(byName),
+    );
   const dryRuns = readings
     .filter(({ isDryRun, fault }) => isDryRun && fault === undefined)
     .slice(0, dryRunLimit)

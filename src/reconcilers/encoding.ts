@@ -198,11 +198,20 @@ function encodeService(service: MeshService, accessLog: AccessLogSetting, make: 
   return make(["service", input], () => serviceResources(service, accessLog));
 }
 
+/** Most workloads share the list of their policies with others, and a list never changes. */
+const policyHashes = new WeakMap<readonly MeshPolicy[], string>();
+
+function hashOfPolicies(policies: readonly MeshPolicy[]): string {
+  const known = policyHashes.get(policies);
+  if (known !== undefined) return known;
+  const hash = contentHash(policies.map(({ name, rules }) => ({ name, rules })));
+  policyHashes.set(policies, hash);
+  return hash;
+}
+
 function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, make: UnitMaker): EncodedUnit {
   const { id, namespace, serviceAccount, identity, ports, mode, tls, probes, families } = workload;
-  const content = (policies: readonly MeshPolicy[] | undefined) =>
-    policies?.map(({ name, rules }) => ({ name, rules }));
-  const [deny, allow] = [content(workload.deny), content(workload.allow)];
+  const [deny, allow] = [hashOfPolicies(workload.deny), workload.allow && hashOfPolicies(workload.allow)];
   const dryRuns = workload.dryRuns?.map(({ name, action, rules }) => ({ name, action, rules }));
   const input = {
     id,

@@ -81,6 +81,23 @@ describe("compile", () => {
     expect(new Set(hashes).size).toBe(versions.length);
   });
 
+  test("what the same policies say of requests is encoded once for all whom they select", () => {
+    const workload = (name: string) => pod(`shop/${name}-1`, { labels: { app: name }, addresses: ["10.1.0.1"] });
+    const ofMesh = authorizationPolicy("heddle-system/all", { rules: [{}] });
+    const own = authorizationPolicy("shop/own", { selector: { matchLabels: { app: "c" } }, rules: [{}] });
+    const objects = ["a", "b", "c"].map((name) => [
+      workload(name),
+      service(`shop/${name}`, { selector: { app: name }, ports: [{ name: "http", port: 80 }] }),
+    ]);
+    const { classResources } = compile(clusterOf([...objects.flat(), ofMesh, own]), testSettings);
+    const [a, b, c] = [...classResources.values()].map((resources) =>
+      resources.find(({ name }) => name === "authorization-http-allow"),
+    );
+    expect(a).toBeDefined();
+    expect(b).toBe(a);
+    expect(c?.version).not.toBe(a?.version);
+  });
+
   test("a cache forgets what is not there any more", () => {
     const cache = createCompileCache();
     const snapshot = clusterOf([pod("shop/a-1", { addresses: ["10.1.0.1"] })]);
