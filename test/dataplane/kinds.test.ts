@@ -5,8 +5,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Family } from "../../tools/cluster.ts";
 import { repository } from "../../tools/demo/mesh.ts";
+import { familyOf } from "../../tools/local-node/network.ts";
 import { createTestAuthority } from "../support/test-identity.ts";
 import type { Dial, Speech } from "./kinds-app.ts";
 import { useMesh } from "./mesh.ts";
@@ -174,9 +174,6 @@ metadata: { name: kinds, namespace: kinds }
 spec: { rules: [{ from: [{ source: { serviceAccounts: [callers/friend] } }] }] }
 `;
 
-const familyOf = (address: string | undefined): Family | undefined =>
-  address === undefined ? undefined : address.includes(":") ? "IPv6" : "IPv4";
-
 interface Addressed {
   readonly spec: { readonly clusterIPs?: readonly string[] };
   readonly status: { readonly podIPs?: readonly { readonly ip: string }[] };
@@ -198,7 +195,7 @@ beforeAll(async () => {
   const found = { db: clusterIPs[0], db6: clusterIPs[1], pod: first[0], pod6: first[1], six: six[0] };
   for (const [name, address] of Object.entries(found)) if (address !== undefined) addresses.set(`%${name}`, address);
   const { families } = mesh().cluster;
-  expect(Object.values(found).map(familyOf)).toEqual(
+  expect(Object.values(found).map((address) => address && familyOf(address))).toEqual(
     families.length > 1
       ? ["IPv4", "IPv6", "IPv4", "IPv6", "IPv6"]
       : [...families, undefined, ...families, undefined, ...families],
@@ -212,8 +209,8 @@ beforeAll(async () => {
   await mesh().apply(`apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata: { name: manual-1, namespace: kinds, labels: { kubernetes.io/service-name: manual } }
-addressType: ${familyOf(second[0])}
-endpoints: [{ addresses: ["${second[0]}"] }]
+addressType: ${families[0]}
+endpoints: [{ addresses: ["${second.find((address) => familyOf(address) === families[0])}"] }]
 ports: [{ name: http, port: 8080 }, { name: lines, port: 9000 }]
 `);
   await mesh().settle();

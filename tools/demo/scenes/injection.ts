@@ -1,5 +1,6 @@
 /** Pods get their sidecars. */
 import type { ClusterAccess } from "../../cluster.ts";
+import { until } from "../../processes.ts";
 import type { Mesh } from "../mesh.ts";
 import type { Report } from "../report.ts";
 import { answers, checkout, milliseconds, only } from "./words.ts";
@@ -32,6 +33,9 @@ export async function injection(mesh: Mesh<ClusterAccess>, report: Report): Prom
     `${outside.items.filter((pod) => pod.spec.initContainers !== undefined).length} of ${outside.items.length}`,
     outside.items.length > 0 && outside.items.every((pod) => pod.spec.initContainers === undefined),
   );
+  // What is Ready is known to the sidecars of callers a moment later.
+  const known = async () => Object.keys((await mesh.call("shop", "frontend", checkout, { count: 20 })).servers);
+  await until("calls to reach both versions", async () => (await known()).length === 2, { timeout: 10_000 });
   const calls = await mesh.call("shop", "frontend", checkout, { count: 200 });
   report.check(
     "frontend calls checkout: 200 answers of 200, from both versions",
