@@ -2,6 +2,7 @@
  * gRPC framing (gRPC over HTTP/2, "Length-Prefixed-Message") and the encoding of responses around resources that are encoded
  * already: every proxy is written the same bytes, by reference.
  */
+import type { RunBytes } from "./runs.ts";
 import type { DiscoveryResponse } from "./types.ts";
 import { grpcStatus, StreamError } from "./types.ts";
 
@@ -63,17 +64,37 @@ export class FrameReader {
 /** Fields of DeltaDiscoveryResponse before and after its resources, as tags of the wire format (all length-delimited). */
 const fieldTags = { systemVersionInfo: 0x0a, typeUrl: 0x22, nonce: 0x2a, removedResources: 0x32 } as const;
 
-/** The framed message of a response in pieces: what is this stream's own, then the shared bytes of each resource. */
-export function encodeResponse(response: DiscoveryResponse, version: string): Uint8Array[] {
+/** The framed message of a response in pieces: what is this stream's own, and the bytes of resources, which all share. */
+export function encodeResponse(response: DiscoveryResponse, version: string, runs?: RunBytes): Uint8Array[] {
   const fields: Buffer[] = [];
   stringField(fields, fieldTags.systemVersionInfo, version);
   stringField(fields, fieldTags.typeUrl, response.typeUrl);
   stringField(fields, fieldTags.nonce, response.nonce);
   for (const name of response.removed) stringField(fields, fieldTags.removedResources, name);
   const own = Buffer.concat([Buffer.alloc(prefixLength), ...fields]);
-  const shared = response.resources.map(({ wire }) => wire);
-  own.writeUInt32BE(own.length - prefixLength + shared.reduce((sum, { length }) => sum + length, 0), 1);
-  return [own, ...shared];
+  const length = response.resources.reduce((sum, { wire }) => sum + wire.length, 0);
+  own.writeUInt32BE(own.length - prefixLength + length, 1);
+  return [own, ...piecesOf(response, runs)];
+}
+
+function piecesOf({ resources, runs }: DiscoveryResponse, bytes: RunBytes | undefined): Uint8Array[] {
+  if (bytes === undefined) return resources.map(({ wire }) => wire);
+  const pieces: Uint8Array[] = [];
+  const left = [...runs];
+  for (let index = 0; index < resources.length; ) {
+    const [run] = left;
+    const resource = resources[index];
+    if (resource === undefined) break;
+    if (run?.values().next().value === resource) {
+      pieces.push(bytes.of(run));
+      left.shift();
+      index += run.size;
+    } else {
+      pieces.push(resource.wire);
+      index++;
+    }
+  }
+  return pieces;
 }
 
 function stringField(into: Buffer[], tag: number, value: string): void {

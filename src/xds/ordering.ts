@@ -39,6 +39,12 @@ export function isSettled(state: TypeState, entry: OpenEntry, desired: EnvoyReso
   return same && state.inFlight?.sent.has(desired.name) !== true;
 }
 
+/** Whether the proxy has asked for listeners, which it does last, and there is nothing to send to it or to wait for. */
+export function isAtRest({ types }: StreamView): boolean {
+  const isIdle = ({ open, inFlight }: TypeState): boolean => open.size === 0 && inFlight === undefined;
+  return types.listener.requested && Object.values(types).every(isIdle);
+}
+
 /** Whether the proxy may be running some version of it. */
 const mayHave = (entry: OpenEntry): boolean => entry.held !== undefined || entry.maybe.length > 0;
 

@@ -1,5 +1,6 @@
 import type { EnvoyResource, ResourceGroup, ResourceType } from "../envoy/resource.ts";
 import { resourceTypes } from "../envoy/resource.ts";
+import { createNameSets } from "./name-sets.ts";
 
 /** Names whose resource differs between two sets of groups, by type. */
 export type ChangedNames = Readonly<Record<ResourceType, ReadonlySet<string>>>;
@@ -20,6 +21,8 @@ export interface ResourceIndex {
   endpointsOfClusters(group: ResourceGroup): ReadonlySet<string>;
   /** The endpoint resource that a cluster waits for, if its endpoints come by discovery. */
   endpointsOf(cluster: EnvoyResource): string | undefined;
+  /** The set of these names that all streams share. Neither may be changed from then on. */
+  sharedNames(names: ReadonlySet<string>): ReadonlySet<string>;
   /** A superset of the names whose resource differs. Groups are compared by hash, in any order. */
   changes(previous: readonly ResourceGroup[], next: readonly ResourceGroup[]): readonly ChangedNames[];
 }
@@ -29,6 +32,7 @@ export function createResourceIndex(): ResourceIndex {
   const namesOf = new WeakMap<EnvoyResource, ReadonlySet<string>>();
   const listenerNamesOf = new WeakMap<ResourceGroup, ReadonlySet<string>>();
   const endpointsOfGroup = new WeakMap<ResourceGroup, ReadonlySet<string>>();
+  const nameSets = createNameSets();
   const changesOf = new WeakMap<ResourceGroup, WeakMap<ResourceGroup, ChangedNames>>();
 
   const names = (resource: EnvoyResource): ReadonlySet<string> =>
@@ -63,6 +67,7 @@ export function createResourceIndex(): ResourceIndex {
         return found;
       }),
     endpointsOf,
+    sharedNames: nameSets.shared,
     changes: (previous, next) => {
       const gone = previous.filter(({ hash }) => !next.some((group) => group.hash === hash));
       const come = next.filter(({ hash }) => !previous.some((group) => group.hash === hash));

@@ -7,19 +7,22 @@ import { reachOf, withReach } from "../envoy/resource.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
 import { type Logger, objectFields } from "../ops/logger.ts";
 import { admit, type NamedPod, parseNodeId, requireVersion } from "./admission.ts";
-import { type ConnectionLimits, watchConnections } from "./connections.ts";
+import { type Connection, type ConnectionLimits, watchConnections } from "./connections.ts";
 import { encodeStatusMessage } from "./frames.ts";
 import { createLedger, type StatesListener } from "./ledger.ts";
+import { isAtRest } from "./ordering.ts";
 import { identityOf } from "./peer.ts";
 import { createResourceIndex } from "./references.ts";
 import { createReplicaFeed } from "./replica-feed.ts";
+import { createRunBytes } from "./runs.ts";
 import { Session } from "./session.ts";
 import { AdsStream, type StreamEvents, type StreamLimits } from "./stream.ts";
+import { createTurns, type TurnLimits } from "./turns.ts";
 import type { GrpcStatus, XdsMetrics } from "./types.ts";
 import { grpcStatus, StreamError } from "./types.ts";
 
 /** Bounds of the server. Times are in milliseconds. */
-export interface XdsLimits extends ConnectionLimits, StreamLimits {
+export interface XdsLimits extends ConnectionLimits, StreamLimits, TurnLimits {
   /** Streams at once; Envoy has one. */
   readonly streams: number;
   /** How long a stream may wait for its pod to become known: the watch may be behind the kubelet. */
@@ -39,6 +42,9 @@ export const defaultLimits: XdsLimits = {
   requestBytes: 4 * 1024 * 1024,
   requestBurst: 20_000,
   requestsPerSecond: 2_000,
+  turns: 64,
+  turnsOfIdentity: 32,
+  turnMs: 3_000,
 };
 
 /** What a server is made of. */
@@ -105,6 +111,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const waiting = new Map<AdsStream, Waiting>();
   const open = new Map<string, AdsStream>();
   const dirty = new Set<AdsStream>();
+  const turns = createTurns(limits);
+  const runBytes = createRunBytes();
+  /** Streams that are brought up to date, which takes memory: each gives its turn to the next one when it is. */
+  const busy = new Map<AdsStream, () => void>();
   let targets: ReadonlyMap<string, ProxyTarget> = new Map();
   let reaches: ReachGroups = new Map();
   /** Of the proxies that have a stream, by their own part. */
@@ -139,7 +149,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     settings: {
       enablePush: false,
       maxConcurrentStreams: 4,
-      initialWindowSize: 1024 * 1024,
+      // A stream that waits for its turn is not read: what came holds so much memory at most.
+      initialWindowSize: 64 * 1024,
       maxHeaderListSize: 16 * 1024,
     },
   });
@@ -200,6 +211,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
     changed: (stream) => {
       if (stream.pod !== undefined) ledger.changed(stream.pod);
+      if (stream.session !== undefined && isAtRest(stream.session)) busy.get(stream)?.();
     },
     refused: (stream, type, message) => {
       metrics.refusal(type);
@@ -208,6 +220,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     closed: (stream) => {
       all.delete(stream);
       dirty.delete(stream);
+      busy.get(stream)?.();
+      busy.delete(stream);
       stopWaiting(stream);
       const { pod, session } = stream;
       if (pod === undefined || session === undefined) return;
@@ -226,6 +240,34 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     failed: (stream, error) => logger.error({ ...objectFields(stream.pod, "Pod"), error }, "stream failed"),
   };
 
+  /** Takes a stream whose turn it is. */
+  const begin = (
+    http2: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    connection: Connection,
+    over: () => void,
+  ): void => {
+    const refusal = judge(headers, all.size >= limits.streams, closing);
+    if (refusal === undefined) {
+      const stream = new AdsStream(http2, connection, events, metrics, limits, now, runBytes);
+      all.add(stream);
+      busy.set(stream, over);
+      wait(stream, undefined, limits.firstRequestMs, "no request came");
+      return;
+    }
+    over();
+    metrics.ended(refusal.reason);
+    http2.respond(
+      {
+        ":status": 200,
+        "content-type": "application/grpc",
+        "grpc-status": String(refusal.status),
+        "grpc-message": encodeStatusMessage(refusal.message),
+      },
+      { endStream: true },
+    );
+  };
+
   server.on("stream", (http2: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     http2.on("error", () => http2.close());
     const connection = connections.of(http2.session);
@@ -237,23 +279,11 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       logger.warn({ address: connection.peer.address }, "a poll of replicas by somebody else was refused");
       return http2.respond({ ":status": 403 }, { endStream: true });
     }
-    const refusal = judge(headers, all.size >= limits.streams, closing);
-    if (refusal !== undefined) {
-      metrics.ended(refusal.reason);
-      http2.respond(
-        {
-          ":status": 200,
-          "content-type": "application/grpc",
-          "grpc-status": String(refusal.status),
-          "grpc-message": encodeStatusMessage(refusal.message),
-        },
-        { endStream: true },
-      );
-      return;
-    }
-    const stream = new AdsStream(http2, connection, events, metrics, limits, now);
-    all.add(stream);
-    wait(stream, undefined, limits.firstRequestMs, "no request came");
+    const { identity = "" } = connection.peer;
+    http2.once(
+      "close",
+      turns.take(identity, (over) => begin(http2, headers, connection, over)),
+    );
   });
   server.on("tlsClientError", (error: Error) => {
     metrics.ended("tls");
@@ -334,6 +364,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     close: (graceMs) => {
       closing = true;
       replicaFeed.close();
+      turns.open();
       for (const stream of [...all]) stream.end(grpcStatus.unavailable, "the server is shutting down");
       return new Promise((resolve) => {
         const cut = setTimeout(connections.destroy, graceMs);

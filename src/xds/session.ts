@@ -12,7 +12,8 @@ import {
   waitsForCluster,
 } from "./ordering.ts";
 import type { ResourceIndex } from "./references.ts";
-import { type HeldVersion, maxSubscriptions, type OpenEntry, TypeState } from "./type-state.ts";
+import { inOrder, minRun, runsIn } from "./runs.ts";
+import { held, maxSubscriptions, type OpenEntry, TypeState, without } from "./type-state.ts";
 import type { DiscoveryRequest, DiscoveryResponse } from "./types.ts";
 import { grpcStatus, StreamError } from "./types.ts";
 
@@ -114,6 +115,7 @@ export class Session {
     if (request.responseNonce !== "") this.#acknowledge(state, request);
     if (state.requested) this.#subscribe(state, request);
     else this.#open(state, request);
+    state.share(this.index.sharedNames);
     return this.#flush();
   }
 
@@ -180,7 +182,7 @@ export class Session {
   #subscribe(state: TypeState, request: DiscoveryRequest): void {
     for (const name of request.resourceNamesUnsubscribe) {
       if (name === "*") state.wildcard = false;
-      else if (state.wildcard) state.subscribed.delete(name);
+      else if (state.wildcard) state.unsubscribe(name);
       else state.drop(name);
       this.changes++;
     }
@@ -210,7 +212,7 @@ export class Session {
       );
     }
     // The target's own string, so that thousands of proxies share one.
-    state.subscribed.add(lookup(this.#target, state.type, name)?.name ?? name);
+    state.subscribe(lookup(this.#target, state.type, name)?.name ?? name);
   }
 
   /** The proxy wants a name that it has no version of. */
@@ -293,6 +295,8 @@ export class Session {
       const response = this.#gather(state, names, pending);
       if (response !== undefined) return response;
     }
+    // In the target's order, so that what many proxies are sent is in one order for all of them.
+    if (state.open.size >= minRun) return this.#gather(state, inOrder(this.#target, state), pending);
     return this.#gather(state, state.open.keys(), pending);
   }
 
@@ -367,7 +371,8 @@ export class Session {
     const nonce = this.#nonce.toString(36);
     state.inFlight = { nonce, sent, overtaken: new Map() };
     state.owesAnswer = false;
-    return { type: state.type, typeUrl: typeUrls[state.type], nonce, resources, removed };
+    const runs = runsIn(this.#target, state.type, resources);
+    return { type: state.type, typeUrl: typeUrls[state.type], nonce, resources, removed, runs };
   }
 
   /** The endpoints of a cluster follow it, now or once the proxy subscribes to them. */
@@ -386,9 +391,3 @@ function repeat(type: ResourceType, entry: OpenEntry): Step {
   const keeps = type !== "endpoint" && (entry.held !== undefined || entry.maybe.length > 0);
   return keeps ? wait : { kind: "remove" };
 }
-
-const without = (resources: readonly EnvoyResource[], { version }: EnvoyResource): EnvoyResource[] =>
-  resources.filter((resource) => resource.version !== version);
-
-const held = (resource: EnvoyResource | undefined): HeldVersion | undefined =>
-  resource && { version: resource.version, resource };

@@ -1,13 +1,11 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import { fromBinary } from "@bufbuild/protobuf";
-import {
-  type DeltaDiscoveryRequest,
-  DeltaDiscoveryRequestSchema,
-} from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
+import type { DeltaDiscoveryRequest } from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
 import type { ResourceType } from "../envoy/resource.ts";
 import type { Peer } from "./admission.ts";
 import type { Connection } from "./connections.ts";
 import { encodeResponse, encodeStatusMessage, FrameReader } from "./frames.ts";
+import { decodeRequest } from "./requests.ts";
+import type { RunBytes } from "./runs.ts";
 import type { Session } from "./session.ts";
 import { refusalMessage, typeOfUrl } from "./session.ts";
 import type { DiscoveryResponse, GrpcStatus, XdsMetrics } from "./types.ts";
@@ -17,7 +15,7 @@ import { grpcStatus, StreamError } from "./types.ts";
 export interface StreamEvents {
   /** The first request; the stream reads no more until {@link AdsStream.open}. A thrown {@link StreamError} ends the stream. */
   first(stream: AdsStream, request: DeltaDiscoveryRequest): void;
-  /** The proxy acknowledged or refused something. */
+  /** The proxy acknowledged or refused something, or subscribed to it. */
   changed(stream: AdsStream): void;
   /** The proxy refused a response. */
   refused(stream: AdsStream, type: ResourceType, message: string): void;
@@ -55,6 +53,7 @@ export class AdsStream {
   readonly #metrics: XdsMetrics;
   readonly #limits: StreamLimits;
   readonly #now: () => number;
+  readonly #runs: RunBytes;
   readonly #frames: FrameReader;
   /** Requests that came before the proxy was admitted, or while it takes no more bytes; no more are read meanwhile. */
   readonly #queue: DeltaDiscoveryRequest[] = [];
@@ -75,6 +74,7 @@ export class AdsStream {
     metrics: XdsMetrics,
     limits: StreamLimits,
     now: () => number,
+    runs: RunBytes,
   ) {
     this.#http2 = http2;
     this.connection = connection.http2;
@@ -83,6 +83,7 @@ export class AdsStream {
     this.#metrics = metrics;
     this.#limits = limits;
     this.#now = now;
+    this.#runs = runs;
     this.#frames = new FrameReader(limits.requestBytes);
     this.#budget = limits.requestBurst;
     this.#budgetAt = now();
@@ -127,7 +128,7 @@ export class AdsStream {
     this.#http2.cork();
     for (const response of responses) {
       let bytes = 0;
-      for (const piece of encodeResponse(response, this.#version)) {
+      for (const piece of encodeResponse(response, this.#version, this.#runs)) {
         bytes += piece.length;
         this.#http2.write(piece);
       }
@@ -172,7 +173,7 @@ export class AdsStream {
     if (this.isClosed) return;
     for (const message of this.#frames.push(chunk)) {
       this.#spend();
-      const request = decode(message);
+      const request = decodeRequest(message);
       this.#queue.push(request);
       if (!this.#sawFirst) {
         this.#sawFirst = true;
@@ -221,13 +222,5 @@ export class AdsStream {
     this.#budgetAt = now;
     this.#budget -= 1;
     if (this.#budget < 0) throw new StreamError(grpcStatus.resourceExhausted, "protocol", "too many requests");
-  }
-}
-
-function decode(message: Uint8Array): DeltaDiscoveryRequest {
-  try {
-    return fromBinary(DeltaDiscoveryRequestSchema, message, { readUnknownFields: false });
-  } catch {
-    throw new StreamError(grpcStatus.invalidArgument, "protocol", "the message is not a DeltaDiscoveryRequest");
   }
 }

@@ -39,7 +39,6 @@ export const maxSubscriptions = 65_536;
 export class TypeState {
   readonly type: ResourceType;
   readonly open = new Map<string, OpenEntry>();
-  readonly subscribed = new Set<string>();
   /** Endpoints whose cluster was sent before the proxy subscribed to them. */
   readonly awaited = new Set<string>();
   /** Names to be sent in company of no others, because some of them were refused together. */
@@ -49,9 +48,35 @@ export class TypeState {
   /** The first wildcard request is answered even when there is nothing to send: Envoy waits for it. */
   owesAnswer = false;
   inFlight: InFlight | undefined;
+  /** Of other streams too, unless {@link #ownNames} is there. */
+  #sharedNames: ReadonlySet<string> = new Set();
+  #ownNames: Set<string> | undefined;
 
   constructor(type: ResourceType) {
     this.type = type;
+  }
+
+  /** Names that the proxy asked for. */
+  get subscribed(): ReadonlySet<string> {
+    return this.#ownNames ?? this.#sharedNames;
+  }
+
+  subscribe(name: string): void {
+    this.#ownNames ??= new Set(this.#sharedNames);
+    this.#ownNames.add(name);
+  }
+
+  unsubscribe(name: string): void {
+    if (!this.subscribed.has(name)) return;
+    this.#ownNames ??= new Set(this.#sharedNames);
+    this.#ownNames.delete(name);
+  }
+
+  /** Replaces its names, if they have changed, by an equal set that others have too. */
+  share(shared: (names: ReadonlySet<string>) => ReadonlySet<string>): void {
+    if (this.#ownNames === undefined) return;
+    this.#sharedNames = shared(this.#ownNames);
+    this.#ownNames = undefined;
   }
 
   wants(name: string): boolean {
@@ -81,7 +106,7 @@ export class TypeState {
 
   /** Forgets a name: the proxy dropped it. */
   drop(name: string): void {
-    this.subscribed.delete(name);
+    this.unsubscribe(name);
     this.open.delete(name);
     const resource = this.inFlight?.sent.get(name);
     if (resource !== undefined) this.inFlight?.overtaken.set(name, resource);
@@ -104,3 +129,11 @@ export class TypeState {
     }
   }
 }
+
+/** The resources but those of one's version. */
+export const without = (resources: readonly EnvoyResource[], { version }: EnvoyResource): EnvoyResource[] =>
+  resources.filter((resource) => resource.version !== version);
+
+/** A resource as the proxy has it. */
+export const held = (resource: EnvoyResource | undefined): HeldVersion | undefined =>
+  resource && { version: resource.version, resource };

@@ -19,6 +19,8 @@ export interface DiscoveryResponse {
   readonly resources: readonly EnvoyResource[];
   /** Names that the proxy is told do not exist (any more). */
   readonly removed: readonly string[];
+  /** Maps of the target all of whose resources are among `resources` in a row, in this order. Their bytes may be shared. */
+  readonly runs: readonly ReadonlyMap<string, EnvoyResource>[];
 }
 
 /** What the server counts. Every method is called on the hot path and must be cheap. */

@@ -73,6 +73,24 @@ describe("serving", () => {
     expect(world.sent.length).toBe(2);
   });
 
+  test("a proxy is brought up to date when those before it are, or have taken too long", async () => {
+    await world.server.close(1_000);
+    await world.start({ turns: 1, turnsOfIdentity: 1, turnMs: 60_000 });
+    const pods = [1, 2].map((index) => ({ pod: `shop/cart-${index}`, podUid: `uid-${index}` }));
+    world.server.publish(targets(...pods.map((pod) => targetOf([cluster("a")], pod))));
+    const first = world.client();
+    first.subscribe("cluster", [], node);
+    first.answer(await first.next(1));
+    const second = world.client();
+    second.subscribe("cluster", [], "shop/cart-2/uid-2");
+    // The second ping is answered after all that the server has to say of what came before the first one.
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => second.session.ping(resolve));
+    expect(second.headers).toBeUndefined();
+    first.subscribe("listener");
+    first.answer(await first.next(2));
+    expect((await second.next(1)).resources.map(({ name }) => name)).toEqual(["a"]);
+  });
+
   test("a proxy that is gone keeps its last states, a pod that is gone does not", async () => {
     world.server.publish(targets(targetOf([cluster("a")])));
     const proxy = world.client();

@@ -20,7 +20,7 @@ describe("frames", () => {
     const resources = ["a", "b"].map((name) => encodeResource("cluster", name, { name, connectTimeout: "1s" }));
     const removed = ["c", "d".repeat(200), "e".repeat(20_000)];
     const pieces = encodeResponse(
-      { type: "cluster", typeUrl: typeUrls.cluster, nonce: "1f", resources, removed },
+      { type: "cluster", typeUrl: typeUrls.cluster, nonce: "1f", resources, removed, runs: [] },
       "v1",
     );
     expect(pieces.slice(1)).toEqual(resources.map(({ wire }) => wire));
