@@ -40,11 +40,11 @@ bench-admission: node_modules ## How long the webhook takes to answer, while not
 bench-kind: build ## What Heddle costs on a kind cluster: changes, new pods, memory, latency, CPU
 	@PORT=$(PORT) $(RUN) node tools/kind/e2e.ts --suite=bench $(ROUNDS)
 
-bench-core: setup build ## The operator against its bars: compile, start, memory, admission; PODS=10000 for more pods
-	@$(RUN) node bench/core.ts $(PODS)
+bench-core: root setup build ## The operator against its bars: compile, start, memory, sidecars, admission; PODS=10000 for more pods
+	@$(OUTER) node bench/core.ts $(PODS)
 
-bench-operator: setup build ## How fast the operator starts beside a real API server, and what memory it holds; PODS=10000 for more pods
-	@$(RUN) node bench/operator.ts $(PODS)
+bench-operator: root setup build ## Start and memory of the operator beside a real API server, without and with all sidecars; PODS=10000 for more pods
+	@$(OUTER) node bench/operator.ts $(PODS)
 
 bench-compile: node_modules ## What a change costs the operator on a mesh of 1,000 services; PODS=10000 for more pods
 	@$(RUN) node --expose-gc bench/compile.ts $(PODS) $(SERVICES)

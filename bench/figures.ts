@@ -11,7 +11,7 @@ export interface Figures {
 export interface Row {
   readonly what: string;
   readonly figure: number;
-  readonly unit: "ms" | "s" | "MB" | "";
+  readonly unit: "ms" | "s" | "kB" | "MB" | "";
   /** Absent where nothing is demanded. */
   readonly bar?: number | undefined;
 }

@@ -32,7 +32,10 @@ export function written(object: KubernetesObject): ObjectToWrite {
   const metadata = {
     ...{ name, ...(namespace === undefined ? {} : { namespace }), ...(labels === undefined ? {} : { labels }) },
   };
-  return { ...object, metadata } as ObjectToWrite;
+  const { endpoints } = object as { readonly endpoints?: readonly { readonly targetRef: object }[] };
+  // The API server chooses the uid of a pod, so that a reference with another one would be stale.
+  const named = endpoints?.map((each) => ({ ...each, targetRef: { ...each.targetRef, uid: undefined } }));
+  return { ...object, metadata, ...(named && { endpoints: named }) } as ObjectToWrite;
 }
 
 async function createPod(client: KubeClient, pod: KubernetesObject): Promise<void> {

@@ -61,10 +61,18 @@ export interface StartOptions {
   readonly logFile: string;
   /** Flags of Node.js. */
   readonly nodeFlags?: readonly string[];
+  /** Told when it is ready, long before all is written. */
+  readonly onReady?: (usage: () => Usage) => void;
 }
 
 /** Starts the operator as the only replica, and waits until it has written everything. Rejects when it ends before. */
-export async function startMeasured({ server, ports, logFile, nodeFlags = [] }: StartOptions): Promise<Started> {
+export async function startMeasured({
+  server,
+  ports,
+  logFile,
+  nodeFlags = [],
+  onReady,
+}: StartOptions): Promise<Started> {
   const { kubeconfig, auditLog } = server;
   const audited = auditedSize(auditLog);
   const start = Date.now();
@@ -79,6 +87,7 @@ export async function startMeasured({ server, ports, logFile, nodeFlags = [] }: 
   const wait = { timeout: deadline, interval: 10, process: operator.process };
   const readiness = until("the operator to be ready", async () => (await operator.fetch("/readyz")).ok && now(), wait);
   const opening = until("proxies to be served", () => isServing(logFile, start) && now(), wait);
+  void readiness.then(() => onReady?.(usage)).catch(() => undefined);
   const [ready, serving] = await Promise.all([readiness, opening]);
 
   let seen = 0;
