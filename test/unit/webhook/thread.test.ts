@@ -210,7 +210,8 @@ test("a port that is taken is said", async () => {
 test("a defect of it ends the operator", async () => {
   const other = startOperator();
   await other.order("start");
-  const ended = once(other.process, "exit");
+  // Not `exit`: what it said last may come after that.
+  const ended = once(other.process, "close");
   await other.order("setCertificate", { certificate: "not PEM", key: "not PEM" });
   expect(await ended).toEqual([1, null]);
   expect(other.errors()).toMatch(/PEM/);
