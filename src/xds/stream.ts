@@ -4,6 +4,7 @@ import type { ResourceType } from "../envoy/resource.ts";
 import type { Peer } from "./admission.ts";
 import type { Connection } from "./connections.ts";
 import { encodeResponse, encodeStatusMessage, FrameReader } from "./frames.ts";
+import { Outgoing } from "./outgoing.ts";
 import { decodeRequest } from "./requests.ts";
 import type { RunBytes } from "./runs.ts";
 import type { Session } from "./session.ts";
@@ -54,6 +55,7 @@ export class AdsStream {
   readonly #limits: StreamLimits;
   readonly #now: () => number;
   readonly #runs: RunBytes;
+  readonly #outgoing: Outgoing;
   readonly #frames: FrameReader;
   /** Requests that came before the proxy was admitted, or while it takes no more bytes; no more are read meanwhile. */
   readonly #queue: DeltaDiscoveryRequest[] = [];
@@ -84,6 +86,7 @@ export class AdsStream {
     this.#limits = limits;
     this.#now = now;
     this.#runs = runs;
+    this.#outgoing = new Outgoing(http2);
     this.#frames = new FrameReader(limits.requestBytes);
     this.#budget = limits.requestBurst;
     this.#budgetAt = now();
@@ -125,16 +128,14 @@ export class AdsStream {
   send(responses: readonly DiscoveryResponse[], version: string): void {
     this.#version = version;
     if (this.isClosed || responses.length === 0) return;
-    this.#http2.cork();
+    const pieces: Uint8Array[] = [];
     for (const response of responses) {
-      let bytes = 0;
-      for (const piece of encodeResponse(response, this.#version, this.#runs)) {
-        bytes += piece.length;
-        this.#http2.write(piece);
-      }
+      const own = encodeResponse(response, this.#version, this.#runs);
+      const bytes = own.reduce((sum, { length }) => sum + length, 0);
       this.#metrics.response(response.type, response.resources.length, bytes);
+      for (const piece of own) pieces.push(piece);
     }
-    this.#http2.uncork();
+    this.#outgoing.push(pieces);
   }
 
   /** Ends the stream with a status. */
@@ -142,6 +143,7 @@ export class AdsStream {
     if (this.isClosed) return;
     this.#ended = true;
     this.#status = { code, message };
+    this.#outgoing.flush();
     this.#http2.end();
     this.#http2.resume();
     setTimeout(() => this.#http2.close(constants.NGHTTP2_CANCEL), endGraceMs).unref();
@@ -187,7 +189,7 @@ export class AdsStream {
   /** Answers requests for as long as the proxy takes the answers. */
   #proceed(): void {
     const session = this.#session;
-    const mayAnswer = (): boolean => session !== undefined && !this.isClosed && !this.#http2.writableNeedDrain;
+    const mayAnswer = (): boolean => session !== undefined && !this.isClosed && this.#outgoing.isClear;
     this.guard(() => {
       while (session !== undefined && mayAnswer()) {
         const request = this.#queue.shift();
