@@ -5,7 +5,7 @@ import { ApiError } from "../../src/kube/error.ts";
 import { createEventRecorder } from "../../src/kube/events.ts";
 import type { WatchEvent } from "../../src/kube/watch.ts";
 import { apiServer } from "../support/api-server.ts";
-import { as, clientWith, definitionOf, kindOfTest } from "./kube-support.ts";
+import { as, bounded, clientWith, definitionOf, kindOfTest } from "./kube-support.ts";
 
 const namespace = "kube-client";
 const client = createKubeClient({ kubeconfig: apiServer().kubeconfig });
@@ -124,13 +124,10 @@ describe("lists and watches", () => {
     const own = "kube-client-many";
     await client.apply(kinds.Namespace, { metadata: { name: own } });
     const names = Array.from({ length: 1_200 }, (_, index) => `many-${index}`);
-    await Promise.all(
-      names.map((name) =>
-        client.create(kinds.ConfigMap, {
-          metadata: { name, namespace: own, labels: { half: String(Number(name.slice(5)) % 2) } },
-        }),
-      ),
-    );
+    const objects = names.map((name, index) => ({
+      metadata: { name, namespace: own, labels: { half: String(index % 2) } },
+    }));
+    await bounded(objects.map((object) => () => client.create(kinds.ConfigMap, object)));
     const list = await client.list(kinds.ConfigMap, { namespace: own });
     expect(list.items.map(({ metadata }) => metadata.name).sort()).toEqual([...names].sort());
     expect(list.items[0]).toMatchObject({ apiVersion: "v1", kind: "ConfigMap" });

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import PQueue from "p-queue";
 import { parse, stringify } from "yaml";
 import type { Kind } from "../../src/api/kinds.ts";
 import { createKubeClient, type KubeClient } from "../../src/kube/client.ts";
@@ -162,3 +163,10 @@ export async function createWire(to: number): Promise<Wire> {
     },
   };
 }
+
+/**
+ * Runs the tasks, 16 at a time: of hundreds at once the last one waits for longer than a client gives a request, where the
+ * machine has other work.
+ */
+export const bounded = <Result>(tasks: readonly (() => Promise<Result>)[]): Promise<Result[]> =>
+  new PQueue({ concurrency: 16 }).addAll(tasks);

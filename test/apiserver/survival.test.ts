@@ -15,7 +15,7 @@ import { until } from "../../tools/processes.ts";
 import { serviceAccount } from "../support/kinds.ts";
 import { shippedObjects } from "../support/manifests.ts";
 import { type ApiEdge, type EdgeCall, open, startApiEdge } from "./api-edge.ts";
-import { as, clusterRole, clusterRoleBinding, createWire, kubeconfigWith, type Wire } from "./kube-support.ts";
+import { as, bounded, clusterRole, clusterRoleBinding, createWire, kubeconfigWith, type Wire } from "./kube-support.ts";
 import { conditionOf, eventually, type OperatorWorld, type Replica, startOperatorWorld } from "./operator-world.ts";
 import { createShop, type Shop } from "./shop.ts";
 import { askWebhook } from "./webhook-support.ts";
@@ -365,13 +365,8 @@ test.runIf(isLong)(
         metadata: { name: `pod-${index}`, namespace: many },
         spec: { containers: [{ name: "app", image: "app" }] },
       } as ObjectToWrite);
-    const createAll = async (first: number, end: number): Promise<void> => {
-      let next = first;
-      const worker = async (): Promise<void> => {
-        while (next < end) await create(next++);
-      };
-      await Promise.all(Array.from({ length: 16 }, worker));
-    };
+    const createAll = (first: number, end: number) =>
+      bounded(Array.from({ length: end - first }, (_, index) => () => create(first + index)));
     await createAll(0, total - 500);
     await replica.stop();
     const pages: string[] = [];
