@@ -67,9 +67,7 @@ const deadline = 300_000;
 
 /** Starts the process with the sidecar of each pod that has one, each with what the Secret of its ServiceAccount holds. */
 export async function startProxies(client: KubeClient): Promise<Proxies> {
-  const pods = (await client.list(kinds.Pod)).items.filter(
-    (_, i) => i % 20 === 0 || _.metadata.name.startsWith("app-7-"),
-  ) as readonly Pod[];
+  const pods = (await client.list(kinds.Pod)).items as readonly Pod[];
   const secrets = (await client.list(kinds.Secret)).items as readonly {
     readonly metadata: { readonly namespace?: string; readonly name: string };
     readonly data?: Readonly<Record<string, string>>;
