@@ -46,7 +46,7 @@ test("of megabytes a part is handed on at a time, and all arrive in their order"
   let most = 0;
   for (; peer.held() > 0; await peer.take()) most = Math.max(most, peer.held());
   expect(outgoing.isClear).toBe(true);
-  expect(most).toBe(256 * 1024);
+  expect(most).toBe(64 * 1024);
   expect(peer.taken().equals(Buffer.concat([...pieces, bytesOf(9, 7)]))).toBe(true);
 });
 
