@@ -64,12 +64,14 @@ function describe(start: string, bar: number, started: Started, most?: number): 
   console.log(`${start}: wrote ${counted === "" ? "nothing" : counted}`);
 }
 
-/** What Node.js takes for its heap at most in the chart's container, which is half of what that may have; in MB. */
+/** What Node.js takes for its heap at most in the chart's container, by the flag of the image; in MB. */
 function heapOfContainer(): number {
   const values = readFileSync(join(import.meta.dirname, "../charts/heddle/values.yaml"), "utf8");
   const { resources } = parse(values) as { readonly resources: { readonly limits: { readonly memory: string } } };
-  const [, size = Number.NaN] = /^(\d+)Mi$/.exec(resources.limits.memory) ?? [];
-  return Number(size) / 2;
+  const [, size = Number.NaN] = /^(\d+)Gi$/.exec(resources.limits.memory) ?? [];
+  const image = readFileSync(join(import.meta.dirname, "../images/operator/Dockerfile"), "utf8");
+  const [, percentage = Number.NaN] = /--max-old-space-size-percentage=(\d+)/.exec(image) ?? [];
+  return (Number(size) * 1024 * Number(percentage)) / 100;
 }
 
 console.log(machine());
