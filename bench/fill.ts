@@ -7,14 +7,8 @@ import { injectPod } from "../src/webhook/inject.ts";
 import type { AdmissionPod } from "../src/webhook/pod.ts";
 import { defaultInjectionSettings } from "../src/webhook/settings.ts";
 import { serviceAccount } from "../test/support/kinds.ts";
-import { type MeshSize, meshObjects, placeOf } from "./mesh-objects.ts";
+import { application, type MeshSize, meshObjects, placeOf } from "./mesh-objects.ts";
 
-/** What an application's container has beside its ports, so that a pod is not smaller than pods are. */
-const application = {
-  image: "registry.example/app:1",
-  env: Array.from({ length: 20 }, (_, index) => ({ name: `NAME_${index}`, value: "a value" })),
-  readinessProbe: { httpGet: { path: "/ready", port: "http" } },
-};
 const injection = defaultInjectionSettings("heddle-proxy:bench");
 
 /** Runs what there is to do, this many at a time. */

@@ -134,6 +134,13 @@ export function serviceOf(size: MeshSize, service: number): KubernetesObject {
 export const podsOf = (size: MeshSize, service: number): readonly number[] =>
   Array.from({ length: Math.ceil((size.pods - service) / size.services) }, (_, turn) => service + turn * size.services);
 
+/** What an application's container has beside its ports, so that a pod is not smaller than pods are. */
+export const application = {
+  image: "registry.example/app:1",
+  env: Array.from({ length: 20 }, (_, index) => ({ name: `NAME_${index}`, value: "a value" })),
+  readinessProbe: { httpGet: { path: "/ready", port: "http" } },
+};
+
 const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 
 /** All of them. Three policies of four are of one workload, the others of a namespace. */

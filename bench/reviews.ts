@@ -1,16 +1,15 @@
 /** Admission reviews as an API server sends them: of pods of two containers, over connections that it keeps. */
 import { Agent, request } from "node:https";
 import { setTimeout as delay } from "node:timers/promises";
+import { application } from "./mesh-objects.ts";
 
 /** Reviews of a second. */
 export const reviewRate = 50;
 
 const container = (name: string): object => ({
+  ...application,
   name,
-  image: `registry.example/${name}:1`,
   ports: [{ name: "http", containerPort: 8080 }],
-  readinessProbe: { httpGet: { path: "/ready", port: "http" } },
-  env: Array.from({ length: 20 }, (_, index) => ({ name: `NAME_${index}`, value: "a value" })),
 });
 const reviewOf = (uid: string, namespace: string): string =>
   JSON.stringify({

@@ -20,6 +20,7 @@ import type { IdentityPlan } from "../model/identity.ts";
 import type { ObjectReference, WorkloadIdentity } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import type { DesiredRecord } from "../model/output.ts";
+import { remembered } from "../model/remember.ts";
 import { keys } from "../model/sidecar.ts";
 import type { MeshSettings, Snapshot } from "../model/snapshot.ts";
 import type { Clock, Timer } from "../ops/clock.ts";
@@ -109,10 +110,7 @@ export function createMeshController(options: {
   /** The pods with connections that an object's present version is to end. The same set as long as they are the same. */
   const drainingOf = (object: ObjectReference): ReadonlySet<ObjectKey> | undefined => {
     const pods = drains.size === 0 ? undefined : drains.get(versionOf(object));
-    if (pods === undefined) return undefined;
-    const known = drainingSets.get(pods) ?? new Set(pods.keys());
-    drainingSets.set(pods, known);
-    return known;
+    return pods && remembered(drainingSets, pods, () => new Set(pods.keys()));
   };
   let judged = createStatuses();
   /** Of these pods the proxies have said something since the last status pass; undefined: perhaps of all. */
@@ -167,6 +165,7 @@ export function createMeshController(options: {
   const writeRecords = (): void => {
     if (compilation === undefined) return;
     const { outputs, mesh } = compilation;
+    // Whatever is recorded is of a namespace with workloads, and each of them has a reach.
     const isAllManaged = [...mesh.reachOfNamespace.keys()].every(options.isManaged);
     const isManaged = ([, { metadata }]: readonly [ObjectKey, DesiredRecord]) => options.isManaged(metadata.namespace);
     options.publisher.setDesired(isAllManaged ? outputs : new Map([...outputs].filter(isManaged)));

@@ -8,6 +8,7 @@ import { isApiError } from "../kube/error.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import { type ObjectKey, objectKey } from "../model/object-key.ts";
 import { changedKeys } from "../reconcilers/derivation.ts";
+import { keyOfKind } from "../reconcilers/objects.ts";
 import { type ObjectStatus, type WrittenStatus, withTransitionTimes } from "../reconcilers/programmed.ts";
 import { createForeignEdits } from "./foreign-edits.ts";
 import { createWorkQueue, type Outcome } from "./work-queue.ts";
@@ -146,7 +147,7 @@ export function createStatusWriter(
     },
     // Only what is seen waits for a restoration; something else to be said does not.
     observe: (kind, name) => {
-      const key = `${kind} ${name}`;
+      const key = keyOfKind(kind, name);
       if (isDue(key) && !edits.isWaiting(key)) queue.add(key);
     },
     resync: () => {

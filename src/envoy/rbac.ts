@@ -3,6 +3,7 @@
  * allow filter has no rules at all or one that matches. Connections are judged by the filters of `rbac-connection.ts`.
  */
 import type { DryRun, MeshPolicy, WorkloadClass } from "../model/mesh.ts";
+import { remembered } from "../model/remember.ts";
 import { encodeResource } from "./encode.ts";
 import { packed, typeUrlOf } from "./extension.ts";
 import type { ExtensionConfigSourceJson } from "./generated/envoy/config/core/v3/config_source_pb.js";
@@ -55,8 +56,7 @@ const noPolicies: readonly MeshPolicy[] = [];
 const requestResources = new WeakMap<readonly MeshPolicy[], Map<string, EnvoyResource>>();
 
 function requestResource(action: RBACAction, policies: readonly MeshPolicy[], trustDomain: string): EnvoyResource {
-  const known = requestResources.get(policies) ?? new Map<string, EnvoyResource>();
-  requestResources.set(policies, known);
+  const known = remembered(requestResources, policies, () => new Map());
   const key = `${action} ${trustDomain}`;
   const rbac = () => (policies === noPolicies ? undefined : rules(action, policies, "http", trustDomain));
   const resource = known.get(key) ?? policyResource(filterNames[action], requestFilterConfig(action, rbac()));

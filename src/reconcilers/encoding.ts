@@ -10,6 +10,7 @@ import { classResources } from "../envoy/inbound.ts";
 import type { EnvoyResource, ResourceGroup } from "../envoy/resource.ts";
 import { serviceResources } from "../envoy/service.ts";
 import type { MeshPolicy, MeshService, ObjectReference, WorkloadClass } from "../model/mesh.ts";
+import { remembered } from "../model/remember.ts";
 import type { AccessLogSetting, MeshSettings } from "../model/snapshot.ts";
 import { compare } from "../model/workload.ts";
 import { contentHash } from "./content-hash.ts";
@@ -201,13 +202,8 @@ function encodeService(service: MeshService, accessLog: AccessLogSetting, make: 
 /** Most workloads share the list of their policies with others, and a list never changes. */
 const policyHashes = new WeakMap<readonly MeshPolicy[], string>();
 
-function hashOfPolicies(policies: readonly MeshPolicy[]): string {
-  const known = policyHashes.get(policies);
-  if (known !== undefined) return known;
-  const hash = contentHash(policies.map(({ name, rules }) => ({ name, rules })));
-  policyHashes.set(policies, hash);
-  return hash;
-}
+const hashOfPolicies = (policies: readonly MeshPolicy[]): string =>
+  remembered(policyHashes, policies, () => contentHash(policies.map(({ name, rules }) => ({ name, rules }))));
 
 function encodeClass(workload: WorkloadClass, accessLog: AccessLogSetting, make: UnitMaker): EncodedUnit {
   const { id, namespace, serviceAccount, identity, ports, mode, tls, probes, families } = workload;

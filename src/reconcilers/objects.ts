@@ -2,6 +2,7 @@ import type { KubernetesObject } from "../api/kubernetes.ts";
 import type { SchemaProblem } from "../api/validate.ts";
 import type { Verdict } from "../model/finding.ts";
 import type { ObjectReference } from "../model/mesh.ts";
+import type { ObjectKey } from "../model/object-key.ts";
 import { compare } from "../model/workload.ts";
 
 /** Thrown where an object cannot be understood; becomes `Accepted=False, Invalid` with this message. */
@@ -55,12 +56,15 @@ export function referenceTo(kind: ObjectReference["kind"], object: KubernetesObj
   };
 }
 
-/** A key for one object of ours, whatever its version. */
+/** A key for one object of ours, by its kind and its name. */
+export const keyOfKind = (kind: ObjectReference["kind"], key: ObjectKey): string => `${kind} ${key}`;
+
+/** The same of a reference, whatever its version. */
 export const keyOfReference = ({
   kind,
   namespace,
   name,
-}: Pick<ObjectReference, "kind" | "namespace" | "name">): string => `${kind} ${namespace}/${name}`;
+}: Pick<ObjectReference, "kind" | "namespace" | "name">): string => keyOfKind(kind, `${namespace}/${name}`);
 
 /** Order of references in lists: by kind, namespace, name. */
 export function compareReferences(a: ObjectReference, b: ObjectReference): number {

@@ -6,6 +6,7 @@
 import type { StatusDecision } from "../model/finding.ts";
 import type { ObjectReference } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
+import { remembered } from "../model/remember.ts";
 import { SortedMap } from "../model/sorted-map.ts";
 import type { Compilation } from "./compile.ts";
 import { changedKeys, sameElements, sameJSON } from "./derivation.ts";
@@ -175,11 +176,7 @@ function createPodLists(): PodLists {
     readonly ObjectKey[],
     { readonly before: readonly ObjectKey[]; readonly difference: PodDifference }
   >();
-  const setOf = (pods: readonly ObjectKey[]): ReadonlySet<ObjectKey> => {
-    const found = sets.get(pods) ?? new Set(pods);
-    sets.set(pods, found);
-    return found;
-  };
+  const setOf = (pods: readonly ObjectKey[]): ReadonlySet<ObjectKey> => remembered(sets, pods, () => new Set(pods));
   return {
     has: (pods, pod) => setOf(pods).has(pod),
     difference: (before, after) => {

@@ -1,5 +1,6 @@
 import type { EnvoyResource, ResourceGroup, ResourceType } from "../envoy/resource.ts";
 import { resourceTypes } from "../envoy/resource.ts";
+import { remembered } from "../model/remember.ts";
 import { createNameSets } from "./name-sets.ts";
 
 /** Names whose resource differs between two sets of groups, by type. */
@@ -36,15 +37,15 @@ export function createResourceIndex(): ResourceIndex {
   const changesOf = new WeakMap<ResourceGroup, WeakMap<ResourceGroup, ChangedNames>>();
 
   const names = (resource: EnvoyResource): ReadonlySet<string> =>
-    remember(namesOf, resource, () => {
+    remembered(namesOf, resource, () => {
       const found = new Set<string>();
       collectStrings(resource.config, found);
       return found;
     });
 
   const changesBetween = (previous: ResourceGroup, next: ResourceGroup): ChangedNames =>
-    remember(
-      remember(changesOf, previous, () => new WeakMap()),
+    remembered(
+      remembered(changesOf, previous, () => new WeakMap()),
       next,
       () => compareGroups(previous, next),
     );
@@ -52,13 +53,13 @@ export function createResourceIndex(): ResourceIndex {
   return {
     names,
     namesInListeners: (group) =>
-      remember(listenerNamesOf, group, () => {
+      remembered(listenerNamesOf, group, () => {
         const found = new Set<string>();
         for (const listener of group.byType.listener.values()) for (const name of names(listener)) found.add(name);
         return found;
       }),
     endpointsOfClusters: (group) =>
-      remember(endpointsOfGroup, group, () => {
+      remembered(endpointsOfGroup, group, () => {
         const found = new Set<string>();
         for (const cluster of group.byType.cluster.values()) {
           const name = endpointsOf(cluster);
@@ -85,14 +86,6 @@ const nothing: ResourceGroup = {
   hash: "",
   byType: { cluster: new Map(), endpoint: new Map(), listener: new Map(), route: new Map(), extension: new Map() },
 };
-
-function remember<K extends object, V>(memory: WeakMap<K, V>, key: K, make: () => V): V {
-  const known = memory.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  memory.set(key, made);
-  return made;
-}
 
 function compareGroups(previous: ResourceGroup, next: ResourceGroup): ChangedNames {
   const compareType = (type: ResourceType): ReadonlySet<string> => {

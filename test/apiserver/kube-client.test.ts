@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kinds } from "../../src/api/kinds.ts";
 import { createKubeClient } from "../../src/kube/client.ts";
-import { ApiError } from "../../src/kube/error.ts";
 import { createEventRecorder } from "../../src/kube/events.ts";
 import type { WatchEvent } from "../../src/kube/watch.ts";
+import { failureOf } from "../support/api-error.ts";
 import { apiServer } from "../support/api-server.ts";
 import { as, bounded, clientWith, definitionOf, kindOfTest } from "./kube-support.ts";
 
@@ -15,16 +15,6 @@ beforeAll(async () => {
   await client.apply(kinds.Namespace, { metadata: { name: namespace } });
 });
 afterAll(() => client.close());
-
-async function failureOf(promise: Promise<unknown>): Promise<ApiError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof ApiError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
-}
 
 describe("objects", () => {
   test("are created, read, replaced and deleted", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
-import { failureOf, json, setUp } from "./client-world.ts";
+import { failureOf } from "../../support/api-error.ts";
+import { json, setUp } from "./client-world.ts";
 
 describe("watches", () => {
   const options = { resourceVersion: "5", timeoutSeconds: 60, idle: 10_000 };

@@ -2,7 +2,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { createClient, type KubeClient } from "../../../src/kube/client.ts";
-import { ApiError } from "../../../src/kube/error.ts";
 import { createTransport } from "../../../src/kube/transport.ts";
 import { systemClock } from "../../../src/ops/clock.ts";
 
@@ -75,17 +74,6 @@ export async function setUp(handler: Handler, path = ""): Promise<Setup> {
 export const json = (response: ServerResponse, status: number, body: unknown): void => {
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 };
-
-/** The error of the API server by which it fails. */
-export async function failureOf(promise: Promise<unknown>): Promise<ApiError> {
-  try {
-    await promise;
-  } catch (error) {
-    if (error instanceof ApiError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
-}
 
 /** Name of an object that most cases ask for. */
 export const cart = { name: "cart", namespace: "shop" };

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { kinds } from "../../../src/api/kinds.ts";
 import type { ObjectToWrite } from "../../../src/kube/objects.ts";
-import { cart, failureOf, json, setUp } from "./client-world.ts";
+import { failureOf } from "../../support/api-error.ts";
+import { cart, json, setUp } from "./client-world.ts";
 
 describe("requests", () => {
   test("say what they want, under the path of the server", async () => {
