@@ -245,8 +245,16 @@ export class Session {
       for (const [name, resource] of inFlight.sent) {
         const entry = state.open.get(name);
         if (entry === undefined) continue;
-        if (resource === undefined) entry.force = state.wildcard;
-        else entry.maybe = [...without(entry.maybe, resource), resource];
+        if (resource !== undefined) {
+          entry.maybe = [...without(entry.maybe, resource), resource];
+          continue;
+        }
+        entry.force = state.wildcard;
+        const last = entry.held?.resource;
+        if (!state.wildcard || last === undefined) continue;
+        // Envoy may have removed it all the same: whether the proxy has it is not known any more.
+        entry.maybe = [...without(entry.maybe, last), last];
+        entry.held = undefined;
       }
       state.isolate([...inFlight.sent.keys()], message);
       return;
