@@ -49,6 +49,9 @@ bench-operator: root setup build ## Start and memory of the operator beside a re
 bench-compile: node_modules ## What a change costs the operator on a mesh of 1,000 services; PODS=10000 for more pods
 	@$(RUN) node --expose-gc bench/compile.ts $(PODS) $(SERVICES)
 
+bench-replicas: node_modules ## What it costs two replicas to tell each other of 2,000 proxies; PODS=10000 for more
+	@$(RUN) node bench/replicas.ts $(PODS)
+
 check: node_modules ## Format, lint, types, import rules, generated code, dead code
 	@$(RUN) biome ci --error-on-warnings .
 	@$(RUN) tsc --noEmit

@@ -99,16 +99,24 @@ export function createMeshWorld(): MeshWorld {
   const stateOf = (pod: string): ProxyState => {
     const [namespace = ""] = pod.split("/");
     let known: { own: ProxyTarget; reach: ResourceGroup | undefined; whole: ProxyTarget } | undefined;
+    const whole = (): ProxyTarget | undefined => {
+      const own = targets.get(pod);
+      if (own === undefined) return undefined;
+      const reach = reaches.get(namespace);
+      if (known?.own !== own || known.reach !== reach) known = { own, reach, whole: withReach(own, reach) };
+      return known.whole;
+    };
     return {
       connected: true,
       since: 0,
       resource: (type, name) => {
-        const own = targets.get(pod);
-        if (own === undefined) return undefined;
-        const reach = reaches.get(namespace);
-        if (known?.own !== own || known.reach !== reach) known = { own, reach, whole: withReach(own, reach) };
-        const resource = lookup(known.whole, type as never, name);
+        const target = whole();
+        const resource = target && lookup(target, type as never, name);
         return resource && { acknowledged: resource.version };
+      },
+      hasAll: (groups) => {
+        const has = whole()?.groups ?? [];
+        return has.length === groups.length && has.every(({ hash }, index) => hash === groups[index]?.hash);
       },
     };
   };

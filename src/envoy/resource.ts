@@ -36,6 +36,8 @@ export interface ResourceGroup {
   /** Hash of the versions in it; equal hashes mean equal groups. */
   readonly hash: string;
   readonly byType: Readonly<Record<ResourceType, ReadonlyMap<string, EnvoyResource>>>;
+  /** The groups that it is put together of, if it is. */
+  readonly parts?: readonly ResourceGroup[];
 }
 
 /**

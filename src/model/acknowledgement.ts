@@ -11,6 +11,11 @@ export interface ProxyState {
   readonly since: number;
   /** State of a resource by type and name. */
   resource(type: string, name: string): ResourceState | undefined;
+  /**
+   * Whether these groups, told by their hashes, are all that the proxy is to have, and it has acknowledged each resource in
+   * them in the version that they have. Then nobody needs to ask for single ones.
+   */
+  hasAll(groups: readonly { readonly hash: string }[]): boolean;
 }
 
 /** All proxies by pod key. A pod that never connected is absent. */

@@ -62,7 +62,7 @@ export function objectStatus(
   restoring?: string,
   draining?: ReadonlySet<ObjectKey>,
 ): ObjectStatus {
-  const judge = proxyJudge(decision, { compilation, states, now, listeningSince });
+  const judge = proxyJudge(decision, { compilation, states, now, listeningSince, hasAll: () => false });
   const verdicts = new Map(decision.pods.map((pod) => [pod, judge(pod)]));
   return statusOf(decision, compilation, countsOf(decision, verdicts, draining), restoring);
 }

@@ -1,5 +1,6 @@
 /** Counts proxies: which of those that an object concerns are live with it. */
 import type { EnvoyResource } from "../envoy/resource.ts";
+import { reachOf, withReach } from "../envoy/resource.ts";
 import type { ProxyState, ProxyStates, ResourceState } from "../model/acknowledgement.ts";
 import type { StatusDecision } from "../model/finding.ts";
 import type { ObjectKey } from "../model/object-key.ts";
@@ -46,12 +47,35 @@ export interface ProxyJudgement {
   readonly states: ProxyStates;
   readonly now: number;
   readonly listeningSince: number;
+  /** See {@link proxiesWithAll}: whoever says false of all asks for each resource. */
+  readonly hasAll: (pod: ObjectKey) => boolean;
+}
+
+/**
+ * Whether a proxy is connected and has acknowledged everything that a compile has for it: whatever an object needs there is
+ * live. It is found out once for each proxy, and not again for each object.
+ */
+export function proxiesWithAll({
+  compilation: { targets, reachGroups },
+  states,
+}: Pick<ProxyJudgement, "compilation" | "states">): (pod: ObjectKey) => boolean {
+  const found = new Map<ObjectKey, boolean>();
+  const find = (pod: ObjectKey): boolean => {
+    const [state, target] = [states.get(pod), targets.get(pod)];
+    if (state?.connected !== true || target === undefined) return false;
+    return state.hasAll(withReach(target, reachOf(target, reachGroups)).groups);
+  };
+  return (pod) => {
+    const known = found.get(pod) ?? find(pod);
+    found.set(pod, known);
+    return known;
+  };
 }
 
 /** Judges single proxies of those that an object concerns. */
 export function proxyJudge(
   decision: StatusDecision,
-  { compilation, states, now, listeningSince }: ProxyJudgement,
+  { compilation, states, now, listeningSince, hasAll }: ProxyJudgement,
 ): (pod: ObjectKey) => ProxyVerdict {
   const neededOf = neededResources(decision, compilation);
   const interim = new Set(decision.interim);
@@ -63,6 +87,7 @@ export function proxyJudge(
       return { kind: "disconnected", isTimed: false };
     }
     if (state === undefined || !compilation.targets.has(pod) || interim.has(pod)) return { kind: "pending", isTimed };
+    if (hasAll(pod)) return synced;
     const needed = neededOf(pod);
     // Of objects times proxies: what they say is asked for once.
     let isOwnLive = true;

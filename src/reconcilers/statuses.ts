@@ -12,7 +12,14 @@ import type { Compilation } from "./compile.ts";
 import { changedKeys, sameElements, sameJSON } from "./derivation.ts";
 import { destinationsOf, neededResources } from "./needs.ts";
 import { countsOf, hasEffect, type ObjectStatus, statusOf } from "./programmed.ts";
-import { disconnectedAfter, type ProxyCounts, type ProxyJudgement, type ProxyVerdict, proxyJudge } from "./proxies.ts";
+import {
+  disconnectedAfter,
+  type ProxyCounts,
+  type ProxyJudgement,
+  type ProxyVerdict,
+  proxiesWithAll,
+  proxyJudge,
+} from "./proxies.ts";
 
 /** The status of an object; the same value as before unless it has changed. */
 export interface StatusOfObject {
@@ -21,7 +28,7 @@ export interface StatusOfObject {
 }
 
 /** All that a status is made of. */
-export interface StatusInputs extends ProxyJudgement {
+export interface StatusInputs extends Omit<ProxyJudgement, "hasAll"> {
   /** Pods whose proxies have said something since the last time; undefined: perhaps all. */
   readonly changed: ReadonlySet<ObjectKey> | undefined;
   /** What the operator wrote for an object, if somebody else has changed it and it is not put back yet. */
@@ -38,8 +45,10 @@ export interface Statuses {
   readonly deadline: number | undefined;
 }
 
-interface Inputs extends StatusInputs {
+interface Inputs extends StatusInputs, ProxyJudgement {
   readonly lists: PodLists;
+  /** Those of a list of pods whose proxies do not have everything. */
+  readonly wanting: (pods: readonly ObjectKey[]) => readonly ObjectKey[];
   /** Since the last time; undefined: perhaps everything. */
   readonly changes: Changes | undefined;
 }
@@ -81,7 +90,9 @@ export function createStatuses(): Statuses {
       deadline = undefined;
       const { compilation } = given;
       const changes = last === undefined ? undefined : changesBetween(last, compilation);
-      const inputs: Inputs = { ...given, changes, lists };
+      const hasAll = proxiesWithAll(given);
+      const wanting = ofLists((pods) => pods.filter((pod) => !hasAll(pod)));
+      const inputs: Inputs = { ...given, changes, lists, hasAll, wanting };
       const changed: [string, StatusOfObject | undefined][] = [];
       for (const [key, decision] of compilation.decisions) {
         const before = known.get(key);
@@ -145,7 +156,8 @@ function judgeAgain(
   };
   if (judged === undefined || changed === undefined) {
     verdicts.clear();
-    for (const pod of decision.pods) again(pod);
+    // At a step between two modes it takes more than to have everything.
+    for (const pod of decision.interim === undefined ? inputs.wanting(decision.pods) : decision.pods) again(pod);
     return true;
   }
   const { come, gone } = lists.difference(judged.pods, decision.pods);
@@ -170,13 +182,18 @@ interface PodDifference {
   readonly gone: readonly ObjectKey[];
 }
 
+/** What is found out of a list of pods, once for each. */
+function ofLists<Value>(find: (pods: readonly ObjectKey[]) => Value): (pods: readonly ObjectKey[]) => Value {
+  const found = new WeakMap<readonly ObjectKey[], Value>();
+  return (pods) => remembered(found, pods, () => find(pods));
+}
+
 function createPodLists(): PodLists {
-  const sets = new WeakMap<readonly ObjectKey[], ReadonlySet<ObjectKey>>();
   const differences = new WeakMap<
     readonly ObjectKey[],
     { readonly before: readonly ObjectKey[]; readonly difference: PodDifference }
   >();
-  const setOf = (pods: readonly ObjectKey[]): ReadonlySet<ObjectKey> => remembered(sets, pods, () => new Set(pods));
+  const setOf = ofLists((pods): ReadonlySet<ObjectKey> => new Set(pods));
   return {
     has: (pods, pod) => setOf(pods).has(pod),
     difference: (before, after) => {
@@ -260,7 +277,7 @@ function textOfNeed(decision: StatusDecision, compilation: Compilation): string 
 
 function deadlineOf(
   verdicts: ReadonlyMap<ObjectKey, ProxyVerdict>,
-  { states, now, listeningSince }: ProxyJudgement,
+  { states, now, listeningSince }: StatusInputs,
 ): number | undefined {
   let next: number | undefined;
   for (const [pod, { isTimed }] of verdicts) {

@@ -1,5 +1,6 @@
 import { type ResourceType, resourceTypes } from "../envoy/resource.ts";
 import type { ProxyState, ProxyStates } from "../model/acknowledgement.ts";
+import { hasAll } from "./account.ts";
 import type { Session } from "./session.ts";
 
 /** Told which pods' states changed, by pod key; several changes come as one call. */
@@ -47,6 +48,7 @@ export function createLedger(now: () => number, defer: (run: () => void) => void
       connected,
       since,
       resource: (type, name) => (isResourceType(type) ? session.resource(type, name) : undefined),
+      hasAll: (groups) => hasAll(session, groups),
     });
     note(pod);
   };

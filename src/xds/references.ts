@@ -24,6 +24,8 @@ export interface ResourceIndex {
   endpointsOf(cluster: EnvoyResource): string | undefined;
   /** The set of these names that all streams share. Neither may be changed from then on. */
   sharedNames(names: ReadonlySet<string>): ReadonlySet<string>;
+  /** The names that a group has of a type and that are not among these, which stay as they are. */
+  missing(names: ReadonlySet<string>, group: ResourceGroup, type: ResourceType): readonly string[];
   /** A superset of the names whose resource differs. Groups are compared by hash, in any order. */
   changes(previous: readonly ResourceGroup[], next: readonly ResourceGroup[]): readonly ChangedNames[];
 }
@@ -35,6 +37,7 @@ export function createResourceIndex(): ResourceIndex {
   const endpointsOfGroup = new WeakMap<ResourceGroup, ReadonlySet<string>>();
   const nameSets = createNameSets();
   const changesOf = new WeakMap<ResourceGroup, WeakMap<ResourceGroup, ChangedNames>>();
+  const missingOf = new WeakMap<ReadonlySet<string>, WeakMap<ReadonlyMap<string, EnvoyResource>, readonly string[]>>();
 
   const names = (resource: EnvoyResource): ReadonlySet<string> =>
     remembered(namesOf, resource, () => {
@@ -69,6 +72,12 @@ export function createResourceIndex(): ResourceIndex {
       }),
     endpointsOf,
     sharedNames: nameSets.shared,
+    missing: (names, { byType }, type) =>
+      remembered(
+        remembered(missingOf, names, () => new WeakMap()),
+        byType[type],
+        () => [...byType[type].keys()].filter((name) => !names.has(name)),
+      ),
     changes: (previous, next) => {
       const gone = previous.filter(({ hash }) => !next.some((group) => group.hash === hash));
       const come = next.filter(({ hash }) => !previous.some((group) => group.hash === hash));

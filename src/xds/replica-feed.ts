@@ -1,15 +1,15 @@
 /** Tells other replicas what the proxies of this one have acknowledged. See `replica-page.ts`. */
-import type { ServerHttp2Stream } from "node:http2";
-import { type ResourceType, resourceTypes } from "../envoy/resource.ts";
-import type { ResourceState } from "../model/acknowledgement.ts";
+import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import { type ResourceGroup, resourceTypes } from "../envoy/resource.ts";
+import { remembered } from "../model/remember.ts";
+import { accountOf, hasAll } from "./account.ts";
 import type { Ledger } from "./ledger.ts";
-import { type AcknowledgedSet, type ProxyEntry, type ReplicaPage, replicaPath } from "./replica-page.ts";
-import type { Session } from "./session.ts";
+import { type GroupEntry, type ProxyEntry, type ReplicaPage, type ResourceEntry, replicaPath } from "./replica-page.ts";
 
 /** Milliseconds for which a poll waits for something to tell. */
 const waitMs = 5_000;
-/** Proxies of one page. */
-const pageSize = 200;
+/** What ends a page, which is then some megabytes at most; and how much is told by a connection until something is forgotten. */
+const defaultLimits = { proxies: 500, resources: 20_000, groups: 1_024 };
 /** Polls at once: one per other replica, and some whose end is not seen yet. */
 const maximumPolls = 32;
 
@@ -28,10 +28,13 @@ export function createReplicaFeed(
   ledger: Pick<Ledger, "states" | "session" | "onChange">,
   epoch: string,
   now: () => number,
+  limits: typeof defaultLimits = defaultLimits,
 ): ReplicaFeed {
   /** The number of each pod's last change; in the order of these numbers. */
   const changes = new Map<string, number>();
   const waiting = new Set<() => void>();
+  /** By connection. */
+  const memories = new WeakMap<Http2Session, Told>();
   let last = 0;
   let polls = 0;
   let closed = false;
@@ -44,24 +47,38 @@ export function createReplicaFeed(
     for (const wake of [...waiting]) wake();
   });
 
-  const pageAfter = (cursor: number): ReplicaPage => {
+  const isUsed = (): ((group: ResourceGroup) => boolean) => {
+    const used = new Set<ResourceGroup>();
+    for (const pod of ledger.states.keys())
+      for (const group of ledger.session(pod)?.target.groups ?? []) used.add(group);
+    for (const { parts = [] } of [...used]) for (const part of parts) used.add(part);
+    return (group) => used.has(group);
+  };
+
+  const pageAfter = (cursor: number, memory: Told): ReplicaPage => {
     const due = [...changes].filter(([, number]) => number > cursor);
-    const told = due.slice(0, pageSize);
-    const sets: AcknowledgedSet[] = [];
-    const numbers = new Map<string, number>();
-    const proxies = told.flatMap(([pod]): ProxyEntry[] => {
+    const forgotten = memory.forget(isUsed);
+    const groups: GroupEntry[] = [];
+    const proxies: ProxyEntry[] = [];
+    let [at, named] = [0, 0];
+    for (; at < due.length && at < limits.proxies && (at === 0 || named < limits.resources); at += 1) {
+      const [pod = ""] = due[at] ?? [];
       const state = ledger.states.get(pod);
-      if (state === undefined) return [];
-      const known = knownBy(ledger.session(pod));
-      const set = acknowledgedOf(known);
-      const text = JSON.stringify(set);
-      const number = numbers.get(text) ?? sets.push(set) - 1;
-      numbers.set(text, number);
-      const rejected = rejectedOf(known);
-      const entry = { pod, connected: state.connected, age: Math.max(0, now() - state.since), set: number };
-      return [rejected.length === 0 ? entry : { ...entry, rejected }];
-    });
-    return { epoch, cursor: told.at(-1)?.[1] ?? cursor, more: due.length > told.length, sets, proxies };
+      const session = ledger.session(pod);
+      if (state === undefined || session === undefined) continue;
+      const own = session.target.groups;
+      const told = own.flatMap((group) => memory.tell(group));
+      groups.push(...told);
+      const account = accountOf(session);
+      proxies.push({
+        ...{ pod, connected: state.connected, age: Math.max(0, now() - state.since) },
+        ...{ groups: own.map(({ hash }) => hash), ...account, hasAll: hasAll(session, own) },
+      });
+      named += account.said.length;
+      for (const group of told) named += "parts" in group ? group.parts.length : group.resources.length;
+    }
+    const last = due[at - 1]?.[1] ?? cursor;
+    return { epoch, cursor: last, more: at < due.length, forgotten, groups, proxies };
   };
 
   const answer = (stream: ServerHttp2Stream, status: number, body = ""): void => {
@@ -80,7 +97,17 @@ export function createReplicaFeed(
         clearTimeout(timer);
         waiting.delete(tell);
         if (closed) answer(stream, 503);
-        else answer(stream, 200, JSON.stringify(pageAfter(cursor)));
+        else if (stream.session !== undefined)
+          answer(
+            stream,
+            200,
+            JSON.stringify(
+              pageAfter(
+                cursor,
+                remembered(memories, stream.session, () => createTold(limits.groups)),
+              ),
+            ),
+          );
       };
       polls += 1;
       stream.once("close", () => {
@@ -100,30 +127,38 @@ export function createReplicaFeed(
   };
 }
 
-/** Everything of which a session tells something: always in the same order, so that equal sets have equal texts. */
-function knownBy(session: Session | undefined): Known {
-  if (session === undefined) return [];
-  const { groups, readiness } = session.target;
-  return resourceTypes.flatMap((type) => {
-    const { open, subscribed, wildcard } = session.types[type];
-    const names = new Set([...open.keys(), ...subscribed]);
-    if (wildcard) for (const { byType } of groups) for (const name of byType[type].keys()) names.add(name);
-    if (wildcard && type === "listener") names.add(readiness.name);
-    return [...names].sort().flatMap((name) => {
-      const state = session.resource(type, name);
-      return state === undefined ? [] : [[type, name, state] as const];
-    });
-  });
+/** What was told of groups by one connection. Who asks ends it when an answer does not arrive. */
+interface Told {
+  /** What is to be said before a proxy names the group: nothing if that was done. */
+  tell(group: ResourceGroup): readonly GroupEntry[];
+  /** Now and then: the hashes of those that nobody uses any more. */
+  forget(isUsed: () => (group: ResourceGroup) => boolean): readonly string[];
 }
 
-type Known = readonly (readonly [ResourceType, string, ResourceState])[];
+function createTold(limit: number): Told {
+  const told = new Map<string, ResourceGroup>();
+  let forgetAt = limit;
+  const tell = (group: ResourceGroup): readonly GroupEntry[] => {
+    const { hash, parts } = group;
+    if (told.has(hash)) return [];
+    told.set(hash, group);
+    if (parts === undefined) return [{ hash, resources: resourcesOf(group) }];
+    return [...parts.flatMap(tell), { hash, parts: parts.map((part) => part.hash) }];
+  };
+  return {
+    tell,
+    forget: (isUsed) => {
+      if (told.size < forgetAt) return [];
+      const keeps = isUsed();
+      const forgotten = [...told].filter(([, group]) => !keeps(group)).map(([hash]) => hash);
+      for (const hash of forgotten) told.delete(hash);
+      forgetAt = Math.max(limit, 2 * told.size);
+      return forgotten;
+    },
+  };
+}
 
-const acknowledgedOf = (known: Known): AcknowledgedSet =>
-  known.flatMap(([type, name, { acknowledged }]) =>
-    acknowledged === undefined ? [] : [[type, name, acknowledged] as const],
-  );
-
-const rejectedOf = (known: Known) =>
-  known.flatMap(([type, name, { rejected }]) =>
-    rejected === undefined ? [] : [[type, name, rejected.version, rejected.message] as const],
+const resourcesOf = ({ byType }: ResourceGroup): readonly ResourceEntry[] =>
+  resourceTypes.flatMap((type) =>
+    [...byType[type].values()].map(({ name, version }) => [type, name, version] as const),
   );

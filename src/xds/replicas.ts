@@ -13,7 +13,7 @@ import { type Clock, type Random, sleep } from "../ops/clock.ts";
 import type { Logger } from "../ops/logger.ts";
 import type { StatesListener } from "./ledger.ts";
 import { identityOf, onlyURI } from "./peer.ts";
-import { parsePage, type ReplicaPage, replicaPath, resourcesOf } from "./replica-page.ts";
+import { createPageReader, type PageReader, parsePage, type ReplicaPage, replicaPath } from "./replica-page.ts";
 import type { XdsCredentials } from "./server.ts";
 
 /** Milliseconds in which a poll must be answered: how long the other waits, and time to answer. */
@@ -48,6 +48,8 @@ interface Poller {
   epoch: string;
   cursor: number;
   session: ClientHttp2Session | undefined;
+  /** Of what comes by the session. */
+  reader: PageReader;
   /** Milliseconds since the epoch; undefined before the first. */
   lastAnswer: number | undefined;
   reachable: boolean;
@@ -92,6 +94,8 @@ export function createReplicas(options: {
   };
 
   const take = (poller: Poller, page: ReplicaPage): void => {
+    const now = clock.now();
+    const told = poller.reader.read(page, now);
     if (page.epoch !== poller.epoch) {
       // Another process: what the one before knew and this one does not say is over.
       loseAll(poller);
@@ -99,10 +103,8 @@ export function createReplicas(options: {
     const changed = new Set(page.epoch === poller.epoch ? [] : poller.states.keys());
     poller.epoch = page.epoch;
     poller.cursor = page.cursor;
-    const now = clock.now();
-    const resources = resourcesOf(page);
-    for (const { pod, connected, age } of page.proxies) {
-      poller.states.set(pod, { connected, since: now - age, resource: resources.get(pod) ?? (() => undefined) });
+    for (const [pod, state] of told) {
+      poller.states.set(pod, state);
       changed.add(pod);
     }
     poller.lastAnswer = now;
@@ -205,6 +207,7 @@ export function createReplicas(options: {
     session.on("error", () => session.destroy());
     session.unref();
     poller.session = session;
+    poller.reader = createPageReader();
     return session;
   };
 
@@ -245,6 +248,7 @@ export function createReplicas(options: {
           epoch: "",
           cursor: 0,
           session: undefined,
+          reader: createPageReader(),
           lastAnswer: undefined,
           reachable: false,
         };

@@ -245,16 +245,12 @@ export class Session {
       for (const [name, resource] of inFlight.sent) {
         const entry = state.open.get(name);
         if (entry === undefined) continue;
-        if (resource !== undefined) {
-          entry.maybe = [...without(entry.maybe, resource), resource];
-          continue;
-        }
-        entry.force = state.wildcard;
-        const last = entry.held?.resource;
-        if (!state.wildcard || last === undefined) continue;
-        // Envoy may have removed it all the same: whether the proxy has it is not known any more.
-        entry.maybe = [...without(entry.maybe, last), last];
-        entry.held = undefined;
+        if (resource === undefined) entry.force = state.wildcard;
+        // Envoy carries out the removals of a response that it refuses: whether the proxy has it still is not known any more.
+        const doubtful = resource ?? (state.wildcard ? entry.held?.resource : undefined);
+        if (doubtful === undefined) continue;
+        entry.maybe = [...without(entry.maybe, doubtful), doubtful];
+        if (resource === undefined) entry.held = undefined;
       }
       state.isolate([...inFlight.sent.keys()], message);
       return;

@@ -4,7 +4,7 @@ import type { ObjectKey } from "../../src/model/object-key.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
 import { type ObjectStatus, objectStatus } from "../../src/reconcilers/programmed.ts";
 import { disconnectedAfter } from "../../src/reconcilers/proxies.ts";
-import { syncedProxies } from "./proxies.ts";
+import { saying, syncedProxies } from "./proxies.ts";
 
 /** One status of one object. */
 export interface Moment {
@@ -28,7 +28,7 @@ export function momentsOf(compilation: Compilation): readonly Moment[] {
     readonly draining?: ReadonlySet<ObjectKey>;
   }[] = [
     { moment: "nobody is connected yet", states: new Map() },
-    { moment: "connected", states: each(synced, (state) => ({ ...state, resource: () => undefined })) },
+    { moment: "connected", states: each(synced, (state) => saying(state, () => undefined)) },
     { moment: "acknowledged", states: synced },
     { moment: "refused", states: each(synced, refusing) },
     { moment: "gone for long", states: new Map(), listeningSince: now - disconnectedAfter },
@@ -48,10 +48,8 @@ const each = (states: ProxyStates, change: (state: ProxyState) => ProxyState): P
   new Map([...states].map(([pod, state]) => [pod, change(state)]));
 
 /** Took none of it. */
-const refusing = (state: ProxyState): ProxyState => ({
-  ...state,
-  resource: (type, name) => {
+const refusing = (state: ProxyState): ProxyState =>
+  saying(state, (type, name) => {
     const version = state.resource(type, name)?.acknowledged;
     return version === undefined ? undefined : { rejected: { version, message: "Envoy's words" } };
-  },
-});
+  });

@@ -18,8 +18,21 @@ export function syncedProxy(target: ProxyTarget): ProxyState {
       for (const [name, { version }] of group.byType[type]) states.set(`${type} ${name}`, { acknowledged: version });
     }
   }
-  return { connected: true, since: 0, resource: (type, name) => states.get(`${type} ${name}`) };
+  return {
+    connected: true,
+    since: 0,
+    resource: (type, name) => states.get(`${type} ${name}`),
+    hasAll: (groups) =>
+      groups.length === target.groups.length && groups.every(({ hash }, index) => hash === target.groups[index]?.hash),
+  };
 }
+
+/** A proxy that says this of its resources instead. */
+export const saying = (state: ProxyState, resource: ProxyState["resource"]): ProxyState => ({
+  ...state,
+  resource,
+  hasAll: () => false,
+});
 
 /** All proxies of a compilation, each of which acknowledged everything. */
 export function syncedProxies(compilation: Targets): ProxyStates {
@@ -44,5 +57,5 @@ export function proxiesSaying(
   }
   const resource: ProxyState["resource"] = (type, name) =>
     changed.get(`${type} ${name}`) ?? synced.resource(type, name);
-  return new Map(syncedProxies(compilation)).set(pod, { ...synced, resource });
+  return new Map(syncedProxies(compilation)).set(pod, saying(synced, resource));
 }

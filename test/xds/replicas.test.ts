@@ -86,6 +86,7 @@ describe("a proxy of another replica", () => {
       connected,
       since: Date.now(),
       resource: () => ({ acknowledged: "here" }),
+      hasAll: () => false,
     });
     local.set(pod, state(true));
     tellLocal(new Set([pod]));

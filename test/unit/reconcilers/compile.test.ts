@@ -180,7 +180,7 @@ describe("compile", () => {
             }
           }
           const resource = (type: string, name: string) => known.get(`${type} ${name}`);
-          states.set(key, { connected: state.connected, since: state.since, resource });
+          states.set(key, { connected: state.connected, since: state.since, resource, hasAll: () => false });
         }
         for (const decision of compilation.decisions.values()) {
           const status = objectStatus(decision, compilation, states, 60_000, 0);

@@ -8,7 +8,7 @@ import { createStatuses } from "../../../src/reconcilers/statuses.ts";
 import { textOf } from "../../support/compilation-text.ts";
 import { FollowedCluster, listedKinds } from "../../support/followed-cluster.ts";
 import { authorizationPolicy, clusterOf, pod, testSettings } from "../../support/objects.ts";
-import { syncedProxies } from "../../support/proxies.ts";
+import { saying, syncedProxies } from "../../support/proxies.ts";
 import { clusters } from "../../support/random-cluster.ts";
 
 /** Many more by `make soak`. */
@@ -118,7 +118,10 @@ describe("statuses that follow what proxies say", { timeout }, () => {
             else if (isGone) states.set(pod, { ...state, connected: false, since: now });
             else {
               const refused = { version: "another", message: "no" };
-              states.set(pod, { ...state, resource: () => (what === "old" ? undefined : { rejected: refused }) });
+              states.set(
+                pod,
+                saying(state, () => (what === "old" ? undefined : { rejected: refused })),
+              );
             }
           }
           for (const passed of [0, 40_000]) {

@@ -104,7 +104,7 @@ describe("Programmed", () => {
 
   test("is False rather than Unknown when another proxy is known not to have it", () => {
     const states = new Map(statesDisconnected(now - 60_000));
-    states.set("shop/a-2", { connected: true, since: 0, resource: () => undefined });
+    states.set("shop/a-2", { connected: true, since: 0, resource: () => undefined, hasAll: () => false });
     expect(briefly(policy, states)).toContain("Programmed=False,Pending");
   });
 

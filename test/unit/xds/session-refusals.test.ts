@@ -114,6 +114,24 @@ describe("refusals", () => {
     expect(driver.ack("listener")).toEqual([]);
   });
 
+  test("a cluster whose removal was refused in company may be gone, so that nothing new leads to it", () => {
+    const c = cluster("c");
+    const d = cluster("d");
+    const bad = (name: string) => cluster(name, { bad: 1 });
+    const driver = live([...serviceA, c, d]);
+    expect(driver.target(target([...serviceA, bad("d")]))).toEqual(["cluster d -c"]);
+    driver.target(target([...serviceA, bad("c"), d]));
+    // Envoy has removed c, and refused d.
+    expect(driver.nack("cluster", "Error adding d")).toEqual(["cluster c"]);
+    expect(driver.nack("cluster", "no")).toEqual(["cluster d"]);
+    expect(driver.ack("cluster")).toEqual([]);
+    expect(driver.session.resource("cluster", "c")?.acknowledged).toBeUndefined();
+    const leading = serviceA.map((one) => (one.type === "route" ? route("ra", ["a", "c"]) : one));
+    expect(driver.target(target([...leading, bad("c"), d]))).toEqual([]);
+    expect(driver.target(target([...leading, c, d]))).toEqual(["cluster c"]);
+    expect(driver.ack("cluster")).toEqual(["route ra"]);
+  });
+
   test("endpoints that were refused do not keep their changed cluster waiting", () => {
     const driver = live(serviceA);
     const bad = [serviceA[0] ?? cluster("a"), endpoint("a", { bad: 1 }), ...serviceA.slice(2)];
