@@ -76,10 +76,12 @@ export async function startMeasured({
   const { kubeconfig, auditLog } = server;
   const audited = auditedSize(auditLog);
   const start = Date.now();
-  process.env["MALLOC_ARENA_MAX"] = imageEnvironment["MALLOC_ARENA_MAX"];
+  for (const [name, value] of Object.entries(imageEnvironment)) if (name !== "PATH") process.env[name] = value;
+  const hasSize = nodeFlags.some((flag) => flag.startsWith("--max-old-space-size="));
   const operator = spawnOperator({
     ...{ kubeconfig, ports, logFile, program, flags: { replica } },
-    nodeFlags: [...imageFlags, ...nodeFlags],
+    // A share of the memory would win against a size.
+    nodeFlags: [...imageFlags.filter((flag) => !hasSize || !flag.startsWith("--max-old-space-size")), ...nodeFlags],
   });
   const { pid = 0 } = operator.process;
   const usage = (): Usage => usageOf(pid);

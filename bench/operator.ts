@@ -71,7 +71,7 @@ function heapOfContainer(): number {
   const [, size = Number.NaN] = /^(\d+)Gi$/.exec(resources.limits.memory) ?? [];
   const image = readFileSync(join(import.meta.dirname, "../images/operator/Dockerfile"), "utf8");
   const [, percentage = Number.NaN] = /--max-old-space-size-percentage=(\d+)/.exec(image) ?? [];
-  return (Number(size) * 1024 * Number(percentage)) / 100;
+  return Math.floor((Number(size) * 1024 * Number(percentage)) / 100);
 }
 
 console.log(machine());

@@ -84,9 +84,9 @@ export function proxyJudge(
     const isTimed = state?.connected !== true;
     // Time changes nothing of it any more.
     if (isTimed && now - (state?.since ?? listeningSince) >= disconnectedAfter) {
-      return { kind: "disconnected", isTimed: false };
+      return disconnected;
     }
-    if (state === undefined || !compilation.targets.has(pod) || interim.has(pod)) return { kind: "pending", isTimed };
+    if (state === undefined || !compilation.targets.has(pod) || interim.has(pod)) return isTimed ? pendingForNow : pending;
     if (hasAll(pod)) return synced;
     const needed = neededOf(pod);
     // Of objects times proxies: what they say is asked for once.
@@ -99,7 +99,8 @@ export function proxyJudge(
     }
     if (isOwnLive && isBesideMet(needed, state)) return isTimed ? { kind: "synced", isTimed } : synced;
     const other = refusalOf([...needed.through, ...needed.beside], state);
-    return { kind: "pending", isTimed, ...(other === undefined ? {} : { message: other }) };
+    if (other !== undefined) return { kind: "pending", isTimed, message: other };
+    return isTimed ? pendingForNow : pending;
   };
 }
 
@@ -133,7 +134,11 @@ export function countVerdicts(
   };
 }
 
+// Of objects times proxies: one value for all that say the same.
 const synced: ProxyVerdict = { kind: "synced", isTimed: false };
+const disconnected: ProxyVerdict = { kind: "disconnected", isTimed: false };
+const pending: ProxyVerdict = { kind: "pending", isTimed: false };
+const pendingForNow: ProxyVerdict = { kind: "pending", isTimed: true };
 
 const isMet = (need: Need, state: ProxyState): boolean =>
   need.own.every((resource) => isLive(resource, state.resource(resource.type, resource.name))) &&
