@@ -86,7 +86,8 @@ export function proxyJudge(
     if (isTimed && now - (state?.since ?? listeningSince) >= disconnectedAfter) {
       return disconnected;
     }
-    if (state === undefined || !compilation.targets.has(pod) || interim.has(pod)) return isTimed ? pendingForNow : pending;
+    if (state === undefined || !compilation.targets.has(pod) || interim.has(pod))
+      return isTimed ? pendingForNow : pending;
     if (hasAll(pod)) return synced;
     const needed = neededOf(pod);
     // Of objects times proxies: what they say is asked for once.
