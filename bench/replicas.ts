@@ -63,7 +63,7 @@ function compiled(): Compilation {
 const wholeOf = (own: ProxyTarget, { reachGroups }: Compilation): ProxyTarget =>
   withReach(own, reachOf(own, reachGroups));
 const request = (typeUrl: string, fields: Partial<DiscoveryRequest>): DiscoveryRequest => ({
-  ...{ typeUrl, resourceNamesSubscribe: [], resourceNamesUnsubscribe: [], initialResourceVersions: {} },
+  ...{ typeUrl, resourceNamesSubscribe: [], resourceNamesUnsubscribe: [], initialResourceVersions: new Map() },
   ...{ responseNonce: "", ...fields },
 });
 /** Acknowledges all that comes. */

@@ -61,6 +61,14 @@ interface Changes {
   readonly isEncodable: boolean;
 }
 
+/** What was found of the proxies of an object. */
+interface Judged {
+  /** Of proxies that are not synced, or may be otherwise in a while. */
+  readonly verdicts: Map<ObjectKey, ProxyVerdict>;
+  /** When, in milliseconds since the epoch, time alone will make one of them another. */
+  deadline: number | undefined;
+}
+
 interface Known {
   readonly decision: StatusDecision;
   /** What its proxies are judged by was made of these, and is this. */
@@ -68,8 +76,7 @@ interface Known {
   readonly need: readonly unknown[];
   /** The classes, or the services, that these are of. */
   readonly keys: readonly string[];
-  /** Of proxies that are not synced, or may be otherwise in a while. */
-  readonly verdicts: Map<ObjectKey, ProxyVerdict>;
+  readonly judged: Judged;
   /** What else went into the status. */
   readonly rest: readonly unknown[];
   readonly counts: ProxyCounts;
@@ -99,7 +106,7 @@ export function createStatuses(): Statuses {
         const found = follow(decision, before, inputs);
         if (found !== before) known.set(key, found);
         if (found.entry !== before?.entry) changed.push([key, found.entry]);
-        if (found.verdicts.size > 0) deadline = earlier(deadline, deadlineOf(found.verdicts, inputs));
+        deadline = earlier(deadline, found.judged.deadline);
       }
       for (const key of changedKeys(last?.decisions ?? compilation.decisions, compilation.decisions)) {
         if (compilation.decisions.has(key)) continue;
@@ -120,54 +127,57 @@ function follow(decision: StatusDecision, before: Known | undefined, inputs: Inp
   const { compilation } = inputs;
   const { made, need, keys } = needOf(decision, before, inputs);
   const isSame = before !== undefined && before.decision === decision && before.need === need;
-  /** By which verdicts still hold of pods that are in both. */
-  const judged =
-    before?.need === need && hasEffect(before.decision) && hasEffect(decision) ? before.decision : undefined;
-  const verdicts = judged === undefined ? new Map<ObjectKey, ProxyVerdict>() : (before?.verdicts ?? new Map());
-  const isJudged = hasEffect(decision) && judgeAgain(decision, verdicts, inputs, judged);
+  const holds = before?.need === need && hasEffect(before.decision) && hasEffect(decision);
+  const judged = holds ? before.judged : { verdicts: new Map<ObjectKey, ProxyVerdict>(), deadline: undefined };
+  const isJudged = hasEffect(decision) && judgeAgain(decision, judged, inputs, holds ? before.decision : undefined);
   const draining = inputs.draining(decision.object) ?? none;
   const isRecorded = decision.need.kind !== "service" || !compilation.unrecorded.has(decision.need.service);
   const rest = [draining, inputs.restoring(decision.object), isRecorded];
   const isSettled = isSame && sameElements(rest, before.rest);
   if (isSettled && !isJudged) return before.made === made ? before : { ...before, made, keys };
-  const counts = countsOf(decision, verdicts, draining);
+  const counts = countsOf(decision, judged.verdicts, draining);
   if (isSettled && sameJSON(counts, before.counts)) return { ...before, made, keys };
   const status = statusOf(decision, compilation, counts, inputs.restoring(decision.object));
-  return { decision, made, need, keys, verdicts, rest, counts, entry: { object: decision.object, status } };
+  return { decision, made, need, keys, judged, rest, counts, entry: { object: decision.object, status } };
 }
 
 /**
- * Whether a proxy was judged anew. `judged` is what verdicts are of: of the pods that are in both, only those can be another
- * that said something, and those that time or a step can make another.
+ * Whether a proxy was judged anew. `before` is what the verdicts are of: of the pods that are in both, only those can be
+ * another that said something, and those that time or a step can make another.
  */
 function judgeAgain(
   decision: StatusDecision,
-  verdicts: Map<ObjectKey, ProxyVerdict>,
+  judged: Judged,
   inputs: Inputs,
-  judged: StatusDecision | undefined,
+  before: StatusDecision | undefined,
 ): boolean {
-  const { changed, lists } = inputs;
-  if (judged === decision && changed?.size === 0 && verdicts.size === 0) return false;
+  const { changed, lists, now } = inputs;
+  const { verdicts, deadline = Number.POSITIVE_INFINITY } = judged;
+  const isTime = now >= deadline;
+  if (before === decision && changed?.size === 0 && !isTime) return false;
   const judge = proxyJudge(decision, inputs);
   const again = (pod: ObjectKey): void => {
     const verdict = judge(pod);
     if (verdict.kind === "synced" && !verdict.isTimed) verdicts.delete(pod);
     else verdicts.set(pod, verdict);
   };
-  if (judged === undefined || changed === undefined) {
+  if (before === undefined || changed === undefined) {
     verdicts.clear();
     // At a step between two modes it takes more than to have everything.
     for (const pod of decision.interim === undefined ? inputs.wanting(decision.pods) : decision.pods) again(pod);
+    judged.deadline = deadlineOf(verdicts, inputs);
     return true;
   }
-  const { come, gone } = lists.difference(judged.pods, decision.pods);
+  const { come, gone } = lists.difference(before.pods, decision.pods);
   for (const pod of gone) verdicts.delete(pod);
-  const stepping = judged === decision ? [] : [...(judged.interim ?? []), ...(decision.interim ?? [])];
-  const timed = [...verdicts].filter(([, { isTimed }]) => isTimed).map(([pod]) => pod);
+  const stepping = before === decision ? [] : [...(before.interim ?? []), ...(decision.interim ?? [])];
+  const timed = isTime ? [...verdicts].filter(([, { isTimed }]) => isTimed).map(([pod]) => pod) : [];
   const concerned = [...changed, ...stepping].filter((pod) => lists.has(decision.pods, pod));
   const all = new Set([...come, ...timed, ...concerned]);
+  if (all.size + gone.length === 0) return false;
   for (const pod of all) again(pod);
-  return all.size + gone.length > 0;
+  judged.deadline = deadlineOf(verdicts, inputs);
+  return true;
 }
 
 /** Questions about lists of pods. Many objects concern the same pods, by one list. */

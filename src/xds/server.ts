@@ -1,7 +1,6 @@
 import { constants as cryptoConstants, randomUUID } from "node:crypto";
 import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
-import type { DeltaDiscoveryRequest } from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
 import type { ProxyTarget, ReachGroups, ResourceGroup } from "../envoy/resource.ts";
 import { reachOf, withReach } from "../envoy/resource.ts";
 import type { ProxyStates } from "../model/acknowledgement.ts";
@@ -14,6 +13,7 @@ import { isAtRest } from "./ordering.ts";
 import { identityOf } from "./peer.ts";
 import { createResourceIndex } from "./references.ts";
 import { createReplicaFeed } from "./replica-feed.ts";
+import type { NodeRequest } from "./requests.ts";
 import { createRunBytes } from "./runs.ts";
 import { Session } from "./session.ts";
 import { AdsStream, type StreamEvents, type StreamLimits } from "./stream.ts";
@@ -203,7 +203,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   };
 
   const events: StreamEvents = {
-    first: (stream, request: DeltaDiscoveryRequest) => {
+    first: (stream, request: NodeRequest) => {
       const named = parseNodeId(request.node?.id ?? "");
       requireVersion(named.pod, request.node?.userAgentVersionType);
       if (tryAdmit(stream, named)) return;

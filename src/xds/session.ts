@@ -146,7 +146,7 @@ export class Session {
     state.requested = true;
     state.wildcard = legacyWildcard || request.resourceNamesSubscribe.includes("*");
     for (const name of request.resourceNamesSubscribe) if (name !== "*") this.#add(state, name);
-    const initial = new Map(Object.entries(request.initialResourceVersions));
+    const initial = request.initialResourceVersions;
     state.owesAnswer = state.wildcard && initial.size === 0;
     // Envoy asks for clusters first on every stream, unless some of them warm: then it waits for their endpoints before.
     const warming = state.type === "endpoint" && !this.types.cluster.requested;

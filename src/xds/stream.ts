@@ -1,11 +1,10 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
-import type { DeltaDiscoveryRequest } from "../envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
 import type { ResourceType } from "../envoy/resource.ts";
 import type { Peer } from "./admission.ts";
 import type { Connection } from "./connections.ts";
 import { encodeResponse, encodeStatusMessage, FrameReader } from "./frames.ts";
 import { Outgoing } from "./outgoing.ts";
-import { decodeRequest } from "./requests.ts";
+import { decodeRequest, type NodeRequest } from "./requests.ts";
 import type { RunBytes } from "./runs.ts";
 import type { Session } from "./session.ts";
 import { refusalMessage, typeOfUrl } from "./session.ts";
@@ -15,7 +14,7 @@ import { grpcStatus, StreamError } from "./types.ts";
 /** What a stream tells the server. */
 export interface StreamEvents {
   /** The first request; the stream reads no more until {@link AdsStream.open}. A thrown {@link StreamError} ends the stream. */
-  first(stream: AdsStream, request: DeltaDiscoveryRequest): void;
+  first(stream: AdsStream, request: NodeRequest): void;
   /** The proxy acknowledged or refused something, or subscribed to it. */
   changed(stream: AdsStream): void;
   /** The proxy refused a response. */
@@ -58,7 +57,7 @@ export class AdsStream {
   readonly #outgoing: Outgoing;
   readonly #frames: FrameReader;
   /** Requests that came before the proxy was admitted, or while it takes no more bytes; no more are read meanwhile. */
-  readonly #queue: DeltaDiscoveryRequest[] = [];
+  readonly #queue: NodeRequest[] = [];
   #session: Session | undefined;
   #pod: string | undefined;
   #version = "";
@@ -203,7 +202,7 @@ export class AdsStream {
     else this.#http2.pause();
   }
 
-  #handle(session: Session, request: DeltaDiscoveryRequest): void {
+  #handle(session: Session, request: NodeRequest): void {
     const before = session.changes;
     const type = typeOfUrl(request.typeUrl);
     if (type !== undefined && request.errorDetail !== undefined) {

@@ -5,7 +5,7 @@ export interface DiscoveryRequest {
   readonly typeUrl: string;
   readonly resourceNamesSubscribe: readonly string[];
   readonly resourceNamesUnsubscribe: readonly string[];
-  readonly initialResourceVersions: Readonly<Record<string, string>>;
+  readonly initialResourceVersions: ReadonlyMap<string, string>;
   readonly responseNonce: string;
   /** Present on a refusal. */
   readonly errorDetail?: { readonly message: string } | undefined;

@@ -33,7 +33,7 @@ export class Driver {
 
   /** Subscribes. */
   ask(type: ResourceType, names: readonly string[] = [], initial: readonly EnvoyResource[] = []): string[] {
-    const initialResourceVersions = Object.fromEntries(initial.map(({ name, version }) => [name, version]));
+    const initialResourceVersions = new Map(initial.map(({ name, version }) => [name, version]));
     return this.#note(
       this.session.onRequest(request(type, { resourceNamesSubscribe: names, initialResourceVersions })),
     );

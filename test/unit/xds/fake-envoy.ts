@@ -75,7 +75,7 @@ export class FakeEnvoy {
     this.#out.push(
       request(type, {
         resourceNamesSubscribe: [...this.subscribed[type]],
-        initialResourceVersions: Object.fromEntries(this.versions[type]),
+        initialResourceVersions: new Map(this.versions[type]),
       }),
     );
   }

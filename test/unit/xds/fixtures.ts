@@ -52,7 +52,7 @@ export function request(type: ResourceType, fields: Partial<Omit<DiscoveryReques
     typeUrl: typeUrls[type],
     resourceNamesSubscribe: [],
     resourceNamesUnsubscribe: [],
-    initialResourceVersions: {},
+    initialResourceVersions: new Map(),
     responseNonce: "",
     ...fields,
   };

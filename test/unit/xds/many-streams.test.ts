@@ -1,5 +1,5 @@
 /** What keeps thousands of streams small: turns, names and bytes that they share, requests without what nobody reads. */
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DeltaDiscoveryRequestSchema } from "../../../src/envoy/generated/envoy/service/discovery/v3/discovery_pb.js";
 import { typeUrls } from "../../../src/envoy/resource.ts";
@@ -11,7 +11,7 @@ import { createRunBytes, minRun } from "../../../src/xds/runs.ts";
 import { Session } from "../../../src/xds/session.ts";
 import { createTurns } from "../../../src/xds/turns.ts";
 import { Driver } from "./driver.ts";
-import { cluster, target } from "./fixtures.ts";
+import { cluster, request, target } from "./fixtures.ts";
 
 describe("turns", () => {
   beforeEach(() => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setImmediate"] }));
@@ -98,27 +98,35 @@ describe("names that streams share", () => {
   });
 });
 
-const request = (
-  type: keyof typeof typeUrls,
-  fields: Parameters<typeof create<typeof DeltaDiscoveryRequestSchema>>[1],
-) => create(DeltaDiscoveryRequestSchema, { typeUrl: typeUrls[type], ...(fields as object) });
-
-test("a request is read without the extensions of its node, wherever they stand", () => {
+test("a request is read without the extensions of its node, and what its sender has as a map, wherever they stand", () => {
   const extensions = [{ name: "envoy.filters.http.router", typeUrls: ["a.b.C"] }];
-  const message = request("cluster", {
-    node: { id: "a/b/c", extensions, userAgentName: "envoy", cluster: "x" },
-    resourceNamesSubscribe: ["*"],
-    initialResourceVersions: { a: "1" },
+  const node = { id: "a/b/c", userAgentName: "envoy", cluster: "x" };
+  const others = { typeUrl: typeUrls.cluster, resourceNamesSubscribe: ["*"], responseNonce: "n" };
+  const versions = { a: "1", b: "", "": "2", ["__proto__"]: "3", "\u00e9\u{1f600}": "4" };
+  const message = create(DeltaDiscoveryRequestSchema, {
+    ...others,
+    node: { ...node, extensions },
+    initialResourceVersions: versions,
   });
   const bytes = toBinary(DeltaDiscoveryRequestSchema, message);
-  const short = request("cluster", {
-    node: { id: "a/b/c", userAgentName: "envoy", cluster: "x" },
-    resourceNamesSubscribe: ["*"],
-    initialResourceVersions: { a: "1" },
+  const short = create(DeltaDiscoveryRequestSchema, { ...others, node });
+  expect(decodeRequest(bytes)).toEqual({ ...short, initialResourceVersions: new Map(Object.entries(versions)) });
+  expect(decodeRequest(toBinary(DeltaDiscoveryRequestSchema, short))).toEqual({
+    ...short,
+    initialResourceVersions: new Map(),
   });
-  expect(decodeRequest(bytes)).toEqual(short);
-  expect(decodeRequest(toBinary(DeltaDiscoveryRequestSchema, short))).toEqual(short);
-  expect(() => decodeRequest(bytes.subarray(0, 20))).toThrow("not a DeltaDiscoveryRequest");
+  for (let end = 1; end < bytes.length; end++) {
+    // Cut between two fields it is a message with fewer of them.
+    const isMessage = (() => {
+      try {
+        return fromBinary(DeltaDiscoveryRequestSchema, bytes.subarray(0, end)) !== undefined;
+      } catch {
+        return false;
+      }
+    })();
+    if (isMessage) expect(() => decodeRequest(bytes.subarray(0, end))).not.toThrow();
+    else expect(() => decodeRequest(bytes.subarray(0, end))).toThrow("not a DeltaDiscoveryRequest");
+  }
 });
 
 test("many resources are in the target's order, their bytes are one buffer for all proxies, and no others", () => {
@@ -126,7 +134,7 @@ test("many resources are in the target's order, their bytes are one buffer for a
   const all = target(clusters);
   const runs = createRunBytes();
   const responses = [1, 2].map(() => {
-    const [response] = new Driver(all).session.onRequest(request("cluster", {}));
+    const [response] = new Driver(all).session.onRequest(request("cluster"));
     if (response === undefined) throw new Error("nothing was sent");
     return response;
   });
