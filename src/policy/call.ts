@@ -34,4 +34,6 @@ export interface Request {
   readonly host: string;
   /** All other headers, one entry for each line, in their order. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** Whether it comes by HTTP/2. By HTTP/1.1 if absent. */
+  readonly http2?: boolean;
 }

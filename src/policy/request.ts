@@ -35,6 +35,11 @@ export function judgedRequest(request: Request): JudgedRequest | Rejection {
     if (isRemoved(name)) continue;
     headers.set(name, [...(headers.get(name) ?? []), trim(value)]);
   }
+  if (request.http2 === true) {
+    const cookie = joinCrumbs(headers.get("cookie") ?? []);
+    headers.delete("cookie");
+    if (cookie !== "") headers.set("cookie", [cookie]);
+  }
   return { method: request.method, path, host, headers };
 }
 
@@ -44,6 +49,10 @@ function splitTarget({ path, host }: Request): { readonly host: string; readonly
   if (authority === undefined || rest === undefined) return { host, path };
   return { host: authority, path: rest === "" ? "/" : rest };
 }
+
+/** By HTTP/2 a cookie may come in crumbs, which are joined (RFC 9113, section 8.2.3); Envoy forwards none that is empty then. */
+const joinCrumbs = (crumbs: readonly string[]): string =>
+  crumbs.reduce((joined, crumb) => (joined === "" ? crumb : `${joined}; ${crumb}`), "");
 
 /** RFC 9110, section 5.6.2. */
 const isToken = (text: string): boolean => /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(text);

@@ -23,8 +23,13 @@ const connection = (port: number = applicationPorts.tcp): Call => ({ caller: fro
 const request = (path: string, host = "cart.shop", port: number = applicationPorts.http): Call => ({
   caller: frontend,
   ...at(port),
-  request: { method: "GET", path, host },
+  request: { method: "GET", path, host, ...(port === applicationPorts.http2 ? { http2: true } : {}) },
 });
+const withCookies = (port: number, ...cookies: readonly string[]): Call => {
+  const { request: asked, ...others } = request("/", "cart.shop", port);
+  const headers = cookies.map((cookie) => ["cookie", cookie] as const);
+  return { ...others, ...(asked === undefined ? {} : { request: { ...asked, headers } }) };
+};
 const denyPaths = (...paths: string[]): AuthorizationPolicySpec => ({
   action: "DENY",
   rules: [{ to: [{ operation: { paths } }] }],
@@ -39,6 +44,27 @@ export const evaluatorCases: readonly EvaluatorCase[] = [
       { rules: [{}], enforcement: "DryRun" },
     ],
     calls: [{ call: connection(applicationPorts.serverFirst), verdict: "allowed" }],
+  },
+  {
+    name: "a cookie that is empty is none over HTTP/2, for policies as for the application",
+    policies: [{ action: "DENY", rules: [{ when: [{ key: "request.headers[cookie]", values: ["*"] }] }] }],
+    calls: [
+      { call: withCookies(applicationPorts.http2, ""), verdict: "allowed" },
+      { call: withCookies(applicationPorts.http2, "", ""), verdict: "allowed" },
+      { call: withCookies(applicationPorts.http2, "", "a=b"), verdict: "refused" },
+      { call: withCookies(applicationPorts.http, ""), verdict: "refused" },
+    ],
+  },
+  {
+    name: "cookies that come in crumbs are one",
+    policies: [{ rules: [{ when: [{ key: "request.headers[cookie]", values: ["a=b; c=d", "e=f*"] }] }] }],
+    calls: [
+      { call: withCookies(applicationPorts.http2, "a=b", "c=d"), verdict: "allowed" },
+      { call: withCookies(applicationPorts.http2, "", "a=b", "c=d"), verdict: "allowed" },
+      { call: withCookies(applicationPorts.http2, "a=b", "", "c=d"), verdict: "refused" },
+      { call: withCookies(applicationPorts.http2, "c=d", "a=b"), verdict: "refused" },
+      { call: withCookies(applicationPorts.http2, "e=f", "g=h"), verdict: "allowed" },
+    ],
   },
   {
     name: "the end of a principal is not the end of its scheme",

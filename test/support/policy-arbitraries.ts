@@ -308,6 +308,9 @@ export const callTo = (address: string): fc.Arbitrary<Call> =>
       ...(serverName === undefined || who.speaks === "plaintext" ? {} : { serverName }),
       // Over HTTP/2 there is no request without a host.
       ...(isHTTP(port) && who.speaks !== "tls"
-        ? { request: port === applicationPorts.http2 && request.host === "" ? { ...request, host: "other" } : request }
+        ? {
+            request:
+              port === applicationPorts.http2 ? { ...request, host: request.host || "other", http2: true } : request,
+          }
         : {}),
     }));
