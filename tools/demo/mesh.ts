@@ -12,6 +12,7 @@ import type { ObjectToWrite } from "../../src/kube/objects.ts";
 import type { Cluster, ClusterAccess, Running } from "../cluster.ts";
 import type { CallReport, CallSettings } from "./app.ts";
 import { type Callers, createCallers } from "./callers.ts";
+import { endpointsWritten } from "./endpoints.ts";
 
 /** Root of the repository. */
 export const repository = resolve(import.meta.dirname, "../..");
@@ -185,11 +186,12 @@ export class Mesh<Access extends ClusterAccess = Cluster> {
   }
 
   /**
-   * Waits until every sidecar has acknowledged what the API server holds now: a mesh-wide policy that is only counted, of
-   * a port on which nobody listens, is changed, and is programmed only with all that came before it. Nobody is denied
-   * anything by it, so that no connection has to end.
+   * Waits until Services have the endpoints that they are to have, and every sidecar has acknowledged what the API server
+   * holds then: a mesh-wide policy that is only counted, of a port on which nobody listens, is changed, and is programmed
+   * only with all that came before it. Nobody is denied anything by it, so that no connection has to end.
    */
   async settle(): Promise<void> {
+    await endpointsWritten(this.#client);
     this.#settled += 1;
     await this.applyAndWait(
       `apiVersion: heddle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: {name: settle, namespace: heddle-system}\nspec: {action: DENY, enforcement: DryRun, rules: [{to: [{operation: {ports: ["${60000 + this.#settled}"]}}]}]}\n`,
