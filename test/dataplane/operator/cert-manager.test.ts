@@ -121,8 +121,8 @@ spec:
   }, 150_000);
 
   test("renewal by cert-manager, asked for or by a deleted Secret, costs no request", async () => {
-    const load = await mesh().load("shop", "frontend", url, { rate: 50 });
-    const fresh = await mesh().load("shop", "frontend", url, { rate: 20, fresh: true });
+    const load = await mesh().load("shop", "frontend", url, { rate: 100 });
+    const fresh = await mesh().load("shop", "frontend", url, { rate: 100, fresh: true });
     const first = await shownCertificate(mesh(), "cart");
     // What `cmctl renew` does.
     await client.applyStatus(kinds.Certificate, {
