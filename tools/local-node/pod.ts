@@ -3,7 +3,7 @@
  *
  *   volumes -> network -> init containers and sidecars, one by one -> containers -> [containers, then sidecars end] -> gone
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Api } from "./api.ts";
 import { startContainer } from "./container.ts";
@@ -60,7 +60,7 @@ export function runPod(first: NodePod, number: number, directory: string, option
     mkdirSync(directory, { recursive: true });
     const before = hosts;
     hosts = hostsFile(pod, addresses, [...api.services.entries().values()], [...api.slices.entries().values()]);
-    if (hosts !== before) writeFileSync(join(directory, "hosts"), hosts);
+    if (hosts !== before) overwrite(join(directory, "hosts"), hosts);
     await refreshVolumes(pod, address);
     // What a container lacks is said before anything starts.
     states.forEach(settingsOf);
@@ -175,4 +175,16 @@ export function runPod(first: NodePod, number: number, directory: string, option
       for (const { container } of states) container?.signal("SIGKILL");
     },
   };
+}
+
+/** Puts a text into a file that stays the same file, and is at no moment without content: names are looked up all the time. */
+function overwrite(path: string, text: string): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o644);
+  try {
+    const bytes = Buffer.from(text);
+    writeSync(file, bytes, 0, bytes.length, 0);
+    ftruncateSync(file, bytes.length);
+  } finally {
+    closeSync(file);
+  }
 }
