@@ -10,7 +10,7 @@ import { createStatusWriter } from "../src/controllers/status-writer.ts";
 import { isCompiledChange, watches } from "../src/controllers/watches.ts";
 import type { WriterOptions } from "../src/controllers/writer.ts";
 import type { ProxyTarget, ReachGroups, ResourceGroup } from "../src/envoy/resource.ts";
-import { reachOf, withReach } from "../src/envoy/resource.ts";
+import { reachOf, sameGroups, withReach } from "../src/envoy/resource.ts";
 import { createStore } from "../src/kube/store.ts";
 import type { ProxyState } from "../src/model/acknowledgement.ts";
 import type { DesiredRecord } from "../src/model/output.ts";
@@ -20,6 +20,7 @@ import { createMetrics } from "../src/ops/metrics.ts";
 import { parseSettings } from "../src/ops/settings.ts";
 import { lookup } from "../src/xds/ordering.ts";
 import { createXdsServer } from "../src/xds/server.ts";
+import { spent } from "./figures.ts";
 
 /** What came of a change. */
 export interface Outcome {
@@ -69,12 +70,6 @@ function createBusyClock(): Clock & { readonly run: () => Promise<void> } {
   };
 }
 
-/** Milliseconds of processor time of all threads: others may use the machine meanwhile. */
-const spent = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
-
 /** A mesh without objects. */
 export function createMeshWorld(): MeshWorld {
   const clock = createBusyClock();
@@ -114,10 +109,7 @@ export function createMeshWorld(): MeshWorld {
         const resource = target && lookup(target, type as never, name);
         return resource && { acknowledged: resource.version };
       },
-      hasAll: (groups) => {
-        const has = whole()?.groups ?? [];
-        return has.length === groups.length && has.every(({ hash }, index) => hash === groups[index]?.hash);
-      },
+      hasAll: (groups) => sameGroups(groups, whole()?.groups ?? []),
     };
   };
   let start = 0;

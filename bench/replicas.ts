@@ -4,8 +4,6 @@
  *
  *   make bench-replicas [PODS=2000]
  */
-import { EventEmitter } from "node:events";
-import type { ServerHttp2Stream } from "node:http2";
 import type { KubernetesObject } from "../src/api/kubernetes.ts";
 import type { ProxyTarget, ResourceType } from "../src/envoy/resource.ts";
 import { reachOf, resourceTypes, typeUrls, withReach } from "../src/envoy/resource.ts";
@@ -19,7 +17,8 @@ import { createReplicaFeed } from "../src/xds/replica-feed.ts";
 import { createPageReader, parsePage, replicaPath } from "../src/xds/replica-page.ts";
 import { Session } from "../src/xds/session.ts";
 import type { DiscoveryRequest, DiscoveryResponse } from "../src/xds/types.ts";
-import { machine, quantile, short } from "./figures.ts";
+import { askFeed } from "../test/support/replica-feed.ts";
+import { machine, quantile, short, spent } from "./figures.ts";
 import { type MeshSize, meshObjects, placeOf, podsOf, policyOf, sliceOf } from "./mesh-objects.ts";
 
 const size: MeshSize = {
@@ -27,12 +26,6 @@ const size: MeshSize = {
   ...{ policies: 200, splits: 100, meshTLS: 50 },
 };
 const rounds = 10;
-
-/** Milliseconds of processor time of all threads. */
-const spent = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
 
 const settings = parseSettings([], {}).mesh;
 const cache = createCompileCache();
@@ -91,18 +84,6 @@ const reader = createPageReader();
 const connection = {};
 let cursor = 0;
 
-/** One answer. */
-const ask = (): Promise<string> =>
-  new Promise((resolve) => {
-    const end = (body: string): void => {
-      stream.emit("close");
-      resolve(body);
-    };
-    const facts = { session: connection, destroyed: false, closed: false, headersSent: false };
-    const stream = Object.assign(new EventEmitter(), { ...facts, respond() {}, end });
-    feed.serve(stream as unknown as ServerHttp2Stream, `${replicaPath}?epoch=bench&cursor=${cursor}`);
-  });
-
 interface Told {
   /** Milliseconds. */
   readonly told: number;
@@ -117,7 +98,7 @@ async function tell(): Promise<Told> {
   const sum = { told: 0, read: 0, longest: 0, kilobytes: 0 };
   for (let more = true; more; ) {
     const start = spent();
-    const body = await ask();
+    const body = await askFeed(feed, connection, `${replicaPath}?epoch=bench&cursor=${cursor}`);
     const middle = spent();
     const page = parsePage(body);
     reader.read(page, 0);

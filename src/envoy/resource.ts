@@ -40,6 +40,12 @@ export interface ResourceGroup {
   readonly parts?: readonly ResourceGroup[];
 }
 
+/** Whether they have the same content, group for group. */
+export const sameGroups = (
+  groups: readonly Pick<ResourceGroup, "hash">[],
+  others: readonly Pick<ResourceGroup, "hash">[],
+): boolean => groups.length === others.length && groups.every(({ hash }, index) => hash === others[index]?.hash);
+
 /**
  * What one proxy is to be served, but for its reach: that is another part of what is published, by namespace, so that what
  * changes in it changes no target ({@link withReach}).

@@ -5,6 +5,7 @@ import type { JoinedGroup } from "../envoy/joined-group.ts";
 import { joinGroups } from "../envoy/joined-group.ts";
 import { checkClusters } from "../envoy/probes.ts";
 import type { EnvoyResource, ProxyTarget, ReachGroups, ResourceGroup } from "../envoy/resource.ts";
+import { sameGroups } from "../envoy/resource.ts";
 import type { WorkloadClass } from "../model/mesh.ts";
 import type { ObjectKey } from "../model/object-key.ts";
 import type { MeshSettings } from "../model/snapshot.ts";
@@ -66,8 +67,7 @@ export function deriveTargets(
     },
     (a, b) => {
       const [{ groups, readiness: last, ...before }, { groups: others, readiness: next, ...after }] = [a, b];
-      const hashes = [groups, others].map((some) => some.map(({ hash }) => hash));
-      return last === next && sameElements(hashes[0] ?? [], hashes[1] ?? []) && sameJSON(before, after);
+      return last === next && sameGroups(groups, others) && sameJSON(before, after);
     },
   );
 }

@@ -1,6 +1,6 @@
 /** What a proxy has of what it is to have, in few words: nearly always all of it. */
 import type { ResourceGroup, ResourceType } from "../envoy/resource.ts";
-import { resourceTypes } from "../envoy/resource.ts";
+import { resourceTypes, sameGroups } from "../envoy/resource.ts";
 import type { StreamView } from "./ordering.ts";
 import type { ResourceEntry } from "./replica-page.ts";
 
@@ -25,8 +25,7 @@ function unwanted({ types, target, index }: StreamView, type: ResourceType): rea
 
 /** Whether these are the groups of its target, and it has acknowledged everything in them: see `ProxyState.hasAll`. */
 export function hasAll(view: StreamView, groups: readonly Pick<ResourceGroup, "hash">[]): boolean {
-  const own = view.target.groups;
-  if (groups.length !== own.length || !groups.every(({ hash }, index) => hash === own[index]?.hash)) return false;
+  if (!sameGroups(groups, view.target.groups)) return false;
   return resourceTypes.every((type) => view.types[type].open.size === 0 && unwanted(view, type).length === 0);
 }
 

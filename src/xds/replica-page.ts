@@ -8,6 +8,7 @@
  * once for each connection: of thousands of proxies nearly all have the same groups. Proxies whose pods are gone are in no
  * page: whoever reads it knows that from the API server.
  */
+import { sameGroups } from "../envoy/resource.ts";
 import type { ProxyState, ResourceState } from "../model/acknowledgement.ts";
 
 /** Path of the long poll; a change of the format changes it. */
@@ -132,6 +133,7 @@ const stated = (resources: readonly ResourceEntry[]): readonly (readonly [string
 
 function stateOf(entry: ProxyEntry, groups: readonly KnownGroup[], now: number): ProxyState {
   const types = new Set(entry.types);
+  const wanted = entry.groups.map((hash) => ({ hash }));
   const otherwise = new Map<string, ResourceState | undefined>(
     entry.said.map(([type, name, acknowledged]) => [
       keyOf(type, name),
@@ -155,9 +157,6 @@ function stateOf(entry: ProxyEntry, groups: readonly KnownGroup[], now: number):
       }
       return undefined;
     },
-    hasAll: (hashes) => entry.hasAll && sameHashes(hashes, entry.groups),
+    hasAll: (given) => entry.hasAll && sameGroups(given, wanted),
   };
 }
-
-const sameHashes = (groups: readonly { readonly hash: string }[], hashes: readonly string[]): boolean =>
-  groups.length === hashes.length && groups.every(({ hash }, index) => hash === hashes[index]);

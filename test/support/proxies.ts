@@ -1,6 +1,6 @@
 /** States of proxies for tests. */
 import type { EnvoyResource, ProxyTarget } from "../../src/envoy/resource.ts";
-import { reachOf, resourceTypes, withReach } from "../../src/envoy/resource.ts";
+import { reachOf, resourceTypes, sameGroups, withReach } from "../../src/envoy/resource.ts";
 import type { ProxyState, ProxyStates, ResourceState } from "../../src/model/acknowledgement.ts";
 import type { Compilation } from "../../src/reconcilers/compile.ts";
 
@@ -22,8 +22,7 @@ export function syncedProxy(target: ProxyTarget): ProxyState {
     connected: true,
     since: 0,
     resource: (type, name) => states.get(`${type} ${name}`),
-    hasAll: (groups) =>
-      groups.length === target.groups.length && groups.every(({ hash }, index) => hash === target.groups[index]?.hash),
+    hasAll: (groups) => sameGroups(groups, target.groups),
   };
 }
 

@@ -2,6 +2,7 @@
 import { type Kind, kinds } from "../../src/api/kinds.ts";
 import type { EndpointSlice, Pod, Service } from "../../src/api/kubernetes.ts";
 import type { KubeClient } from "../../src/kube/client.ts";
+import { isReady } from "../../src/reconcilers/workloads.ts";
 import { until } from "../processes.ts";
 
 type SelectingService = Service & { readonly spec?: { readonly publishNotReadyAddresses?: boolean } };
@@ -43,6 +44,3 @@ async function servicesBehind(client: KubeClient): Promise<readonly string[]> {
     return wanted === found ? [] : [`${namespace}/${name}: ${wanted} are Ready, its endpoints are ${found}`];
   });
 }
-
-const isReady = ({ status }: Pod): boolean =>
-  status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;

@@ -1,6 +1,4 @@
 /** What one replica tells of its proxies, and another reads. */
-import { EventEmitter } from "node:events";
-import type { ServerHttp2Stream } from "node:http2";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ProxyTarget } from "../../../src/envoy/resource.ts";
@@ -9,6 +7,7 @@ import type { ProxyState } from "../../../src/model/acknowledgement.ts";
 import { createLedger, type Ledger } from "../../../src/xds/ledger.ts";
 import { createReplicaFeed } from "../../../src/xds/replica-feed.ts";
 import { createPageReader, parsePage, type ReplicaPage, replicaPath } from "../../../src/xds/replica-page.ts";
+import { askFeed } from "../../support/replica-feed.ts";
 import { live, serviceA, serviceB } from "./driver.ts";
 import { cluster, endpoint, extension, listener, target } from "./fixtures.ts";
 import { actionOf, planOf, targetOf, World } from "./session-world.ts";
@@ -51,18 +50,11 @@ class Replicas {
     this.#connection = {};
   }
 
-  #ask(): Promise<ReplicaPage> {
-    return new Promise((resolve) => {
-      const end = (body: string): void => {
-        stream.emit("close");
-        this.pages.push(body);
-        resolve(parsePage(body));
-      };
-      const facts = { session: this.#connection, destroyed: false, closed: false, headersSent: false };
-      const stream = Object.assign(new EventEmitter(), { ...facts, respond() {}, end });
-      const path = `${replicaPath}?epoch=epoch&cursor=${this.#cursor}`;
-      this.#feed.serve(stream as unknown as ServerHttp2Stream, path);
-    });
+  async #ask(): Promise<ReplicaPage> {
+    const path = `${replicaPath}?epoch=epoch&cursor=${this.#cursor}`;
+    const body = await askFeed(this.#feed, this.#connection, path);
+    this.pages.push(body);
+    return parsePage(body);
   }
 }
 
